@@ -1,0 +1,318 @@
+//! The command line's definitions: names, help and raw input; it decides nothing and reads no environment.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0         done
+  1         anything not listed
+  2         the command line is wrong
+  3         refused by policy: code from the Hub needs your consent
+  4         the source or the rlmesh wheel could not be resolved
+  5         the image build failed
+  6         the container failed to start or never became ready
+  7         docker is missing or does not answer
+  8         the build met its memory ceiling
+  130, 143  interrupted, terminated
+  any       with `run … -- COMMAND`: the command's own";
+
+/// Turn a reinforcement-learning environment into a running, isolated Docker container
+///
+/// `rlmesh-sandbox run CartPole-v1` builds an image for the environment, starts a container that serves it
+/// over gRPC with rlmesh, waits until it answers, prints its address, and cleans up afterwards. Step it
+/// from Python with `rlmesh.numpy.RemoteEnv(address)`.
+#[derive(Debug, Parser)]
+#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
+#[command(propagate_version = false, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    Build(BuildArgs),
+    Run(Box<RunArgs>),
+    Stop(StopArgs),
+    Reap(ReapArgs),
+    Hash(HashArgs),
+    Ps(PsArgs),
+    Logs(LogsArgs),
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: docker's commands, and the chain of causes behind an error
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colours [default: auto, which also honours NO_COLOR]
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
+    pub color: Option<ColorWhen>,
+    /// How to show the progress of long work [default: auto]
+    #[arg(long, global = true, value_name = "HOW")]
+    pub progress: Option<ProgressHow>,
+    /// The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]
+    #[arg(long, global = true, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    pub docker: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressHow {
+    /// Bars on a terminal, plain lines elsewhere
+    Auto,
+    /// One line a finished step
+    Plain,
+    /// One JSON object an event, on stderr
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ResultFormat {
+    /// For people, and for `$(…)`
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RunFormat {
+    /// For people, and for `$(…)`
+    #[default]
+    Text,
+    Json,
+    /// NAME=value lines, ready for `>> "$GITHUB_ENV"`
+    Env,
+}
+
+/// Build the image for an environment and print its tag
+///
+/// An image that exists already is not built again: the tag holds a hash of everything that went into it.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub image: ImageArgs,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Start an environment, wait until it answers, and print its address
+///
+/// Without more, it goes on in the foreground with the container's log on stderr, until Ctrl-C. With -d the
+/// container goes on by itself. With `-- COMMAND`, the command runs while the environment is up and decides
+/// the exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and RLMESH_SANDBOX_IMAGE are set for it.
+#[derive(Debug, Args)]
+#[command(after_long_help = RUN_EXAMPLES)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub image: ImageArgs,
+    #[command(flatten)]
+    pub container: ContainerArgs,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: RunFormat,
+    /// A command to run while the environment is up; `{address}` in its arguments is replaced
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox run CartPole-v1
+  rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
+  rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
+  rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
+  ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
+
+/// Stop sandboxes and remove their containers
+///
+/// A container that is gone already is no error. One that is not a sandbox is never touched.
+#[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Containers, by id, start of an id, or name
+    #[arg(value_name = "ID|NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub containers: Vec<String>,
+    /// Every sandbox on this engine, whoever started it
+    #[arg(long)]
+    pub all: bool,
+    /// How long a sandbox may take to end by itself, in seconds or as 30s, 2m
+    #[arg(short, long, value_name = "TIME", default_value = "10")]
+    pub timeout: String,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Remove sandboxes whose owner is gone
+///
+/// A sandbox belongs to the process that started it. When that process was killed before it could clean up,
+/// its container and temporary folder stay behind; this removes them. A sandbox whose owner cannot be
+/// judged from here (another machine, another PID namespace) is left alone.
+#[derive(Debug, Args)]
+pub struct ReapArgs {
+    /// Say what would go, and why each other sandbox stays; remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Print the build hash of an environment, without Docker
+#[derive(Debug, Args)]
+pub struct HashArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    /// Print the image tag instead
+    #[arg(long)]
+    pub tag: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// List the sandboxes on this engine
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Print a sandbox's log
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// A container, by id, start of an id, or name
+    #[arg(value_name = "ID|NAME")]
+    pub container: String,
+    /// Go on until the container ends, or Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last N lines
+    #[arg(long, value_name = "N")]
+    pub tail: Option<u64>,
+}
+
+/// Check that this machine can run sandboxes, and say what to mend
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Print the completion script for a shell
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// What is served, and how: the same for every verb that takes a source.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// CartPole-v1, gym://ID, hf://org/repo@commit[:suite[/task]], or image://REF
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+
+    /// The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
+    /// [default: python:3.11-slim]
+    #[arg(long, value_name = "IMAGE", help_heading = "Image options")]
+    pub base_image: Option<String>,
+    /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
+    /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
+    #[arg(long, value_name = "PACKAGE", help_heading = "Image options")]
+    pub rlmesh_package: Option<String>,
+    /// A pip requirement to install (repeat for more)
+    #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options")]
+    pub packages: Vec<String>,
+    /// A module to import before the environment is made, so that it can register itself (repeat for more)
+    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options")]
+    pub imports: Vec<String>,
+    /// Allow an hf:// source to run its repository's code
+    #[arg(long, help_heading = "Image options")]
+    pub trust_remote_code: bool,
+    /// Allow an hf:// source whose revision is not a full commit id
+    #[arg(long, help_heading = "Image options")]
+    pub allow_unpinned_hf: bool,
+    /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off
+    /// [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
+    #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
+    pub build_memory: Option<String>,
+
+    /// An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text
+    #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options")]
+    pub kwarg: Vec<String>,
+    /// Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)
+    #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
+    pub kwargs: Option<String>,
+    /// How many copies of the environment to serve as one vector environment [default: 1]
+    #[arg(short, long, value_name = "N", help_heading = "Environment options")]
+    pub num_envs: Option<String>,
+    /// How the copies are stepped: one after the other, or each in a process of its own [default: sync]
+    #[arg(long, value_name = "sync|async", help_heading = "Environment options")]
+    pub vectorization_mode: Option<String>,
+}
+
+/// How the image comes to be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Build options")]
+pub struct ImageArgs {
+    /// Build the image even if it exists
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+/// How the container runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Container options")]
+pub struct ContainerArgs {
+    /// Leave the container running, with no owner, until `rlmesh-sandbox stop`
+    #[arg(short, long, conflicts_with = "command")]
+    pub detach: bool,
+    /// With -d: the process that owns the container (a script's $$); when it has ended, `reap` removes it
+    #[arg(long, value_name = "PID", requires = "detach")]
+    pub owner_pid: Option<String>,
+    /// How long the environment may take until it answers, in seconds or as 90s, 5m
+    #[arg(long, value_name = "TIME", default_value = "30")]
+    pub ready_timeout: String,
+    /// How long the environment may take to end by itself, in seconds or as 30s, 2m
+    #[arg(long, value_name = "TIME", default_value = "10")]
+    pub stop_timeout: String,
+}
+
+/// The definitions as one clap command: what parsing, completions and man pages are all made from.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,33 @@
+//! `logs`: a sandbox's log on stdout.
+
+use crate::cli::LogsArgs;
+use crate::commands::Session;
+use crate::docker::inspection::not_a_sandbox;
+use crate::docker::log::{Follow, LogLines};
+use crate::error::{Exit, SandboxError};
+use crate::reap::no_such_sandbox;
+
+pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
+    let docker = session.docker()?;
+    let name = super::container_name(&args.container)?;
+    let found = docker.inspect(std::slice::from_ref(&name))?;
+    let container = found.first().ok_or_else(|| no_such_sandbox(&name))?;
+    if !container.is_sandbox() {
+        return Err(not_a_sandbox(container));
+    }
+    let follow = if args.follow { Follow::UntilTheEnd } else { Follow::No };
+    let mut written = Ok(());
+    let read = docker.follow_log(&container.id, LogLines { follow, tail: args.tail }, &mut |chunk| {
+        if written.is_ok() {
+            written = session.report.raw_result(chunk);
+            if written.is_err() {
+                session.interrupt.raise(crate::error::Signal::Terminate);
+            }
+        }
+    });
+    written?;
+    read.map_err(|failure| {
+        failure.into_error("the log could not be read", "check `docker logs`", SandboxError::Docker)
+    })?;
+    Ok(Exit::Done)
+}

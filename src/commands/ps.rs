@@ -1,0 +1,62 @@
+//! `ps`: the sandboxes on this engine.
+
+use std::time::SystemTime;
+
+use crate::commands::Session;
+use crate::context::dockerfile::CONTAINER_PORT;
+use crate::docker::inspection::{Inspection, short};
+use crate::error::{Exit, SandboxError};
+use crate::owner::{self, Owner};
+use crate::report::{Format, json, text};
+
+pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
+    let sandboxes = session.docker()?.sandboxes()?;
+    if session.report.format() == Format::Json {
+        for container in &sandboxes {
+            session.report.json(&json::Listed {
+                id: &container.id,
+                name: container.name(),
+                source: container.label(owner::SOURCE),
+                image: &container.config.image,
+                state: &container.state.status,
+                address: address(container),
+                owner_pid: owner_of(container).pid,
+                created: &container.created,
+            })?;
+        }
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = sandboxes.iter().map(row).collect();
+    session
+        .report
+        .result(&text::table(&["ID", "SOURCE", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"], &rows))?;
+    Ok(Exit::Done)
+}
+
+fn row(container: &Inspection) -> Vec<String> {
+    vec![
+        short(&container.id).to_owned(),
+        text::safe(container.label(owner::SOURCE).unwrap_or("-")),
+        address(container).unwrap_or_else(|| "-".to_owned()),
+        container.state.status.clone(),
+        owner_of(container).pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        age(&container.created).unwrap_or_else(|| "-".to_owned()),
+        container.name().to_owned(),
+    ]
+}
+
+fn owner_of(container: &Inspection) -> Owner {
+    Owner::from_labels(|name| container.label(name))
+}
+
+fn address(container: &Inspection) -> Option<String> {
+    Some(format!("tcp://{}", container.published(CONTAINER_PORT)?))
+}
+
+/// The two largest units of the time since then: `2h 5m`.
+fn age(created: &str) -> Option<String> {
+    let created = humantime::parse_rfc3339_weak(created).ok()?;
+    let age = SystemTime::now().duration_since(created).unwrap_or_default();
+    let whole = humantime::format_duration(std::time::Duration::from_secs(age.as_secs())).to_string();
+    Some(whole.split(' ').take(2).collect::<Vec<_>>().join(" "))
+}

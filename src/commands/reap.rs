@@ -1,0 +1,79 @@
+//! `reap`: removes what killed runs left behind, or says what it would remove.
+
+use crate::cli::ReapArgs;
+use crate::commands::Session;
+use crate::docker::inspection::short;
+use crate::error::{Exit, SandboxError};
+use crate::owner::Verdict;
+use crate::reap::{self, Care, Judged};
+use crate::report::json::{Action, Reaped};
+use crate::report::{Format, Report};
+
+pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
+    let docker = session.docker()?;
+    let report = &session.report;
+    let found = reap::look(&docker, &session.environment, Care::Thorough)?;
+    for judged in &found.containers {
+        if let Verdict::Keep(reason) = judged.verdict {
+            tell(report, judged, Action::Kept, &reason.to_string(), args.dry_run)?;
+        }
+    }
+    if args.dry_run {
+        for judged in &found.containers {
+            if let Verdict::Orphan(proof) = judged.verdict {
+                tell(report, judged, Action::WouldRemove, &proof.to_string(), true)?;
+            }
+        }
+        for folder in &found.folders {
+            report.note(&format!("would remove the folder {}: its run is gone", folder.path.display()));
+        }
+        return Ok(Exit::Done);
+    }
+    let folders = found.folders.len();
+    let mut told = Ok(());
+    found.remove(&docker, &mut |judged| {
+        if let (Verdict::Orphan(proof), Ok(())) = (judged.verdict, &told) {
+            told = tell(report, judged, Action::Removed, &proof.to_string(), false);
+        }
+    })?;
+    if folders > 0 {
+        report.note(&format!(
+            "removed {folders} temporary folder{} of runs that are gone",
+            if folders == 1 { "" } else { "s" }
+        ));
+    }
+    told.map(|()| Exit::Done)
+}
+
+/// Ids that go are the result; why, and what stays, is for people. JSON has it all.
+fn tell(
+    report: &Report,
+    judged: &Judged,
+    action: Action,
+    reason: &str,
+    is_dry: bool,
+) -> Result<(), SandboxError> {
+    let container = &judged.container;
+    let who = format!("{} ({})", container.name(), short(&container.id));
+    if report.format() == Format::Json {
+        return report.json(&Reaped {
+            id: &container.id,
+            name: container.name(),
+            action,
+            reason: reason.to_owned(),
+        });
+    }
+    match action {
+        Action::Kept if is_dry || report.is_verbose() => report.note(&format!("keep {who}: {reason}")),
+        Action::Kept => {}
+        Action::WouldRemove => {
+            report.note(&format!("would remove {who}: {reason}"));
+            report.result(&container.id)?;
+        }
+        Action::Removed => {
+            report.note(&format!("removed {who}: {reason}"));
+            report.result(&container.id)?;
+        }
+    }
+    Ok(())
+}

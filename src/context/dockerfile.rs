@@ -1,0 +1,50 @@
+//! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
+
+use crate::context::PACKAGES_FOLDER;
+use crate::package::RlmeshPackage;
+use crate::spec::EffectiveSpec;
+
+/// Where everything of rlmesh's stands in the image. The SDK relies on it.
+pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
+
+/// The port that the server listens on inside the container. The SDK relies on it.
+pub(crate) const CONTAINER_PORT: u16 = 50051;
+
+/// The Dockerfile that builds `spec`.
+///
+/// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
+/// have in common comes first, so that they share its layers.
+pub(crate) fn dockerfile(spec: &EffectiveSpec) -> String {
+    let (rlmesh, mount) = match &spec.rlmesh_package {
+        RlmeshPackage::Pip { spec } => (spec.as_str(), String::new()),
+        RlmeshPackage::Wheel { install_path, .. } => (
+            install_path.as_str(),
+            format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} "),
+        ),
+    };
+    let mut text = format!(
+        "FROM {base}\n\
+         WORKDIR {IMAGE_FOLDER}\n\
+         ENV RLMESH_PORT={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
+        base = spec.base_image
+    );
+    text += &install(&mount, &[rlmesh, "gymnasium"]);
+    if !spec.packages.is_empty() {
+        text += &install("", &spec.packages.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    text += &format!(
+        "EXPOSE {CONTAINER_PORT}\n\
+         ENTRYPOINT [\"python\",\"-m\",\"rlmesh._bootstrap.sandbox_env\"]\n"
+    );
+    text
+}
+
+/// One layer of packages. The exec form keeps every requirement apart from any shell.
+fn install(mount: &str, requirements: &[&str]) -> String {
+    let mut command =
+        vec!["python", "-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore"];
+    command.extend(requirements);
+    let command = serde_json::to_string(&command)
+        .unwrap_or_else(|error| unreachable!("texts always serialize: {error}"));
+    format!("RUN {mount}--mount=type=cache,target=/root/.cache/pip {command}\n")
+}

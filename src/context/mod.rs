@@ -1,0 +1,62 @@
+//! A spec → the files that docker builds from: the only place here that touches the disk; it runs nothing.
+
+pub(crate) mod bootstrap;
+pub(crate) mod dockerfile;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Problem, SandboxError};
+use crate::package::RlmeshPackage;
+use crate::run_folder::cannot_write;
+use crate::spec::EffectiveSpec;
+
+/// The folder of the context that holds wheels.
+const PACKAGES_FOLDER: &str = "packages";
+
+const BOOTSTRAP_FILE: &str = "bootstrap.json";
+
+/// Writes the build context of `spec` into a new folder under `parent`, and returns its path.
+///
+/// # Errors
+/// [`SandboxError::Wheel`] where the wheel vanished since it was hashed; [`SandboxError::System`].
+pub(crate) fn write(parent: &Path, spec: &EffectiveSpec) -> Result<PathBuf, SandboxError> {
+    let folder = parent.join("context");
+    make(&folder)?;
+    put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec))?;
+    write_bootstrap(&folder, &bootstrap::bootstrap_json(spec))?;
+    if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {
+        let name = install_path.rsplit('/').next().unwrap_or_default();
+        let packages = folder.join(PACKAGES_FOLDER);
+        make(&packages)?;
+        fs::copy(source_path, packages.join(name)).map_err(|error| {
+            SandboxError::Wheel(Problem::new(
+                format!("the wheel {source_path} cannot be copied: {error}"),
+                "check that it is still there, and that the temporary folder has room",
+            ))
+        })?;
+    }
+    Ok(folder)
+}
+
+/// Writes the bootstrap payload as a file that any user inside a container can read; the folder around it
+/// is this user's alone.
+///
+/// # Errors
+/// [`SandboxError::System`].
+pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = folder.join(BOOTSTRAP_FILE);
+    put(&file, payload)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
+        .map_err(|error| cannot_write(&file, &error))?;
+    Ok(file)
+}
+
+fn make(folder: &Path) -> Result<(), SandboxError> {
+    fs::create_dir(folder).map_err(|error| cannot_write(folder, &error))
+}
+
+fn put(file: &Path, text: &str) -> Result<(), SandboxError> {
+    fs::write(file, text).map_err(|error| cannot_write(file, &error))
+}

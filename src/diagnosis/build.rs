@@ -1,0 +1,188 @@
+//! Why a build failed: the failing step and what it printed in, cause and hints out.
+
+use crate::docker::build::BuildFailure;
+use crate::error::{Problem, SandboxError};
+
+/// How many lines of a step's output an error quotes.
+const QUOTED_LINES: usize = 20;
+
+/// What is known to go wrong in builds: a text that gives it away, and what to do. The first match is the
+/// likeliest; texts are compared in lower case.
+const KNOWN: &[(&[&str], &str)] = &[
+    (&["no space left on device"], "the engine's disk is full: make room, e.g. with `docker system prune`"),
+    (
+        &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
+        "the base image does not exist, or is private: check --base-image, and `docker login`",
+    ),
+    (
+        &["failed to do request", "failed to resolve source metadata", "registry-1.docker.io"],
+        "the registry cannot be reached: check network and proxy, or name a --base-image that the engine has (`docker image ls`)",
+    ),
+    (
+        &[
+            "no matching distribution found",
+            "could not find a version that satisfies",
+            "was not found in the package registry",
+        ],
+        "no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
+    ),
+    (
+        &["invalid requirement"],
+        "write -p as pip takes it: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
+    ),
+    (
+        &["resolutionimpossible", "conflicting dependencies", "no solution found when resolving"],
+        "the packages do not fit together: loosen a version, or name one that fits",
+    ),
+    (
+        &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
+        "the index's certificate is not trusted inside the build: use a base image with your company's certificates",
+    ),
+    (
+        &[
+            "temporary failure in name resolution",
+            "newconnectionerror",
+            "failed to establish a new connection",
+            "dns error",
+            "proxyerror",
+            "read timed out",
+            "connection refused",
+            "network is unreachable",
+        ],
+        "the package index cannot be reached from inside the build: check network and proxy of the engine",
+    ),
+    (
+        &[
+            "command 'gcc' failed",
+            "command 'g++' failed",
+            "gcc: not found",
+            "unable to execute 'gcc'",
+            "no such file or directory: 'gcc'",
+            "no such file or directory: 'cmake'",
+            "unknown compiler",
+        ],
+        "a package has no wheel for this Python and no compiler to build it with: use a base image with build tools, or another Python",
+    ),
+    (
+        &["fatal error: ", "cannot find -l"],
+        "a package is compiled and lacks a system library: use a base image that has it",
+    ),
+    (
+        &["exec: \"python\"", "python: not found", "no module named pip"],
+        "the base image lacks Python or pip: use one that has both, such as python:3.11-slim",
+    ),
+    (
+        &["requires-python", "requires a different python", "requires python"],
+        "the base image's Python is too old or too new for a package: use another --base-image",
+    ),
+    (&["exit code: 137", "cannot allocate memory"], "it ran out of memory: give Docker more"),
+    (&["permission denied"], "the base image's user may not install packages: use one whose user is root"),
+];
+
+/// The failure as the user meets it.
+pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
+    // Where BuildKit named no step, it was docker that failed.
+    let Some(step) = &failed.step else {
+        return failed.failure.into_error(
+            "the image was not built",
+            "check `docker buildx ls`, and run it again with -v",
+            SandboxError::ImageBuild,
+        );
+    };
+    if let Some(error) = failed.failure.as_docker_error() {
+        return error;
+    }
+    let evidence = format!("{}\n{}\n{}", step.output, step.error, failed.said.join("\n")).to_lowercase();
+    let is_known = |needles: &&[&str]| needles.iter().any(|needle| evidence.contains(needle));
+    let hint = KNOWN
+        .iter()
+        .find(|(needles, _)| is_known(needles))
+        .map_or("read the end of the step's output below", |(_, hint)| hint);
+    let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
+    let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
+    let problem =
+        Problem::new(format!("the image was not built: {}", cause(&step.output, &step.error)), hint)
+            .details(format!("failing step: {}", step.name))
+            .details(quoted);
+    SandboxError::ImageBuild(problem)
+}
+
+/// The line in which pip or uv says what is wrong, else BuildKit's own.
+fn cause(output: &str, error: &str) -> String {
+    let said = output
+        .lines()
+        .map(str::trim)
+        .rfind(|line| line.starts_with("ERROR: ") || line.starts_with("error: "));
+    said.and_then(|line| line.split_once(": "))
+        .map_or(error, |(_, said)| said)
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::build::FailedStep;
+    use crate::docker::invocation::{Cause, Failure};
+
+    fn failed(step: Option<(&str, &str, &str)>, stderr: &str) -> SandboxError {
+        build_error(BuildFailure {
+            failure: Failure {
+                command: "docker buildx build".to_owned(),
+                cause: Cause::Status(1),
+                stdout: String::new(),
+                stderr: stderr.to_owned(),
+            },
+            step: step.map(|(name, error, output)| FailedStep {
+                name: name.to_owned(),
+                error: error.to_owned(),
+                output: output.to_owned(),
+            }),
+            said: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn what_is_known_to_go_wrong_comes_with_what_to_do() {
+        for (error, output, cause, hint) in [
+            (
+                "exit code: 1",
+                "ERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No matching distribution found for nope",
+                "No matching distribution found for nope",
+                "no such package",
+            ),
+            (
+                "failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
+                "",
+                "failed to do request",
+                "registry cannot be reached",
+            ),
+            ("exit code: 1", "OSError: [Errno 28] No space left on device", "exit code: 1", "disk is full"),
+            ("exit code: 3", "something of its own", "exit code: 3", "read the end"),
+        ] {
+            let told = failed(Some(("[2/3] RUN x", error, output)), "");
+            assert_eq!(told.kind(), "ImageBuild");
+            assert!(told.to_string().contains(cause), "{told}");
+            assert!(told.hints()[0].contains(hint), "{told:?}");
+            assert!(told.details().unwrap().contains("[2/3] RUN x"));
+        }
+    }
+
+    #[test]
+    fn a_dead_engine_is_no_failed_build() {
+        let told = failed(
+            None,
+            "ERROR: Cannot connect to the Docker daemon at unix:///none. Is the docker daemon running?",
+        );
+        assert_eq!(told.kind(), "Docker");
+        assert_eq!(failed(None, "ERROR: unknown flag: --x").kind(), "ImageBuild");
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_output_is_quoted() {
+        let output: Vec<String> = (0..500).map(|number| format!("line {number}")).collect();
+        let told = failed(Some(("x", "exit code: 1", &output.join("\n"))), "");
+        let details = told.details().unwrap();
+        assert!(details.lines().count() <= QUOTED_LINES + 1 && details.ends_with("line 499"), "{details}");
+    }
+}

@@ -1,0 +1,118 @@
+//! `docker buildx build`: runs it, tells what happens, and keeps what a failure left behind; it explains nothing to people.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::docker::Docker;
+use crate::docker::invocation::{Cause, Failure, Streams};
+use crate::docker::log::Tail;
+use crate::docker::rawjson::{BuildEvent, Decoder};
+
+/// An image to be.
+#[derive(Debug)]
+pub(crate) struct BuildRequest<'a> {
+    pub(crate) tag: &'a str,
+    /// The folder with the Dockerfile.
+    pub(crate) context: &'a Path,
+}
+
+/// What a failed build left behind.
+#[derive(Debug)]
+pub(crate) struct BuildFailure {
+    pub(crate) failure: Failure,
+    /// The step that failed, where BuildKit named one.
+    pub(crate) step: Option<FailedStep>,
+    /// What buildx itself printed, outside the progress stream.
+    pub(crate) said: Vec<String>,
+}
+
+/// The step at which a build failed.
+#[derive(Debug)]
+pub(crate) struct FailedStep {
+    pub(crate) name: String,
+    pub(crate) error: String,
+    /// The end of what its process printed.
+    pub(crate) output: String,
+}
+
+impl Docker {
+    /// Builds an image into the engine's store.
+    ///
+    /// # Errors
+    /// [`BuildFailure`].
+    pub(crate) fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        event: &mut dyn FnMut(BuildEvent),
+    ) -> Result<(), Box<BuildFailure>> {
+        let arguments: Vec<OsString> = [
+            "buildx",
+            "build",
+            "--progress=rawjson",
+            // Attestations would turn the image into an index that nobody here reads.
+            "--provenance=false",
+            "--load",
+            "--tag",
+            request.tag,
+        ]
+        .into_iter()
+        .map(OsString::from)
+        .chain([request.context.as_os_str().to_owned()])
+        .collect();
+        let mut record = Record::default();
+        let mut decoder = Decoder::default();
+        let ended = self.command(arguments).unlimited().stream(Streams::Stderr, &mut |chunk| {
+            decoder.push(chunk, &mut |happened| {
+                record.keep(&happened);
+                event(happened);
+            });
+        });
+        decoder.finish(&mut |happened| {
+            record.keep(&happened);
+            event(happened);
+        });
+        ended.map_err(|failure| Box::new(record.into_failure(failure)))
+    }
+}
+
+/// What may be needed to tell why a build failed.
+#[derive(Default)]
+struct Record {
+    /// The end of each step's output, until the step is over.
+    outputs: std::collections::HashMap<usize, Tail>,
+    failed: Option<FailedStep>,
+    said: Vec<String>,
+}
+
+impl Record {
+    fn keep(&mut self, event: &BuildEvent) {
+        match event {
+            BuildEvent::Output { step, text } => self.outputs.entry(*step).or_default().push(text.as_bytes()),
+            BuildEvent::StepFinished { step, .. } => {
+                self.outputs.remove(step);
+            }
+            // A failure cancels the steps beside it, which then fail too: the first is the cause.
+            BuildEvent::StepFailed { step, name, error }
+                if !error.contains("context canceled") || self.failed.is_none() =>
+            {
+                let is_better =
+                    self.failed.as_ref().is_none_or(|failed| failed.error.contains("context canceled"));
+                if is_better {
+                    let output = self.outputs.remove(step).unwrap_or_default().into_text();
+                    self.failed = Some(FailedStep { name: name.clone(), error: error.clone(), output });
+                }
+            }
+            BuildEvent::Text { line } => self.said.push(line.clone()),
+            _ => {}
+        }
+    }
+
+    fn into_failure(self, failure: Failure) -> BuildFailure {
+        // Without any step it was buildx that failed, or the engine that did not answer.
+        let stderr = match (&failure.cause, &self.failed) {
+            (Cause::Status(_), None) => self.said.join("\n"),
+            _ => String::new(),
+        };
+        BuildFailure { failure: Failure { stderr, ..failure }, step: self.failed, said: self.said }
+    }
+}

@@ -1,0 +1,282 @@
+//! What can go wrong, what the user can do about it, and the one table of exit codes; it prints nothing.
+
+use std::fmt;
+
+/// A failure in the form in which people and scripts see it.
+///
+/// `message` is one line: lower case, no full stop. Each hint is one line that says what the user can do.
+/// `details` are lines of evidence (a log's end, the failing step), not meant for parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    message: String,
+    hints: Vec<String>,
+    details: Option<String>,
+}
+
+impl Problem {
+    /// A failure and the first thing that the user can do about it.
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: one_line(&message.into()), hints: vec![one_line(&hint.into())], details: None }
+    }
+
+    /// Adds a further hint, unless it is there already.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = one_line(&hint.into());
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+        self
+    }
+
+    /// Adds a block of evidence below what is there; blank text adds nothing.
+    #[must_use]
+    pub fn details(mut self, details: impl AsRef<str>) -> Self {
+        let details = details.as_ref().trim_end();
+        if !details.trim().is_empty() {
+            self.details = Some(match self.details {
+                Some(before) => format!("{before}\n{details}"),
+                None => details.to_owned(),
+            });
+        }
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Folds what another program said into the one line that our own format promises.
+fn one_line(text: &str) -> String {
+    text.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// A signal that asked the program to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// What `kill`, CI runners and service managers send.
+    Terminate,
+    /// The terminal was closed.
+    Hangup,
+    /// Ctrl-\.
+    Quit,
+}
+
+impl Signal {
+    /// The signal's number, the same on every Unix.
+    pub fn number(self) -> i32 {
+        match self {
+            Signal::Hangup => 1,
+            Signal::Interrupt => 2,
+            Signal::Quit => 3,
+            Signal::Terminate => 15,
+        }
+    }
+}
+
+/// Every way in which this crate fails. The variant decides the exit code (see [`Exit`]).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The source does not follow the grammar of [`crate::EnvironmentSourceRef`].
+    #[error("{0}")]
+    InvalidSource(Problem),
+    /// An option's value cannot be used; the message names the field.
+    #[error("{0}")]
+    InvalidOption(Problem),
+    /// A Hugging Face source that the options do not allow to run.
+    #[error("{0}")]
+    HuggingFacePolicy(Problem),
+    /// The source could not be found, fetched or verified.
+    #[error("{0}")]
+    SourceResolution(Problem),
+    /// The rlmesh wheel could not be found or read.
+    #[error("{0}")]
+    Wheel(Problem),
+    /// The image could not be built.
+    #[error("{0}")]
+    ImageBuild(Problem),
+    /// The build ran out of the memory that it was given.
+    #[error("{0}")]
+    MemoryCeiling(Problem),
+    /// The container did not start, or never answered.
+    #[error("{0}")]
+    ContainerStartup(Problem),
+    /// Docker is missing, does not answer, or refuses what this crate relies on.
+    #[error("{0}")]
+    Docker(Problem),
+    /// This machine refused something: a folder that cannot be written, a full disk.
+    #[error("{0}")]
+    System(Problem),
+    /// A signal ended the work; everything that it had started is gone.
+    #[error("{}", match .0 { Signal::Interrupt => "interrupted", Signal::Quit => "quit", Signal::Hangup => "the terminal was closed", Signal::Terminate => "terminated" })]
+    Interrupted(Signal),
+    /// Anything else, with its chain of causes.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl SandboxError {
+    /// The variant's name, as JSON errors carry it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            SandboxError::InvalidSource(_) => "InvalidSource",
+            SandboxError::InvalidOption(_) => "InvalidOption",
+            SandboxError::HuggingFacePolicy(_) => "HuggingFacePolicy",
+            SandboxError::SourceResolution(_) => "SourceResolution",
+            SandboxError::Wheel(_) => "Wheel",
+            SandboxError::ImageBuild(_) => "ImageBuild",
+            SandboxError::MemoryCeiling(_) => "MemoryCeiling",
+            SandboxError::ContainerStartup(_) => "ContainerStartup",
+            SandboxError::Docker(_) => "Docker",
+            SandboxError::System(_) => "System",
+            SandboxError::Interrupted(_) => "Interrupted",
+            SandboxError::Other(_) => "Other",
+        }
+    }
+
+    /// What the user can do, a line each; the first is the most likely remedy.
+    pub fn hints(&self) -> Vec<&str> {
+        match self.problem() {
+            Some(problem) => problem.hints.iter().map(String::as_str).collect(),
+            None if matches!(self, SandboxError::Interrupted(_)) => Vec::new(),
+            None => vec!["run it again with -v; if it stays, report it with that output"],
+        }
+    }
+
+    /// Evidence: the end of a log, the failing step.
+    pub fn details(&self) -> Option<&str> {
+        self.problem()?.details.as_deref()
+    }
+
+    /// The exit code that the command line gives for it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            SandboxError::InvalidSource(_) | SandboxError::InvalidOption(_) => Exit::Usage,
+            SandboxError::HuggingFacePolicy(_) => Exit::Policy,
+            SandboxError::SourceResolution(_) | SandboxError::Wheel(_) => Exit::Resolution,
+            SandboxError::ImageBuild(_) => Exit::Build,
+            SandboxError::MemoryCeiling(_) => Exit::Memory,
+            SandboxError::ContainerStartup(_) => Exit::Startup,
+            SandboxError::Docker(_) => Exit::Docker,
+            SandboxError::Interrupted(signal) => Exit::Signal(*signal),
+            SandboxError::System(_) | SandboxError::Other(_) => Exit::Failure,
+        }
+    }
+
+    /// The same error with its problem changed, e.g. by a further hint.
+    #[must_use]
+    pub(crate) fn map_problem(self, change: impl FnOnce(Problem) -> Problem) -> Self {
+        match self {
+            SandboxError::InvalidSource(problem) => SandboxError::InvalidSource(change(problem)),
+            SandboxError::InvalidOption(problem) => SandboxError::InvalidOption(change(problem)),
+            SandboxError::HuggingFacePolicy(problem) => SandboxError::HuggingFacePolicy(change(problem)),
+            SandboxError::SourceResolution(problem) => SandboxError::SourceResolution(change(problem)),
+            SandboxError::Wheel(problem) => SandboxError::Wheel(change(problem)),
+            SandboxError::ImageBuild(problem) => SandboxError::ImageBuild(change(problem)),
+            SandboxError::MemoryCeiling(problem) => SandboxError::MemoryCeiling(change(problem)),
+            SandboxError::ContainerStartup(problem) => SandboxError::ContainerStartup(change(problem)),
+            SandboxError::Docker(problem) => SandboxError::Docker(change(problem)),
+            SandboxError::System(problem) => SandboxError::System(change(problem)),
+            other @ (SandboxError::Interrupted(_) | SandboxError::Other(_)) => other,
+        }
+    }
+
+    fn problem(&self) -> Option<&Problem> {
+        match self {
+            SandboxError::InvalidSource(problem)
+            | SandboxError::InvalidOption(problem)
+            | SandboxError::HuggingFacePolicy(problem)
+            | SandboxError::SourceResolution(problem)
+            | SandboxError::Wheel(problem)
+            | SandboxError::ImageBuild(problem)
+            | SandboxError::MemoryCeiling(problem)
+            | SandboxError::ContainerStartup(problem)
+            | SandboxError::Docker(problem)
+            | SandboxError::System(problem) => Some(problem),
+            SandboxError::Interrupted(_) | SandboxError::Other(_) => None,
+        }
+    }
+}
+
+/// The program's exit codes: this table and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Done,
+    /// 1: anything not listed
+    Failure,
+    /// 2: the command line is wrong
+    Usage,
+    /// 3: refused by policy
+    Policy,
+    /// 4: source or wheel could not be resolved
+    Resolution,
+    /// 5: the image build failed
+    Build,
+    /// 6: the container failed to start or never became ready
+    Startup,
+    /// 7: docker is missing or does not answer
+    Docker,
+    /// 8: the build met its memory ceiling
+    Memory,
+    /// 128 + the signal's number
+    Signal(Signal),
+    /// What the user's own command ended with
+    Command(u8),
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Policy => 3,
+            Exit::Resolution => 4,
+            Exit::Build => 5,
+            Exit::Startup => 6,
+            Exit::Docker => 7,
+            Exit::Memory => 8,
+            Exit::Signal(signal) => 128 + signal.number() as u8,
+            Exit::Command(code) => code,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_quotes() {
+        let problem = Problem::new("docker said:\n  no\r\n\n such thing", "try\nagain");
+        assert_eq!(problem.to_string(), "docker said:; no; such thing");
+        assert_eq!(SandboxError::Docker(problem).hints(), ["try; again"]);
+    }
+
+    #[test]
+    fn details_pile_up_and_blank_ones_are_dropped() {
+        let problem = Problem::new("a", "b").details(" \n").details("one\n").details("two");
+        assert_eq!(SandboxError::Docker(problem).details(), Some("one\ntwo"));
+    }
+
+    #[test]
+    fn a_hint_is_said_once() {
+        let problem = Problem::new("a", "b").hint("b").hint("c");
+        assert_eq!(SandboxError::Docker(problem).hints(), ["b", "c"]);
+    }
+
+    #[test]
+    fn signals_end_the_process_as_a_shell_would_report_them() {
+        assert_eq!(SandboxError::Interrupted(Signal::Interrupt).exit().code(), 130);
+        assert_eq!(SandboxError::Interrupted(Signal::Terminate).exit().code(), 143);
+    }
+}

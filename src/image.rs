@@ -1,0 +1,89 @@
+//! Plan → image: found, built or pulled; it starts no container.
+
+use std::time::{Duration, Instant};
+
+use crate::context;
+use crate::diagnosis;
+use crate::docker::Docker;
+use crate::docker::build::BuildRequest;
+use crate::error::{Problem, SandboxError};
+use crate::options::Environment;
+use crate::run_folder::RunFolder;
+use crate::spec::Plan;
+use crate::stage::{Listener, Stage};
+
+/// Whether an image that exists is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    IfMissing,
+    Always,
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    pub(crate) tag: String,
+    /// The engine's own id of it.
+    pub(crate) id: String,
+    /// How long the build took; `None` where the image was there.
+    pub(crate) built_in: Option<Duration>,
+}
+
+/// Makes sure that the plan's image is there.
+///
+/// # Errors
+/// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
+pub(crate) fn ensure(
+    docker: &Docker,
+    plan: &Plan,
+    rebuild: Rebuild,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<Image, SandboxError> {
+    check_name(plan)?;
+    let tag = plan.image();
+    if rebuild == Rebuild::IfMissing
+        && let Some(id) = docker.image_id(&tag)?
+    {
+        return Ok(Image { tag, id, built_in: None });
+    }
+    let started = Instant::now();
+    match plan {
+        Plan::Build(spec) => {
+            told(Stage::Building { tag: tag.clone() });
+            docker.buildx()?;
+            let folder = RunFolder::create(&environment.temp_dir())?;
+            let context = context::write(folder.path(), spec)?;
+            docker
+                .build(&BuildRequest { tag: &tag, context: &context }, &mut |event| told(Stage::Build(event)))
+                .map_err(|failed| diagnosis::build::build_error(*failed))?;
+        }
+        Plan::Prebuilt { reference, .. } => {
+            told(Stage::Pulling { image: reference.clone() });
+            docker.pull(reference)?;
+        }
+    }
+    let took = started.elapsed();
+    told(Stage::Built { seconds: took.as_secs_f64() });
+    let id = docker.image_id(&tag)?.ok_or_else(|| {
+        SandboxError::ImageBuild(Problem::new(
+            format!("the build went well, but the engine has no image {tag}"),
+            "is the builder another engine's? check `docker buildx ls` and BUILDX_BUILDER",
+        ))
+    })?;
+    Ok(Image { tag, id, built_in: Some(took) })
+}
+
+/// Refuses a plan whose image docker could not hold.
+///
+/// # Errors
+/// [`SandboxError::InvalidSource`].
+pub(crate) fn check_name(plan: &Plan) -> Result<(), SandboxError> {
+    if plan.image_name_fits() {
+        return Ok(());
+    }
+    Err(SandboxError::InvalidSource(Problem::new(
+        "the source is too long: docker cannot hold an image of that name",
+        "use an env id of less than 240 characters",
+    )))
+}

@@ -1,0 +1,10 @@
+//! The `rlmesh-sandbox` program: hands the command line to the library and ends with its exit code.
+
+use std::process::ExitCode;
+
+use rlmesh_sandbox::{Environment, commands};
+
+fn main() -> ExitCode {
+    let exit = commands::main(std::env::args_os(), Environment::of_this_process());
+    ExitCode::from(exit.code())
+}

@@ -1,0 +1,107 @@
+//! The memory that a build may use, and sizes as Docker takes them; it asks nobody how much there is.
+
+use std::str::FromStr;
+
+use crate::error::SandboxError;
+use crate::options::{BUILD_MEMORY, invalid};
+
+/// The memory that a build may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuildMemory {
+    /// No ceiling: the engine's own builder.
+    Off,
+    /// The engine's memory less what the machine needs for itself.
+    Auto,
+    /// So many bytes, never 0.
+    Bytes(u64),
+}
+
+impl FromStr for BuildMemory {
+    type Err = SandboxError;
+
+    fn from_str(text: &str) -> Result<Self, SandboxError> {
+        match text.trim() {
+            "off" => Ok(BuildMemory::Off),
+            "auto" => Ok(BuildMemory::Auto),
+            size => match parse_size(size) {
+                Some(bytes) if bytes > 0 => Ok(BuildMemory::Bytes(bytes)),
+                _ => Err(invalid(
+                    format!("{BUILD_MEMORY} is {text:?}"),
+                    "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
+                )),
+            },
+        }
+    }
+}
+
+/// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    if !number.starts_with(|c: char| c.is_ascii_digit()) || number.ends_with('.') {
+        return None;
+    }
+    let power = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return None,
+    };
+    let factor = 1024_u64.pow(power);
+    match number.parse::<u64>() {
+        Ok(whole) => whole.checked_mul(factor),
+        Err(_) => {
+            let bytes = number.parse::<f64>().ok()? * factor as f64;
+            (bytes < u64::MAX as f64).then_some(bytes as u64)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
+        match result {
+            Err(error @ SandboxError::InvalidOption(_)) => error.to_string(),
+            other => panic!("expected InvalidOption, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn sizes_as_docker_takes_them() {
+        for (text, bytes) in [
+            ("20g", 20 << 30),
+            ("1.5g", 3 << 29),
+            ("2048m", 2 << 30),
+            ("2048M", 2 << 30),
+            ("512MiB", 512 << 20),
+            ("1kb", 1024),
+            ("1073741824", 1 << 30),
+            ("7b", 7),
+        ] {
+            assert_eq!(text.parse::<BuildMemory>().unwrap(), BuildMemory::Bytes(bytes), "{text}");
+        }
+        assert_eq!("auto".parse::<BuildMemory>().unwrap(), BuildMemory::Auto);
+        assert_eq!("off".parse::<BuildMemory>().unwrap(), BuildMemory::Off);
+        for text in [
+            "0",
+            "0g",
+            "0.0001b",
+            "-1g",
+            "1 g",
+            "g",
+            "lots",
+            ".5g",
+            "5.",
+            "1.2.3g",
+            "1x",
+            "1e9",
+            "99999999999t",
+        ] {
+            refusal(text.parse::<BuildMemory>());
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the operating system knows of a process and of this machine: facts for `owner`, which decides; it judges nothing.
+
+use rustix::process::{Pid, test_kill_process};
+use sha2::{Digest as _, Sha256};
+
+/// What tells this machine, this boot and this PID namespace from others. A part that cannot be read is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Host {
+    /// A digest of the machine's id, so that the id itself is told to nobody.
+    pub(crate) host: Option<String>,
+    /// The boot's id; another boot has another.
+    pub(crate) boot: Option<String>,
+    /// The PID namespace, as `readlink /proc/self/ns/pid` prints it; `None` where the system has none.
+    pub(crate) pid_namespace: Option<String>,
+}
+
+/// Whether a process is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    /// No process has this number, or the one that had it has ended and only waits to be collected.
+    Gone,
+    /// A process has this number; `start` tells it from an earlier one of the same number.
+    Alive { start: Option<String> },
+}
+
+impl Host {
+    /// This machine, and the PID namespace of the process `pid`.
+    pub(crate) fn of(pid: u32) -> Self {
+        Self { host: machine_id().map(|id| digest(&id)), boot: boot_id(), pid_namespace: pid_namespace(pid) }
+    }
+}
+
+/// Whether a process is there, in this PID namespace.
+pub(crate) fn liveness(pid: u32) -> Liveness {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let Some(number) = number else { return Liveness::Gone };
+    match test_kill_process(number) {
+        Err(rustix::io::Errno::SRCH) => Liveness::Gone,
+        // Somebody else's process is a process too.
+        Ok(()) | Err(_) if has_ended(pid) => Liveness::Gone,
+        Ok(()) | Err(_) => Liveness::Alive { start: start_time(pid) },
+    }
+}
+
+/// The digest is ours alone: nobody can hold it against a machine id seen elsewhere without knowing the id.
+fn digest(machine_id: &str) -> String {
+    let digest =
+        Sha256::new().chain_update("rlmesh.sandbox.owner-host\0").chain_update(machine_id).finalize();
+    hex::encode(&digest[..16])
+}
+
+fn read_line(path: &str) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use procfs::process::{ProcState, Process};
+
+    pub(super) fn machine_id() -> Option<String> {
+        super::read_line("/etc/machine-id").or_else(|| super::read_line("/var/lib/dbus/machine-id"))
+    }
+
+    pub(super) fn boot_id() -> Option<String> {
+        super::read_line("/proc/sys/kernel/random/boot_id")
+    }
+
+    pub(super) fn pid_namespace(pid: u32) -> Option<String> {
+        Some(std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()?.to_str()?.to_owned())
+    }
+
+    /// Clock ticks since the boot: no change of the wall clock moves them.
+    pub(super) fn start_time(pid: u32) -> Option<String> {
+        let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
+        Some(stat.starttime.to_string())
+    }
+
+    pub(super) fn has_ended(pid: u32) -> bool {
+        let state = || Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?.state().ok();
+        matches!(state(), Some(ProcState::Zombie | ProcState::Dead))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, Product, System};
+
+    pub(super) fn machine_id() -> Option<String> {
+        Product::uuid().ok()
+    }
+
+    /// None: what these systems call the boot time moves with the wall clock.
+    pub(super) fn boot_id() -> Option<String> {
+        None
+    }
+
+    pub(super) fn pid_namespace(_pid: u32) -> Option<String> {
+        None
+    }
+
+    fn process<T>(pid: u32, read: impl FnOnce(&sysinfo::Process) -> T) -> Option<T> {
+        let pid = Pid::from_u32(pid);
+        let mut system = System::new();
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            true,
+            ProcessRefreshKind::nothing(),
+        );
+        system.process(pid).map(read)
+    }
+
+    pub(super) fn start_time(pid: u32) -> Option<String> {
+        process(pid, |process| process.start_time().to_string())
+    }
+
+    pub(super) fn has_ended(pid: u32) -> bool {
+        process(pid, |process| matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead))
+            == Some(true)
+    }
+}
+
+use system::{boot_id, has_ended, machine_id, pid_namespace, start_time};
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_its_start_does_not_change() {
+        let me = std::process::id();
+        let Liveness::Alive { start } = liveness(me) else { panic!("not alive") };
+        assert!(start.is_some());
+        assert_eq!(liveness(me), Liveness::Alive { start });
+    }
+
+    #[test]
+    fn a_process_that_waits_to_be_collected_is_gone() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        while !has_ended(pid) {
+            std::thread::yield_now();
+        }
+        assert_eq!(liveness(pid), Liveness::Gone);
+        child.wait().unwrap();
+        assert_eq!(liveness(pid), Liveness::Gone);
+    }
+
+    #[test]
+    fn numbers_that_no_process_can_have() {
+        assert_eq!(liveness(0), Liveness::Gone);
+        assert_eq!(liveness(u32::MAX), Liveness::Gone);
+    }
+
+    #[test]
+    fn a_machine_id_is_told_to_nobody() {
+        let digest = digest("0123456789abcdef0123456789abcdef");
+        assert_eq!(digest.len(), 32);
+        assert_ne!(digest, "0123456789abcdef0123456789abcdef");
+    }
+}

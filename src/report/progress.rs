@@ -1,0 +1,254 @@
+//! What long work is doing, as bars, lines or JSON: stages in, what to show out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::docker::inspection::short;
+use crate::docker::rawjson::BuildEvent;
+use crate::report::Paint;
+use crate::report::text::{safe, seconds};
+use crate::stage::Stage;
+
+/// How long work may take before anything is drawn: most of it is over by then.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Bars,
+    Plain,
+    Json,
+    None,
+}
+
+/// The state behind what is shown.
+pub(crate) struct Progress {
+    how: How,
+    bars: MultiProgress,
+    has_color: bool,
+    head: Option<ProgressBar>,
+    steps: HashMap<usize, ProgressBar>,
+    transfers: HashMap<usize, HashMap<String, (u64, Option<u64>)>>,
+    is_drawing: Option<Arc<AtomicBool>>,
+}
+
+impl Progress {
+    pub(crate) fn new(how: How, bars: MultiProgress, has_color: bool) -> Self {
+        Self {
+            how,
+            bars,
+            has_color,
+            head: None,
+            steps: HashMap::new(),
+            transfers: HashMap::new(),
+            is_drawing: None,
+        }
+    }
+
+    /// Takes a stage in; the lines are to be printed.
+    pub(crate) fn tell(&mut self, stage: &Stage) -> Vec<String> {
+        match self.how {
+            How::None => Vec::new(),
+            How::Json => json(stage).into_iter().collect(),
+            How::Plain => self.plain(stage),
+            How::Bars => self.draw(stage),
+        }
+    }
+
+    /// Takes everything off the terminal.
+    pub(crate) fn clear(&mut self) {
+        for (_, bar) in self.steps.drain() {
+            bar.finish_and_clear();
+        }
+        if let Some(head) = self.head.take() {
+            head.finish_and_clear();
+        }
+        if let Some(is_drawing) = self.is_drawing.take() {
+            is_drawing.store(false, Ordering::SeqCst);
+        }
+        let _ = self.bars.clear();
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        self.transfers.clear();
+    }
+
+    fn plain(&self, stage: &Stage) -> Vec<String> {
+        let dim = |text: &str| Paint::Dim.on(text, self.has_color);
+        let line = match stage {
+            Stage::Building { tag } => format!("building {tag}"),
+            Stage::Build(BuildEvent::StepFinished { name, cached: true, .. }) if is_telling(name) => {
+                format!("  {} {}", safe(&title(name)), dim("(cached)"))
+            }
+            Stage::Build(BuildEvent::StepFinished { name, seconds, .. }) if is_telling(name) => {
+                format!("  {} {}", safe(&title(name)), dim(&format!("({seconds:.1} s)")))
+            }
+            Stage::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
+            Stage::Built { seconds } => format!("built in {seconds:.1} s"),
+            Stage::Pulling { image } => format!("pulling {image}"),
+            _ => return Vec::new(),
+        };
+        vec![line]
+    }
+
+    fn draw(&mut self, stage: &Stage) -> Vec<String> {
+        match stage {
+            Stage::Building { tag } => self.begin(format!("building {tag}")),
+            Stage::Pulling { image } => self.begin(format!("pulling {image}")),
+            Stage::Build(event) => self.draw_build(event),
+            Stage::Built { seconds: took } => {
+                self.clear();
+                return vec![format!("built in {}", seconds(Duration::from_secs_f64(*took)))];
+            }
+            Stage::Starting => self.begin("starting the container".to_owned()),
+            Stage::Waiting { id, .. } => {
+                self.begin(format!("waiting for the environment in {} to answer", short(id)));
+            }
+            Stage::Warning(_) => {}
+        }
+        Vec::new()
+    }
+
+    /// A new piece of work, shown only if it lasts.
+    fn begin(&mut self, what: String) {
+        match &self.head {
+            Some(head) => head.set_message(what),
+            None => {
+                let head = self.bars.add(ProgressBar::new_spinner());
+                head.set_style(style("{spinner} {wide_msg} {elapsed:>5}"));
+                head.set_message(what);
+                head.enable_steady_tick(Duration::from_millis(100));
+                self.head = Some(head);
+                self.draw_later();
+            }
+        }
+    }
+
+    fn draw_later(&mut self) {
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        self.is_drawing = Some(Arc::clone(&is_wanted));
+        let bars = self.bars.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            if is_wanted.load(Ordering::SeqCst) {
+                bars.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        });
+    }
+
+    fn draw_build(&mut self, event: &BuildEvent) {
+        match event {
+            BuildEvent::StepStarted { step, name } if is_telling(name) => {
+                let bar = self.bars.add(ProgressBar::new_spinner());
+                bar.set_style(style("  {prefix} {wide_msg:.dim} {elapsed:>5}"));
+                bar.set_prefix(safe(&title(name)));
+                bar.enable_steady_tick(Duration::from_millis(200));
+                self.steps.insert(*step, bar);
+            }
+            BuildEvent::StepFinished { step, .. } | BuildEvent::StepFailed { step, .. } => {
+                self.transfers.remove(step);
+                if let Some(bar) = self.steps.remove(step) {
+                    bar.finish_and_clear();
+                }
+            }
+            BuildEvent::Output { step, text } => {
+                // The last thing that the step said, which pip and uv rewrite with carriage returns.
+                let last = text.split(['\n', '\r']).map(str::trim).rfind(|line| !line.is_empty());
+                if let (Some(bar), Some(last)) = (self.steps.get(step), last) {
+                    bar.set_message(safe(last));
+                }
+            }
+            BuildEvent::Transfer { step, id, done, total, .. } => {
+                let transfers = self.transfers.entry(*step).or_default();
+                transfers.insert(id.clone(), (*done, *total));
+                let done: u64 = transfers.values().map(|(done, _)| done).sum();
+                let total: u64 = transfers.values().map(|(done, total)| total.unwrap_or(*done)).sum();
+                if let Some(bar) = self.steps.get(step).filter(|_| total > 0) {
+                    bar.set_message(format!("{} / {}", HumanBytes(done), HumanBytes(total)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// BuildKit's own housekeeping says nothing to anybody.
+fn is_telling(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with("[internal]")
+}
+
+/// A step's name as people read it: without mounts, and without the quotes of the exec form.
+fn title(name: &str) -> String {
+    let (position, instruction) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        Some((position, instruction)) => (position.rsplit(' ').next(), instruction),
+        None => (None, name),
+    };
+    let words = instruction.split(' ').filter(|word| !word.starts_with("--"));
+    let mut text = words.collect::<Vec<_>>().join(" ");
+    if let Some((verb, array)) = text.split_once(" [")
+        && let Ok(words) = serde_json::from_str::<Vec<String>>(&format!("[{array}"))
+    {
+        text = format!("{verb} {}", words.join(" "));
+    }
+    match position {
+        Some(position) => format!("[{position}] {text}"),
+        None => text,
+    }
+}
+
+fn json(stage: &Stage) -> Option<String> {
+    let value = match stage {
+        Stage::Building { tag } => serde_json::json!({ "event": "building", "image": tag }),
+        Stage::Build(event) => serde_json::to_value(event).ok()?,
+        Stage::Built { seconds } => serde_json::json!({ "event": "built", "seconds": seconds }),
+        Stage::Pulling { image } => serde_json::json!({ "event": "pulling", "image": image }),
+        Stage::Starting => serde_json::json!({ "event": "starting" }),
+        Stage::Waiting { name, id } => {
+            serde_json::json!({ "event": "waiting", "container_name": name, "container_id": id })
+        }
+        Stage::Warning(_) => return None,
+    };
+    Some(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_keep_what_people_look_for() {
+        for (name, shown) in [
+            (
+                "[1/4] FROM docker.io/library/python:3.11-slim",
+                "[1/4] FROM docker.io/library/python:3.11-slim",
+            ),
+            (
+                r#"[stage-0 3/4] RUN --mount=type=cache,target=/root/.cache/pip ["python","-m","pip","install","six"]"#,
+                "[3/4] RUN python -m pip install six",
+            ),
+            ("[2/3] RUN echo [a] --x", "[2/3] RUN echo [a]"),
+            ("exporting to image", "exporting to image"),
+        ] {
+            assert_eq!(title(name), shown);
+        }
+    }
+
+    #[test]
+    fn plain_progress_is_one_line_a_finished_step() {
+        let mut progress =
+            Progress::new(How::Plain, MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), false);
+        let finished = |name: &str, cached| {
+            Stage::Build(BuildEvent::StepFinished { step: 0, name: name.into(), seconds: 1.25, cached })
+        };
+        assert_eq!(progress.tell(&finished("[1/2] RUN x", false)), ["  [1/2] RUN x (1.2 s)"]);
+        assert_eq!(progress.tell(&finished("[1/2] RUN x", true)), ["  [1/2] RUN x (cached)"]);
+        assert!(progress.tell(&finished("[internal] load .dockerignore", false)).is_empty());
+        assert!(progress.tell(&Stage::Starting).is_empty());
+    }
+}

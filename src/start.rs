@@ -1,0 +1,325 @@
+//! Plan → image → container → answered handshake; whatever goes wrong on the way, nothing is left behind. It prints nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::context;
+use crate::context::dockerfile::{CONTAINER_PORT, IMAGE_FOLDER};
+use crate::docker::Docker;
+use crate::docker::container::{self, NewContainer, StartFailure};
+use crate::docker::invocation::Cause;
+use crate::error::{Problem, SandboxError};
+use crate::image::{self, Image, Rebuild};
+use crate::interrupt::Yield;
+use crate::options::{Environment, Ownership, RunOptions};
+use crate::owner::{self, Owner};
+use crate::process::{self, Host, Liveness};
+use crate::readiness::{self, Handshake};
+use crate::reap;
+use crate::run_folder::RunFolder;
+use crate::spec::Plan;
+use crate::stage::{Listener, Stage};
+use crate::watch;
+
+/// The largest payload that goes through the environment: Linux takes no variable beyond 128 KiB.
+const LARGEST_VARIABLE: usize = 100 * 1024;
+
+/// A container that has answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// As rlmesh's clients take it: `tcp://127.0.0.1:49153`.
+    pub(crate) address: String,
+    pub(crate) image: Image,
+    pub(crate) handshake: Handshake,
+    /// From the first command to the answered handshake.
+    pub(crate) took: Duration,
+    /// Names the container as long as it must not outlive this process.
+    folder: Arc<RunFolder>,
+}
+
+/// What is asked for, beside the plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    pub(crate) rebuild: Rebuild,
+    pub(crate) options: RunOptions,
+}
+
+/// Brings the plan up: its image, unless the engine has it, its container, and its first answer.
+///
+/// # Errors
+/// ImageBuild; ContainerStartup, with the end of the log; Docker; Interrupted; InvalidOption for an owner
+/// that is not there. The container is gone then, or the error says that it is not.
+pub(crate) fn launch(
+    docker: &Docker,
+    plan: &Plan,
+    request: Request,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<Running, SandboxError> {
+    let began = Instant::now();
+    image::check_name(plan)?;
+    if request.rebuild == Rebuild::IfMissing {
+        // Most often the image is there, and asking for it would take longer than being told that it is not.
+        match start(docker, plan, None, request.options, environment, began, told) {
+            Err(NotUp::NoImage(_)) => {}
+            outcome => return outcome.map_err(NotUp::into_error),
+        }
+    }
+    let image = image::ensure(docker, plan, request.rebuild, environment, told)?;
+    told(Stage::Starting);
+    start(docker, plan, image.built_in, request.options, environment, began, told).map_err(NotUp::into_error)
+}
+
+/// Why nothing came up. Nothing is left of the attempt.
+enum NotUp {
+    /// The engine does not have the image.
+    NoImage(SandboxError),
+    Failed(SandboxError),
+}
+
+impl NotUp {
+    fn into_error(self) -> SandboxError {
+        match self {
+            NotUp::NoImage(error) | NotUp::Failed(error) => error,
+        }
+    }
+}
+
+impl From<SandboxError> for NotUp {
+    fn from(error: SandboxError) -> Self {
+        NotUp::Failed(error)
+    }
+}
+
+fn start(
+    docker: &Docker,
+    plan: &Plan,
+    built_in: Option<Duration>,
+    options: RunOptions,
+    environment: &Environment,
+    began: Instant,
+    told: &mut Listener<'_>,
+) -> Result<Running, NotUp> {
+    let owner = owner(options.ownership)?;
+    let folder = RunFolder::create(&environment.temp_dir())?;
+    let (id, name) = match start_container(docker, plan, &owner, &folder) {
+        Ok(started) => started,
+        Err(NoStart::Nothing(error)) => return Err(NotUp::Failed(error)),
+        Err(NoStart::NoImage(error)) => return Err(NotUp::NoImage(error)),
+        Err(NoStart::Perhaps(name, error)) => return Err(discard(docker, &name, folder, error).into()),
+        Err(NoStart::Soon(name, error)) => {
+            await_container(docker, &name);
+            return Err(discard(docker, &name, folder, error).into());
+        }
+    };
+    told(Stage::Waiting { name: name.clone(), id: id.clone() });
+    let ready = docker
+        .interrupt
+        .check()
+        .and_then(|()| watch::until_ready(docker, plan, &id, options.ready_timeout, environment));
+    match ready {
+        Ok(ready) => {
+            if let Some(reason) = &ready.handshake.mismatch {
+                told(Stage::Warning(format!(
+                    "the container's rlmesh speaks another protocol than this tool ({}): {reason}",
+                    readiness::PROTOCOL_GENERATION
+                )));
+            }
+            let image = Image { tag: plan.image(), id: ready.image_id, built_in };
+            let (address, handshake) = (ready.address, ready.handshake);
+            Ok(Running {
+                id,
+                name,
+                address,
+                image,
+                handshake,
+                took: began.elapsed(),
+                folder: Arc::new(folder),
+            })
+        }
+        Err(error) => Err(discard(docker, &name, folder, error).into()),
+    }
+}
+
+/// Why no container runs, and what may be there all the same.
+enum NoStart {
+    Nothing(SandboxError),
+    NoImage(SandboxError),
+    /// A container of that name may be there.
+    Perhaps(String, SandboxError),
+    /// The client was killed, and the engine may still be making the container of that name.
+    Soon(String, SandboxError),
+}
+
+/// Gives the engine time to finish what a killed client had asked it for.
+fn await_container(docker: &Docker, name: &str) {
+    let patience = Instant::now() + reap::IN_FLIGHT;
+    while Instant::now() < patience && docker.interrupt.for_what_yields(Yield::ToThird).is_none() {
+        match docker.exists(name) {
+            Ok(false) => std::thread::sleep(Duration::from_millis(50)),
+            Ok(true) | Err(_) => return,
+        }
+    }
+}
+
+/// Removes a container that must not outlive an error, and says so where that fails.
+fn discard(docker: &Docker, name: &str, folder: RunFolder, error: SandboxError) -> SandboxError {
+    match docker.remove_containers(&[name.to_owned()]) {
+        Ok(()) => error,
+        Err(failure) => {
+            // What names the container stays for `reap`.
+            folder.leave();
+            error.map_problem(|problem| {
+                problem.hint(format!(
+                    "the container {name} could not be removed ({failure}): run `rlmesh-sandbox reap`"
+                ))
+            })
+        }
+    }
+}
+
+/// Makes sure that an owner that was named is there, before anything is built for it.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`].
+pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
+    owner(ownership).map(|_| ())
+}
+
+fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
+    let pid = match ownership {
+        Ownership::ThisProcess => std::process::id(),
+        Ownership::Process(pid) => pid,
+        Ownership::Detached => return Ok(Owner::nobody(Host::of(std::process::id()))),
+    };
+    match process::liveness(pid) {
+        Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::of(pid) }),
+        Liveness::Gone => Err(SandboxError::InvalidOption(Problem::new(
+            format!("owner_pid (--owner-pid) is {pid}, and no such process runs"),
+            "give it the number of a running process, such as $$",
+        ))),
+    }
+}
+
+fn start_container(
+    docker: &Docker,
+    plan: &Plan,
+    owner: &Owner,
+    folder: &RunFolder,
+) -> Result<(String, String), NoStart> {
+    let mut labels = vec![(owner::MARK.0, owner::MARK.1.to_owned()), (owner::SOURCE, plan.resolved_source())];
+    if let Plan::Build(spec) = plan {
+        labels.push((owner::BUILD_HASH, spec.build_hash()));
+    }
+    labels.extend(owner.labels());
+    let (variables, file) = payload(plan, folder).map_err(NoStart::Nothing)?;
+    let target = format!("{IMAGE_FOLDER}/bootstrap.json");
+    let (image, slug) = (plan.image(), plan.slug());
+    let mut attempts = 3;
+    loop {
+        let name = format!("rlmesh-sandbox-{slug}-{}", uuid::Uuid::new_v4().simple());
+        folder.announce(&name).map_err(NoStart::Nothing)?;
+        let new = NewContainer {
+            image: &image,
+            name: &name,
+            labels: &labels,
+            environment: &variables,
+            port: CONTAINER_PORT,
+            file: file.as_deref().map(|file| (file, target.as_str())),
+        };
+        attempts -= 1;
+        match docker.run_container(&new) {
+            Ok(id) => return Ok((id, name)),
+            // The container of that name is not ours, and must not be taken for it.
+            Err(StartFailure::NameTaken(failure)) if attempts == 0 => {
+                let _ = folder.settle();
+                return Err(NoStart::Nothing(container::name_taken(failure)));
+            }
+            Err(StartFailure::NameTaken(_)) => {}
+            Err(StartFailure::NoImage(failure)) => {
+                return Err(NoStart::NoImage(container::start_error(failure)));
+            }
+            Err(StartFailure::Other(failure))
+                if matches!(failure.cause, Cause::Status(_) | Cause::NotStarted(_)) =>
+            {
+                return Err(NoStart::Perhaps(name, container::start_error(failure)));
+            }
+            Err(StartFailure::Other(failure)) => {
+                return Err(NoStart::Soon(name, container::start_error(failure)));
+            }
+        }
+    }
+}
+
+type Variables = Vec<(&'static str, String)>;
+
+/// What the container is told: through its environment, or, where that has no room, in a file.
+fn payload(plan: &Plan, folder: &RunFolder) -> Result<(Variables, Option<PathBuf>), SandboxError> {
+    match plan {
+        Plan::Build(spec) => {
+            let payload = context::bootstrap::bootstrap_json(spec);
+            if payload.len() <= LARGEST_VARIABLE {
+                return Ok((vec![("RLMESH_BOOTSTRAP_JSON", payload)], None));
+            }
+            Ok((Vec::new(), Some(context::write_bootstrap(folder.path(), &payload)?)))
+        }
+        Plan::Prebuilt { serving, .. } => {
+            let mut variables = Vec::new();
+            if !serving.kwargs.is_empty() {
+                let kwargs =
+                    serde_json::to_string(&serving.kwargs).context("kwargs cannot be written as JSON")?;
+                if kwargs.len() > LARGEST_VARIABLE {
+                    return Err(SandboxError::InvalidOption(Problem::new(
+                        format!(
+                            "kwargs (--kwarg, --kwargs) are {} bytes long, and a prebuilt image takes {LARGEST_VARIABLE}",
+                            kwargs.len()
+                        ),
+                        "put the data into the image, or into a built environment",
+                    )));
+                }
+                variables.push(("RLMESH_MAKE_KWARGS", kwargs));
+            }
+            if serving.num_envs != 1 {
+                variables.push(("RLMESH_NUM_ENVS", serving.num_envs.to_string()));
+            }
+            if let Some(mode) = serving.vectorization_mode {
+                variables.push(("RLMESH_VECTORIZATION_MODE", mode.to_string()));
+            }
+            Ok((variables, None))
+        }
+    }
+}
+
+impl Running {
+    /// Lets the container outlive this process.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn keep(&self) -> Result<(), SandboxError> {
+        self.folder.settle()
+    }
+
+    /// Ends the container: it may take `grace` to do so by itself, unless a second signal is in a hurry.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] where the container may still be there.
+    pub(crate) fn stop(&self, docker: &Docker, grace: Duration) -> Result<(), SandboxError> {
+        let container = [self.id.clone()];
+        if docker.interrupt.for_what_yields(Yield::ToSecond).is_none() {
+            // Removal by force follows in any case.
+            let _ = docker.stop_containers(&container, grace, Yield::ToSecond);
+        }
+        docker.remove_containers(&container).map_err(|failure| {
+            failure.into_error(
+                &format!("the container {} could not be removed", self.name),
+                "run `rlmesh-sandbox reap` once docker answers",
+                SandboxError::Docker,
+            )
+        })
+    }
+}
