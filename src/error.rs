@@ -49,9 +49,21 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The longest line that an error is told in, in characters.
+const LONGEST_LINE: usize = 1000;
+
 /// Folds what another program said into the one line that our own format promises.
 fn one_line(text: &str) -> String {
-    text.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    let line = text
+        .split(['\r', '\n'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
+    match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 /// A signal that asked the program to end.
@@ -260,6 +272,7 @@ mod tests {
         let problem = Problem::new("docker said:\n  no\r\n\n such thing", "try\nagain");
         assert_eq!(problem.to_string(), "docker said:; no; such thing");
         assert_eq!(SandboxError::Docker(problem).hints(), ["try; again"]);
+        assert_eq!(Problem::new("é".repeat(5000), "").to_string().chars().count(), LONGEST_LINE + 1);
     }
 
     #[test]

@@ -196,6 +196,10 @@ impl SandboxOptions {
             build_memory: one(BUILD_MEMORY, self.build_memory)?,
             ..self
         };
+        options.base_image.iter().try_for_each(|image| check_image(image))?;
+        options.rlmesh_package.iter().try_for_each(|package| check_requirement(RLMESH_PACKAGE, package))?;
+        options.packages.iter().try_for_each(|package| check_requirement(PACKAGES, package))?;
+        options.imports.iter().try_for_each(|module| check_module(module))?;
         options.memory()?;
         Ok(options)
     }
@@ -246,6 +250,44 @@ fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
         return Err(invalid(format!("{field} holds a NUL byte"), "remove it"));
     }
     Ok(value.to_owned())
+}
+
+/// What is no image reference would reach docker as something else: an option, or a second word of FROM.
+fn check_image(image: &str) -> Result<(), SandboxError> {
+    let is_allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+');
+    if image.starts_with('-') || !image.chars().all(is_allowed) {
+        return Err(invalid(
+            format!("{BASE_IMAGE} {image:?} is no image reference"),
+            "name it as docker does, such as python:3.11-slim or ghcr.io/org/image:tag",
+        ));
+    }
+    Ok(())
+}
+
+/// A requirement that starts with a dash would be an option of the installer's.
+fn check_requirement(field: Field, requirement: &str) -> Result<(), SandboxError> {
+    if requirement.starts_with('-') {
+        return Err(invalid(
+            format!("{field} {requirement:?} is an option, not a requirement"),
+            "name a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
+        ));
+    }
+    Ok(())
+}
+
+fn check_module(module: &str) -> Result<(), SandboxError> {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+    };
+    if !module.split('.').all(is_word) {
+        return Err(invalid(
+            format!("{IMPORTS} {module:?} is no module's name"),
+            "name a module as Python imports it, such as ale_py (the package on PyPI may be spelled differently)",
+        ));
+    }
+    Ok(())
 }
 
 fn num_envs_refusal(text: &str) -> SandboxError {

@@ -198,9 +198,7 @@ enum Attempt {
 
 async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| Attempt::NotYet(error.to_string()))?
-        .connect_timeout(limit)
-        .timeout(limit);
+        .map_err(|error| Attempt::NotYet(error.to_string()))?;
     let call = async {
         let channel = endpoint.connect().await.map_err(|error| Attempt::NotYet(chain(&error)))?;
         let mut client = tonic::client::Grpc::new(channel);

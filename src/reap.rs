@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::docker::Docker;
 use crate::docker::inspection::Inspection;
-use crate::error::{Problem, SandboxError};
+use crate::error::SandboxError;
 use crate::options::Environment;
 use crate::owner::{self, Owner, Proof, Reason, Verdict};
 use crate::process::{self, Host};
@@ -179,12 +179,4 @@ impl Sweep {
     pub(crate) fn finish(self, patience: Duration) {
         let _ = self.done.recv_timeout(patience);
     }
-}
-
-/// A container that cannot be named, because none is there.
-pub(crate) fn no_such_sandbox(name: &str) -> SandboxError {
-    SandboxError::InvalidOption(Problem::new(
-        format!("there is no sandbox {name}"),
-        "`rlmesh-sandbox ps` lists the sandboxes",
-    ))
 }

@@ -244,13 +244,15 @@ fn start_container(
             Err(StartFailure::NoImage(failure)) => {
                 return Err(NoStart::NoImage(container::start_error(failure)));
             }
-            Err(StartFailure::Other(failure))
-                if matches!(failure.cause, Cause::Status(_) | Cause::NotStarted(_)) =>
-            {
-                return Err(NoStart::Perhaps(name, container::start_error(failure)));
-            }
             Err(StartFailure::Other(failure)) => {
-                return Err(NoStart::Soon(name, container::start_error(failure)));
+                let was_killed = !matches!(failure.cause, Cause::Status(_) | Cause::NotStarted(_));
+                let error = container::start_error(failure);
+                return Err(match error {
+                    // An engine that does not answer has made nothing, and could remove nothing.
+                    SandboxError::Docker(_) if !was_killed => NoStart::Nothing(error),
+                    _ if was_killed => NoStart::Soon(name, error),
+                    _ => NoStart::Perhaps(name, error),
+                });
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::docker::Docker;
 use crate::docker::inspection::{Inspection, not_a_sandbox};
-use crate::error::SandboxError;
+use crate::error::{Problem, SandboxError};
 use crate::interrupt::Yield;
 
 /// Which sandboxes are meant.
@@ -31,14 +31,15 @@ pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<St
     let (found, missing) = match which {
         Which::All => (docker.sandboxes()?, Vec::new()),
         Which::These(names) => {
+            let names = names.iter().map(|name| container_name(name)).collect::<Result<Vec<String>, _>>()?;
             let mut found: Vec<Inspection> = Vec::new();
             let mut missing = Vec::new();
-            for container in docker.inspect(names)? {
+            for container in docker.inspect(&names)? {
                 if !found.iter().any(|known| known.id == container.id) {
                     found.push(container);
                 }
             }
-            for name in names {
+            for name in &names {
                 if !found.iter().any(|container| is_named(container, name)) {
                     missing.push(name.clone());
                 }
@@ -54,6 +55,28 @@ pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<St
         end(docker, &ids, grace)?;
     }
     Ok(Stopped { containers: found, missing })
+}
+
+/// A container's name as the user gave it, checked: an empty one would be the start of every id, and one
+/// with a dash an option of docker's.
+pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
+    let name = name.trim();
+    let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_possible) {
+        return Err(SandboxError::InvalidOption(Problem::new(
+            format!("{name:?} is no container's id or name"),
+            "`rlmesh-sandbox ps` lists the sandboxes",
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// A container that cannot be named, because none is there.
+pub(crate) fn no_such_sandbox(name: &str) -> SandboxError {
+    SandboxError::InvalidOption(Problem::new(
+        format!("there is no sandbox {name}"),
+        "`rlmesh-sandbox ps` lists the sandboxes",
+    ))
 }
 
 fn is_named(container: &Inspection, name: &str) -> bool {

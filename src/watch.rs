@@ -61,12 +61,12 @@ pub(crate) fn until_ready(
 
 /// Runs a future on a thread of its own, since the caller's may already have a runtime.
 fn on_a_runtime<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, SandboxError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("no runtime for the handshake")?;
-    let joined = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(future)).join());
-    Ok(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    let run = || -> Result<T, SandboxError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(runtime.context("no runtime for the handshake")?.block_on(future))
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(run).join());
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Learns of a container's end as soon as docker does.

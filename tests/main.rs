@@ -1,1 +1,18 @@
-fn main() {}
+//! The whole program, run as users run it: strictly against a stand-in for docker, and, with the feature
+//! `live`, against a real engine and real rlmesh clients.
+#![allow(missing_docs, clippy::unwrap_used, clippy::needless_pass_by_value)]
+
+mod support;
+
+mod build;
+mod generated;
+mod hash;
+mod listing;
+mod reap;
+mod run;
+mod run_failures;
+mod stop;
+mod usage;
+
+#[cfg(feature = "live")]
+mod live;

@@ -5,11 +5,11 @@ use crate::commands::Session;
 use crate::docker::inspection::not_a_sandbox;
 use crate::docker::log::{Follow, LogLines};
 use crate::error::{Exit, SandboxError};
-use crate::reap::no_such_sandbox;
+use crate::stop::{container_name, no_such_sandbox};
 
 pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
     let docker = session.docker()?;
-    let name = super::container_name(&args.container)?;
+    let name = container_name(&args.container)?;
     let found = docker.inspect(std::slice::from_ref(&name))?;
     let container = found.first().ok_or_else(|| no_such_sandbox(&name))?;
     if !container.is_sandbox() {

@@ -87,20 +87,6 @@ impl Session {
     }
 }
 
-/// A container's name as the user gave it, checked: an empty one would be the start of every id, and one
-/// with a dash an option of docker's.
-fn container_name(name: &str) -> Result<String, SandboxError> {
-    let name = name.trim();
-    let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
-    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_possible) {
-        return Err(SandboxError::InvalidOption(Problem::new(
-            format!("{name:?} is no container's id or name"),
-            "`rlmesh-sandbox ps` lists the sandboxes",
-        )));
-    }
-    Ok(name.to_owned())
-}
-
 fn format(verb: &Verb) -> Format {
     let result = |format: ResultFormat| match format {
         ResultFormat::Text => Format::Text,

@@ -9,7 +9,7 @@ use crate::stop::{self, Which};
 
 pub(super) fn run(args: &StopArgs, session: &Session) -> Result<Exit, SandboxError> {
     let grace = parse_duration("timeout (--timeout)", &args.timeout)?;
-    let which = if args.all { Which::All } else { Which::These(checked(&args.containers)?) };
+    let which = if args.all { Which::All } else { Which::These(args.containers.clone()) };
     let stopped = stop::stop(&session.docker()?, &which, grace)?;
     for name in &stopped.missing {
         session.report.note(&format!("there is no container {name}: nothing to stop"));
@@ -26,9 +26,4 @@ pub(super) fn run(args: &StopArgs, session: &Session) -> Result<Exit, SandboxErr
         session.report.note("there are no sandboxes");
     }
     Ok(Exit::Done)
-}
-
-/// An empty name would match every container's id.
-fn checked(names: &[String]) -> Result<Vec<String>, SandboxError> {
-    names.iter().map(|name| super::container_name(name)).collect()
 }

@@ -78,11 +78,11 @@ impl Tail {
         }
     }
 
-    /// The text from the first whole line on.
+    /// The text from the first whole line on, unless that would cost more than half of it.
     pub(crate) fn into_text(mut self) -> String {
         self.cut();
         let start = match self.bytes.iter().position(|byte| *byte == b'\n') {
-            Some(newline) if self.is_cut => newline + 1,
+            Some(newline) if self.is_cut && newline < LOG_TAIL / 2 => newline + 1,
             _ => 0,
         };
         String::from_utf8_lossy(&self.bytes[start..]).trim_end().to_owned()
@@ -102,6 +102,10 @@ mod tests {
         let text = tail.into_text();
         assert!(text.len() <= LOG_TAIL);
         assert!(text.starts_with("line ") && text.ends_with("line 49999"));
+        let mut endless = Tail::default();
+        endless.push("é".repeat(LOG_TAIL).as_bytes());
+        endless.push(b"\n");
+        assert!(endless.into_text().ends_with("éé"), "a line without an end is shown all the same");
         let mut short = Tail::default();
         short.push(b"one\ntwo\n");
         assert_eq!(short.into_text(), "one\ntwo");

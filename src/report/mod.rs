@@ -152,6 +152,10 @@ impl Report {
             self.say(&json::error(error));
             return;
         }
+        if let SandboxError::Interrupted(_) = error {
+            // What the user asked for is no error.
+            return self.note(&error.to_string());
+        }
         self.say(&format!("{} {}", self.paint(Paint::Error, "error:"), text::safe(&error.to_string())));
         for hint in error.hints() {
             self.say(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(hint)));

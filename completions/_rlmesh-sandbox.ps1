@@ -1,0 +1,225 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'rlmesh-sandbox'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'rlmesh-sandbox' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build the image for an environment and print its tag')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Start an environment, wait until it answers, and print its address')
+            [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Stop sandboxes and remove their containers')
+            [CompletionResult]::new('reap', 'reap', [CompletionResultType]::ParameterValue, 'Remove sandboxes whose owner is gone')
+            [CompletionResult]::new('hash', 'hash', [CompletionResultType]::ParameterValue, 'Print the build hash of an environment, without Docker')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the sandboxes on this engine')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print a sandbox''s log')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check that this machine can run sandboxes, and say what to mend')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            break
+        }
+        'rlmesh-sandbox;build' {
+            [CompletionResult]::new('--base-image', '--base-image', [CompletionResultType]::ParameterName, 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]')
+            [CompletionResult]::new('--rlmesh-package', '--rlmesh-package', [CompletionResultType]::ParameterName, 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('--package', '--package', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--import', '--import', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--build-memory', '--build-memory', [CompletionResultType]::ParameterName, 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwarg', '--kwarg', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwargs', '--kwargs', [CompletionResultType]::ParameterName, 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--num-envs', '--num-envs', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--vectorization-mode', '--vectorization-mode', [CompletionResultType]::ParameterName, 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Allow an hf:// source to run its repository''s code')
+            [CompletionResult]::new('--allow-unpinned-hf', '--allow-unpinned-hf', [CompletionResultType]::ParameterName, 'Allow an hf:// source whose revision is not a full commit id')
+            [CompletionResult]::new('--rebuild', '--rebuild', [CompletionResultType]::ParameterName, 'Build the image even if it exists')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;run' {
+            [CompletionResult]::new('--base-image', '--base-image', [CompletionResultType]::ParameterName, 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]')
+            [CompletionResult]::new('--rlmesh-package', '--rlmesh-package', [CompletionResultType]::ParameterName, 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('--package', '--package', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--import', '--import', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--build-memory', '--build-memory', [CompletionResultType]::ParameterName, 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwarg', '--kwarg', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwargs', '--kwargs', [CompletionResultType]::ParameterName, 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--num-envs', '--num-envs', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--vectorization-mode', '--vectorization-mode', [CompletionResultType]::ParameterName, 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]')
+            [CompletionResult]::new('--owner-pid', '--owner-pid', [CompletionResultType]::ParameterName, 'With -d: the process that owns the container (a script''s $$); when it has ended, `reap` removes it')
+            [CompletionResult]::new('--ready-timeout', '--ready-timeout', [CompletionResultType]::ParameterName, 'How long the environment may take until it answers, in seconds or as 90s, 5m')
+            [CompletionResult]::new('--stop-timeout', '--stop-timeout', [CompletionResultType]::ParameterName, 'How long the environment may take to end by itself, in seconds or as 30s, 2m')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Allow an hf:// source to run its repository''s code')
+            [CompletionResult]::new('--allow-unpinned-hf', '--allow-unpinned-hf', [CompletionResultType]::ParameterName, 'Allow an hf:// source whose revision is not a full commit id')
+            [CompletionResult]::new('--rebuild', '--rebuild', [CompletionResultType]::ParameterName, 'Build the image even if it exists')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Leave the container running, with no owner, until `rlmesh-sandbox stop`')
+            [CompletionResult]::new('--detach', '--detach', [CompletionResultType]::ParameterName, 'Leave the container running, with no owner, until `rlmesh-sandbox stop`')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;stop' {
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'How long a sandbox may take to end by itself, in seconds or as 30s, 2m')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long a sandbox may take to end by itself, in seconds or as 30s, 2m')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every sandbox on this engine, whoever started it')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;reap' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would go, and why each other sandbox stays; remove nothing')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;hash' {
+            [CompletionResult]::new('--base-image', '--base-image', [CompletionResultType]::ParameterName, 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]')
+            [CompletionResult]::new('--rlmesh-package', '--rlmesh-package', [CompletionResultType]::ParameterName, 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('--package', '--package', [CompletionResultType]::ParameterName, 'A pip requirement to install (repeat for more)')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--import', '--import', [CompletionResultType]::ParameterName, 'A module to import before the environment is made, so that it can register itself (repeat for more)')
+            [CompletionResult]::new('--build-memory', '--build-memory', [CompletionResultType]::ParameterName, 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwarg', '--kwarg', [CompletionResultType]::ParameterName, 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text')
+            [CompletionResult]::new('--kwargs', '--kwargs', [CompletionResultType]::ParameterName, 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--num-envs', '--num-envs', [CompletionResultType]::ParameterName, 'How many copies of the environment to serve as one vector environment [default: 1]')
+            [CompletionResult]::new('--vectorization-mode', '--vectorization-mode', [CompletionResultType]::ParameterName, 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Allow an hf:// source to run its repository''s code')
+            [CompletionResult]::new('--allow-unpinned-hf', '--allow-unpinned-hf', [CompletionResultType]::ParameterName, 'Allow an hf:// source whose revision is not a full commit id')
+            [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'Print the image tag instead')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;ps' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;logs' {
+            [CompletionResult]::new('--tail', '--tail', [CompletionResultType]::ParameterName, 'Only the last N lines')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Go on until the container ends, or Ctrl-C')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on until the container ends, or Ctrl-C')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;doctor' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The form of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;completions' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show the progress of long work [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more: docker''s commands, and the chain of causes behind an error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

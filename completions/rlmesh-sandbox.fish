@@ -1,0 +1,206 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_rlmesh_sandbox_global_optspecs
+    string join \n q/quiet v/verbose color= progress= docker= h/help V/version
+end
+
+function __fish_rlmesh_sandbox_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_rlmesh_sandbox_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_rlmesh_sandbox_using_subcommand
+    set -l cmd (__fish_rlmesh_sandbox_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s V -l version -d 'Print version'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "build" -d 'Build the image for an environment and print its tag'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "run" -d 'Start an environment, wait until it answers, and print its address'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "stop" -d 'Stop sandboxes and remove their containers'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ps" -d 'List the sandboxes on this engine'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "doctor" -d 'Check that this machine can run sandboxes, and say what to mend'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l base-image -d 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l base-image -d 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); when it has ended, `reap` removes it' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long the environment may take until it answers, in seconds or as 90s, 5m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long the environment may take to end by itself, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''
+env\t'NAME=value lines, ready for `>> "$GITHUB_ENV"`'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running, with no owner, until `rlmesh-sandbox stop`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s t -l timeout -d 'How long a sandbox may take to end by itself, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l all -d 'Every sandbox on this engine, whoever started it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Say what would go, and why each other sandbox stays; remove nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l base-image -d 'The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l tail -d 'Only the last N lines' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s f -l follow -d 'Go on until the container ends, or Ctrl-C'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,79 @@
+//! `completions/` and `man/` are what the definitions of today give. `REGENERATE=1 cargo test generated` writes them anew.
+
+use std::path::Path;
+
+use clap_complete::Shell;
+use rlmesh_sandbox::cli;
+
+use crate::support::{Run, StandIn};
+
+const SHELLS: [(Shell, &str, &str); 5] = [
+    (Shell::Bash, "bash", "rlmesh-sandbox.bash"),
+    (Shell::Zsh, "zsh", "_rlmesh-sandbox"),
+    (Shell::Fish, "fish", "rlmesh-sandbox.fish"),
+    (Shell::PowerShell, "powershell", "_rlmesh-sandbox.ps1"),
+    (Shell::Elvish, "elvish", "rlmesh-sandbox.elv"),
+];
+
+fn compare(folder: &str, files: &[(String, Vec<u8>)]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    if std::env::var_os("REGENERATE").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+    }
+    let mut there: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut expected: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+    there.sort();
+    expected.sort();
+    assert_eq!(there, expected, "in {}", folder.display());
+    for (name, content) in files {
+        let committed = std::fs::read(folder.join(name)).unwrap();
+        assert!(committed == *content, "{name} is out of date: run REGENERATE=1 cargo test generated");
+    }
+}
+
+fn script(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::command(), "rlmesh-sandbox", &mut script);
+    script
+}
+
+#[test]
+fn completions_are_up_to_date() {
+    let files: Vec<(String, Vec<u8>)> =
+        SHELLS.iter().map(|(shell, _, file)| ((*file).to_owned(), script(*shell))).collect();
+    compare("completions", &files);
+}
+
+#[test]
+fn the_program_prints_the_same_completions() {
+    for (shell, name, _) in SHELLS {
+        Run::new(["completions", name])
+            .docker(StandIn::missing())
+            .stdout(String::from_utf8(script(shell)).unwrap())
+            .check();
+    }
+}
+
+#[test]
+fn man_pages_are_up_to_date() {
+    let mut program = cli::command();
+    program.build();
+    let mut files = vec![("rlmesh-sandbox.1".to_owned(), page(program.clone()))];
+    for verb in program.get_subcommands() {
+        let name = format!("rlmesh-sandbox-{}", verb.get_name());
+        files.push((format!("{name}.1"), page(verb.clone())));
+    }
+    compare("man", &files);
+}
+
+fn page(command: clap::Command) -> Vec<u8> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).unwrap();
+    page
+}

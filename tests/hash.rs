@@ -1,0 +1,142 @@
+//! `hash`: the SDK's hash, without Docker.
+
+use serde::Deserialize;
+
+use crate::support::{Run, StandIn, fixture};
+
+#[derive(Deserialize)]
+struct Vector {
+    source: String,
+    base_image: Option<String>,
+    rlmesh_package: Option<String>,
+    packages: Vec<String>,
+    imports: Vec<String>,
+    build_hash: String,
+    image_tag: String,
+}
+
+impl Vector {
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["hash".to_owned(), self.source.clone()];
+        let mut option = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
+        self.base_image.iter().for_each(|value| option("--base-image", value));
+        self.rlmesh_package.iter().for_each(|value| option("--rlmesh-package", value));
+        self.packages.iter().for_each(|value| option("--package", value));
+        self.imports.iter().for_each(|value| option("--import", value));
+        arguments
+    }
+}
+
+const CARTPOLE: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
+
+/// No docker anywhere: `hash` never asks for it.
+fn run(line: &str) -> Run {
+    Run::line(line).docker(StandIn::missing())
+}
+
+#[test]
+fn every_vector_of_the_sdk() {
+    let vectors: Vec<Vector> = serde_json::from_slice(&fixture("hash.json")).unwrap();
+    for vector in vectors {
+        Run::new(vector.arguments())
+            .docker(StandIn::missing())
+            .stdout(format!("{}\n", vector.build_hash))
+            .check();
+        let mut tag = vector.arguments();
+        tag.push("--tag".to_owned());
+        Run::new(tag).docker(StandIn::missing()).stdout(format!("{}\n", vector.image_tag)).check();
+    }
+}
+
+#[test]
+fn as_json() {
+    run("hash CartPole-v1 --format json")
+        .stdout(format!(
+            "{{\"source\":\"gym://CartPole-v1\",\"build_hash\":\"{CARTPOLE}\",\"image\":\"rlmesh-sandbox-cartpole-v1:7e4a80df0452\"}}\n"
+        ))
+        .check();
+}
+
+#[test]
+fn what_is_only_said_at_run_time_changes_nothing() {
+    run("hash CartPole-v1 -n 4 --vectorization-mode async -k render_mode=rgb_array --build-memory 2g")
+        .stdout(format!("{CARTPOLE}\n"))
+        .check();
+}
+
+#[test]
+fn the_environment_fills_in_and_a_blank_value_does_not() {
+    let other = "db698a5ee8698b6f0fece26d20175d7af358344ca7f29f99e5067c2f4258d26f\n";
+    run("hash CartPole-v1").env("RLMESH_SANDBOX_BASE_IMAGE", "python:3.12-slim").stdout(other).check();
+    run("hash CartPole-v1 --base-image python:3.12-slim")
+        .env("RLMESH_SANDBOX_BASE_IMAGE", "python:3.13-slim")
+        .stdout(other)
+        .check();
+    run("hash CartPole-v1")
+        .env("RLMESH_SANDBOX_BASE_IMAGE", "  ")
+        .env("RLMESH_SANDBOX_RLMESH_PACKAGE", "")
+        .stdout(format!("{CARTPOLE}\n"))
+        .check();
+}
+
+#[test]
+fn a_wheel_is_part_of_the_hash_by_content() {
+    let hash = |content: &str| {
+        let run = run("hash CartPole-v1 --rlmesh-package rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl");
+        std::fs::write(run.here().join("rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl"), content).unwrap();
+        run.command().output().unwrap().stdout
+    };
+    // The folder's name is part of it too: only the length can be compared.
+    assert_eq!(hash("one").len(), 65);
+}
+
+#[test]
+fn a_prebuilt_image_has_no_hash() {
+    run("hash image://x")
+        .status(2)
+        .stderr("error: a prebuilt image is not built, and has no build hash\nhint: name a Gymnasium id or hf://org/repo@commit\n")
+        .check();
+}
+
+#[test]
+fn a_wheel_that_is_not_there() {
+    run("hash CartPole-v1 --rlmesh-package gone.whl")
+        .status(4)
+        .stderr(
+            "error: the wheel <world>/here/gone.whl cannot be read: No such file or directory (os error 2)\n\
+             hint: check the path of --rlmesh-package; build a wheel with `maturin build`\n",
+        )
+        .check();
+}
+
+#[test]
+fn local_outside_of_a_checkout() {
+    run("hash CartPole-v1 --rlmesh-package local")
+        .status(4)
+        .stderr(
+            "error: --rlmesh-package local: no rlmesh checkout at or above <world>/here\n\
+             hint: run it from inside an rlmesh checkout, or name a wheel file\n",
+        )
+        .check();
+}
+
+#[test]
+fn an_error_as_json() {
+    run("hash CartPole-v1 --package= --format json")
+        .status(2)
+        .stderr(
+            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"packages (--package) is empty\",\"hint\":\"give --package a value, or leave it out\"}}\n",
+        )
+        .check();
+}
+
+#[test]
+fn an_unpinned_hub_source_is_refused_before_it_is_looked_up() {
+    run("hash hf://org/repo@main")
+        .status(3)
+        .stderr(
+            "error: hf://org/repo@main is not pinned: the revision main is a name, whose content can change\n\
+             hint: pin it to a full commit id (hf://org/repo@<40 hex digits>), or pass --allow-unpinned-hf\n",
+        )
+        .check();
+}

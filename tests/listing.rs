@@ -1,0 +1,98 @@
+//! `ps`, `logs` and `doctor`: what is there.
+
+use crate::run::ID;
+use crate::support::{Reply, Run, StandIn, fixture};
+
+fn one() -> StandIn {
+    StandIn::new()
+        .on("ps --all *", Reply::stdout(format!("{ID}\n")))
+        .on("container inspect *", Reply::stdout(fixture("inspect/running.json")))
+}
+
+#[test]
+fn ps_is_a_table_or_one_object_a_line() {
+    let output = Run::line("ps").docker(one()).spawn().wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .collect();
+    assert_eq!(lines[0], ["ID", "SOURCE", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"]);
+    assert_eq!(lines[1][..2], ["45d51db4c7f0", "gym://CartPole-v1"]);
+    assert_eq!(lines[1][3..5], ["running", "-"]);
+    let output = Run::line("ps --format json").docker(one()).spawn().wait_with_output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listed["id"], ID);
+    assert_eq!(listed["state"], "running");
+    assert_eq!(listed["owner_pid"], serde_json::Value::Null);
+    Run::line("ps --format json").docker(StandIn::new().on("ps *", Reply::default())).check();
+}
+
+#[test]
+fn a_log_goes_to_stdout() {
+    let docker = one().on(&format!("logs --tail 3 {ID}"), Reply::stdout("out\n").stderr("err\n"));
+    Run::line("logs 45d5 --tail 3").docker(docker).stdout("out\nerr\n").check();
+}
+
+#[test]
+fn a_log_of_nothing() {
+    let docker = StandIn::new().on(
+        "container inspect *",
+        Reply {
+            stdout: b"[]\n".to_vec(),
+            ..Reply::fails(1, "Error response from daemon: No such container: x\n")
+        },
+    );
+    Run::line("logs x")
+        .docker(docker)
+        .status(2)
+        .stderr("error: there is no sandbox x\nhint: `rlmesh-sandbox ps` lists the sandboxes\n")
+        .check();
+}
+
+fn healthy() -> StandIn {
+    StandIn::new()
+        .on(
+            "version --format *",
+            Reply::stdout("{\"Version\":\"26.1.5\",\"Os\":\"linux\",\"Arch\":\"amd64\"}\n"),
+        )
+        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("image inspect *", Reply::stdout("sha256:0\n"))
+        .on("ps *", Reply::default())
+}
+
+#[test]
+fn doctor_finds_nothing_to_mend() {
+    Run::line("doctor")
+        .docker(healthy().on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n")))
+        .stdout(
+            "ok  temp folder  <world>/tmp\n\
+             ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
+             ok  buildx       v0.29.1\n\
+             ok  base image   python:3.11-slim is there\n\
+             ok  sandboxes    0 on this engine\n",
+        )
+        .check();
+}
+
+#[test]
+fn doctor_says_what_to_mend() {
+    Run::line("doctor")
+        .docker(healthy().on("buildx version", Reply::fails(1, "docker: unknown command: docker buildx\n")))
+        .status(7)
+        .stdout(
+            "ok  temp folder  <world>/tmp\n\
+             ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
+             no  buildx       docker has no buildx, which builds images\n    \
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\
+             ok  base image   python:3.11-slim is there\n\
+             ok  sandboxes    0 on this engine\n",
+        )
+        .check();
+    let output =
+        Run::line("doctor --format json").docker(StandIn::missing()).spawn().wait_with_output().unwrap();
+    let examined: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(examined["ok"], false);
+    assert_eq!(examined["checks"][1]["name"], "docker");
+}

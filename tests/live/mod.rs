@@ -1,0 +1,10 @@
+//! Real sandboxes on a real engine, stepped by real rlmesh clients. Without an engine they fail: run `tests/engine/up`.
+
+mod engine;
+mod failures;
+mod interop;
+mod library;
+mod ownership;
+mod python;
+mod serving;
+mod signals;

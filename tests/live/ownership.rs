@@ -1,0 +1,133 @@
+//! Who owns a container, and what happens to it when that process is gone.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::engine::{Images, Live, alone, docker, entries, exists};
+use crate::support::{eventually, signal};
+
+#[test]
+fn killed_at_any_moment_one_reap_leaves_nothing() {
+    let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
+    live.run(&["build", "CartPole-v1"]).ended(0);
+    // From before docker was asked to long after the environment answered; -d is never told that it may go.
+    let moments = [0, 3, 8, 20, 50, 90, 130, 180, 250, 330, 420, 550, 700, 900, 1300];
+    for (index, moment) in moments.iter().enumerate() {
+        let verb: &[&str] =
+            if index % 3 == 2 { &["run", "-d", "CartPole-v1"] } else { &["run", "CartPole-v1"] };
+        let mut child = live
+            .command(verb)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(*moment));
+        signal(&child, Signal::KILL);
+        let was_killed = child.wait().unwrap().code().is_none();
+        if was_killed {
+            live.run(&["-q", "reap"]).ended(0);
+        } else {
+            live.run(&["-q", "stop", "--all", "-t", "1"]).ended(0);
+        }
+        let left =
+            docker(&["ps", "--all", "--quiet", "--filter", "label=rlmesh.sandbox.source=gym://CartPole-v1"]);
+        assert_eq!(left, "", "killed after {moment} ms");
+        assert_eq!(entries(live.tmp.path()), Vec::<String>::new(), "killed after {moment} ms");
+    }
+}
+
+#[test]
+fn a_killed_build_leaves_no_build_and_no_folder() {
+    let (_guard, live) = (alone(), Live::new());
+    let package = "six @ http://127.0.0.1:9/six.whl";
+    let mut child = live
+        .command(&["build", "CartPole-v1", "-p", package])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("the build", || (!entries(live.tmp.path()).is_empty()).then_some(()));
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    let own = format!("{}/rlmesh-sandbox-run-", live.tmp.path().display());
+    eventually("the end of buildx", || {
+        let running = std::process::Command::new("pgrep").args(["-f", &own]).output().unwrap();
+        running.stdout.is_empty().then_some(())
+    });
+    live.run(&["-q", "reap"]).ended(0);
+    live.assert_clean();
+}
+
+#[test]
+fn a_container_goes_with_the_process_that_was_named_its_owner() {
+    let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
+    let mut owner = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let pid = owner.id().to_string();
+    let id = live
+        .run(&["run", "-d", "--owner-pid", &pid, "--format", "env", "CartPole-v1"])
+        .ended(0)
+        .variable("RLMESH_SANDBOX_CONTAINER_ID");
+    let told = live.run(&["reap", "--dry-run"]).ended(0);
+    assert!(told.stderr.contains(&format!("its owner, process {pid}, is alive")), "{}", told.stderr);
+    live.run(&["reap"]).ended(0);
+    assert!(exists(&id));
+    owner.kill().unwrap();
+    // Not collected yet: a zombie has ended all the same.
+    eventually("the zombie", || live.run(&["reap", "--dry-run"]).stdout.contains(&id).then_some(()));
+    let reaped = live.run(&["reap"]).ended(0);
+    assert!(reaped.stdout.contains(&id), "{}", reaped.stdout);
+    assert!(!exists(&id));
+    owner.wait().unwrap();
+}
+
+#[test]
+fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
+    let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
+    let id = live
+        .run(&["run", "-d", "--format", "env", "CartPole-v1"])
+        .ended(0)
+        .variable("RLMESH_SANDBOX_CONTAINER_ID");
+    live.run(&["reap"]).ended(0);
+    assert!(exists(&id));
+    docker(&["kill", &id]);
+    let reaped = live.run(&["reap"]).ended(0);
+    assert!(
+        reaped.stdout.contains(&id) && reaped.stderr.contains("it has ended, and nobody owns it"),
+        "{reaped:?}"
+    );
+    assert!(!exists(&id));
+}
+
+#[test]
+fn a_run_sweeps_before_it_starts() {
+    let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
+    let orphan = docker(&[
+        "create",
+        "--label",
+        "rlmesh.sandbox=1",
+        "--label",
+        "rlmesh.sandbox.owner-pid-ns=x",
+        "python:3.11-slim",
+        "true",
+    ]);
+    docker(&["start", &orphan]);
+    docker(&["wait", &orphan]);
+    live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
+    assert!(!exists(&orphan));
+}
+
+#[test]
+fn many_orphans_go_at_once() {
+    let (_guard, live) = (alone(), Live::new());
+    let orphans: Vec<String> = (0..12)
+        .map(|_| docker(&["create", "--label", "rlmesh.sandbox=1", "python:3.11-slim", "true"]))
+        .collect();
+    let reaped = live.run(&["-q", "reap"]).ended(0);
+    for orphan in &orphans {
+        assert!(reaped.stdout.contains(orphan.as_str()) && !exists(orphan));
+    }
+}

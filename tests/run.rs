@@ -1,0 +1,399 @@
+//! `run`, where all goes well: three ways to run, three forms of the result, and what reaches docker.
+
+use regex::Regex;
+
+use crate::support::server::Server;
+use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
+
+pub(crate) const ID: &str = "45d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0";
+const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
+const IMAGE_ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
+
+const INTRODUCTION: &str = "\
+✓ CartPole-v1 is ready after N s
+  address      tcp://127.0.0.1:<port>
+  container    rlmesh-sandbox-cartpole-v1-<uuid> (45d51db4c7f0)
+  image        rlmesh-sandbox-cartpole-v1:7e4a80df0452
+  observation  Box([-4.8 -inf -0.418879 -inf], [4.8 inf 0.418879 inf], (4,), float32)
+  action       Discrete(2)
+  envs         1
+  versions     rlmesh 0.1.0, gymnasium 1.4.0, python 3.11.2, numpy 2.4.6
+";
+
+/// A recorded inspection whose port is where `server` listens.
+pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
+    let text = String::from_utf8(fixture(name)).unwrap();
+    let port = format!("\"HostPort\": \"{}\"", server.port());
+    Regex::new(r#""HostPort": "\d\d+""#).unwrap().replace_all(&text, port).into_owned().into_bytes()
+}
+
+/// An engine on which the container of CartPole-v1 comes up, and a server in its place.
+pub(crate) fn up() -> (StandIn, Server) {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on(
+            "run -d *",
+            Reply::stdout(format!("{ID}\n")).hook(
+                "env | grep ^RLMESH_ >\"$STAND_IN/variables\"; : >\"$STAND_IN/running\"; tr '\\0' '\\n' </proc/$$/cmdline >\"$STAND_IN/cmdline\"",
+            ),
+        )
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("stop -t * {ID}"), Reply::stdout(format!("{ID}\n")))
+        .on(&format!("rm --force --volumes {ID}"), Reply::stdout(format!("{ID}\n")));
+    (docker, server)
+}
+
+#[test]
+fn detached() {
+    let (docker, _server) = up();
+    let checked = Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!("{INTRODUCTION}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"))
+        .check();
+    let calls = checked.main_calls();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    let start = Regex::new(&format!(
+        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --pull never --cap-drop ALL --security-opt no-new-privileges \
+         --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
+         --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
+         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON {TAG}$"
+    ))
+    .unwrap();
+    assert!(start.is_match(calls[0]), "{}", calls[0]);
+    assert_eq!(
+        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
+    );
+}
+
+#[test]
+fn the_result_as_json_and_as_variables() {
+    let (docker, _server) = up();
+    Run::line("run -d CartPole-v1 --format env")
+        .docker(docker)
+        .stdout(format!(
+            "RLMESH_SANDBOX_ADDRESS=tcp://127.0.0.1:<port>\nRLMESH_SANDBOX_CONTAINER_ID={ID}\nRLMESH_SANDBOX_IMAGE={TAG}\n"
+        ))
+        .stderr(format!("{INTRODUCTION}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"))
+        .check();
+    let (docker, _server) = up();
+    Run::line("run -d CartPole-v1 --format json")
+        .docker(docker)
+        .stdout(format!(
+            "{{\"address\":\"tcp://127.0.0.1:<port>\",\"container_id\":\"{ID}\",\
+             \"container_name\":\"rlmesh-sandbox-cartpole-v1-<uuid>\",\"image\":\"{TAG}\",\"image_id\":\"{IMAGE_ID}\",\
+             \"build_hash\":\"7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d\",\
+             \"source\":\"gym://CartPole-v1\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
+             \"observation_space\":{{\"type\":\"box\",\"shape\":[4],\"dtype\":\"float32\",\
+             \"low\":[-4.800000190734863,\"-inf\",-0.41887903213500977,\"-inf\"],\
+             \"high\":[4.800000190734863,\"inf\",0.41887903213500977,\"inf\"]}},\
+             \"action_space\":{{\"type\":\"discrete\",\"n\":2,\"start\":0}}}},\
+             \"versions\":{{\"gymnasium\":\"1.4.0\",\"numpy\":\"2.4.6\",\"python\":\"3.11.2\",\"rlmesh\":\"0.1.0\"}},\
+             \"built\":false,\"seconds\":N}}\n"
+        ))
+        .check();
+}
+
+#[test]
+fn around_a_command_whose_status_becomes_ours() {
+    let (docker, _server) = up();
+    let checked = Run::new([
+        "run",
+        "CartPole-v1",
+        "--stop-timeout",
+        "2.5",
+        "--",
+        "sh",
+        "-c",
+        "echo \"$0 $RLMESH_SANDBOX_IMAGE ${RLMESH_ADDRESS-unset}\"; test \"$1\" = \"$RLMESH_SANDBOX_ADDRESS\" && exit 7",
+        "to {address}!",
+        "{address}",
+    ])
+    .docker(docker)
+    .stdout(format!("to tcp://127.0.0.1:<port>! {TAG} unset\n"))
+    .stderr(INTRODUCTION)
+    .status(7)
+    .check();
+    let calls = checked.main_calls();
+    assert!(calls.iter().any(|call| *call == format!("stop -t 3 {ID}")), "{calls:?}");
+    assert_eq!(*calls.last().unwrap(), format!("rm --force --volumes {ID}"));
+}
+
+#[test]
+fn a_command_that_a_signal_kills() {
+    let (docker, _server) = up();
+    Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", "kill -9 $$"]).docker(docker).status(137).check();
+}
+
+#[test]
+fn a_command_that_is_not_there_or_cannot_be_run() {
+    let (docker, _server) = up();
+    Run::line("-q run CartPole-v1 -- nosuchcommand")
+        .docker(docker)
+        .status(127)
+        .stderr(
+            "error: the command nosuchcommand could not be started: No such file or directory (os error 2)\n\
+             hint: check its name and PATH; the environment itself was ready\n",
+        )
+        .check();
+    let (docker, _server) = up();
+    Run::line("-q run CartPole-v1 -- /etc/passwd")
+        .docker(docker)
+        .status(126)
+        .stderr(
+            "error: the command /etc/passwd could not be started: Permission denied (os error 13)\n\
+             hint: check its name and PATH; the environment itself was ready\n",
+        )
+        .check();
+}
+
+#[test]
+fn a_signal_from_a_process_is_the_commands_to_answer() {
+    let (docker, _server) = up();
+    let run = Run::new([
+        "-q",
+        "run",
+        "CartPole-v1",
+        "--",
+        "sh",
+        "-c",
+        "trap 'echo caught; exit 5' TERM; : >ready; while :; do sleep 0.05; done",
+    ])
+    .docker(docker)
+    .stdout("caught\n")
+    .status(5);
+    let child = run.spawn();
+    eventually("the command", || run.here().join("ready").exists().then_some(()));
+    signal(&child, rustix::process::Signal::TERM);
+    let output = child.wait_with_output().unwrap();
+    run.compare(output);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_command() {
+    let (docker, _server) = up();
+    let run =
+        Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", "trap '' TERM; : >ready; exec sleep 600"])
+            .docker(docker)
+            .status(137);
+    let child = run.spawn();
+    eventually("the command", || run.here().join("ready").exists().then_some(()));
+    signal(&child, rustix::process::Signal::TERM);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    signal(&child, rustix::process::Signal::TERM);
+    let status = eventually("the end", {
+        let mut child = child;
+        move || child.try_wait().unwrap()
+    });
+    assert_eq!(status.code(), Some(137));
+    assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
+}
+
+#[test]
+fn in_the_foreground_until_a_signal() {
+    for (sent, status, said) in [
+        (rustix::process::Signal::INT, 130, "interrupted"),
+        (rustix::process::Signal::TERM, 143, "terminated"),
+    ] {
+        let (docker, _server) = up();
+        let docker = docker.on(
+            &format!("logs --follow {ID}"),
+            Reply::default().hook("echo serving; : >\"$STAND_IN/following\"; exec sleep 600"),
+        );
+        let run = Run::line("run CartPole-v1")
+            .docker(docker)
+            .stdout("tcp://127.0.0.1:<port>\n")
+            .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nserving\n{said}\n"))
+            .status(status);
+        let child = run.spawn();
+        let following = run.stand_in().folder().join("following");
+        eventually("the log", || following.exists().then_some(()));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        signal(&child, sent);
+        let output = child.wait_with_output().unwrap();
+        let checked = run.compare(output);
+        assert_eq!(*checked.main_calls().last().unwrap(), format!("rm --force --volumes {ID}"));
+    }
+}
+
+#[test]
+fn in_the_foreground_until_the_containers_own_end() {
+    for (code, status, said) in [
+        (0, 0, ""),
+        (
+            137,
+            1,
+            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it stays, report it with that output\n",
+        ),
+    ] {
+        let server = Server::answering(fixture("handshake-cartpole.bin"));
+        let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
+        let exited = exited.replace("\"ExitCode\": 137", &format!("\"ExitCode\": {code}"));
+        let inspect = format!("container inspect -- {ID}");
+        let docker = StandIn::new()
+            .on("ps --all*", Reply::default())
+            .on("run -d *", Reply::stdout(format!("{ID}\n")))
+            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+            .on(&inspect, Reply::stdout(exited))
+            .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n"))
+            .on(&format!("stop -t * {ID}"), Reply::default())
+            .on(&format!("rm --force --volumes {ID}"), Reply::default());
+        Run::line("run CartPole-v1")
+            .docker(docker)
+            .stdout("tcp://127.0.0.1:<port>\n")
+            .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nbye\n{said}"))
+            .status(status)
+            .check();
+    }
+}
+
+#[test]
+fn options_reach_the_payload() {
+    let (docker, _server) = up();
+    let checked = Run::new([
+        "-q",
+        "run",
+        "-d",
+        "CartPole-v1",
+        "-n",
+        "4",
+        "--vectorization-mode",
+        "async",
+        "-k",
+        "render_mode=rgb_array",
+        "--kwargs",
+        "@-",
+        "-i",
+        "os.path",
+    ])
+    .stdin(r#"{"max_episode_steps": 50, "render_mode": "human"}"#)
+    .docker(docker.on("image inspect*", Reply::default()))
+    .stdout("tcp://127.0.0.1:<port>\n")
+    .check();
+    assert_eq!(
+        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":["os.path"],"kwargs":{"max_episode_steps":50,"render_mode":"rgb_array"},"num_envs":4,"vectorization_mode":"async"}}"#
+    );
+    let cmdline = String::from_utf8(checked.docker.left("cmdline")).unwrap();
+    assert!(!cmdline.contains("rgb_array"), "the payload stands on a command line: {cmdline}");
+}
+
+#[test]
+fn a_payload_too_large_for_a_variable_is_copied_in() {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("create *", Reply::stdout(format!("{ID}\n")))
+        .on("cp --quiet *", Reply::default().hook("cp \"$3\" \"$STAND_IN/payload\""))
+        .on("start *", Reply::default())
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
+    let run = Run::new(["-q", "run", "-d", "CartPole-v1", "--kwargs", "@big.json"])
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n");
+    let big = "x".repeat(10 << 20);
+    std::fs::write(run.here().join("big.json"), format!("{{\"data\":\"{big}\"}}")).unwrap();
+    let checked = run.check();
+    let calls = checked.main_calls();
+    assert!(
+        calls[0].ends_with(&format!("{TAG} /opt/rlmesh/bootstrap.json")) && !calls[0].contains("--env"),
+        "{}",
+        calls[0]
+    );
+    assert_eq!(
+        calls[1],
+        "cp --quiet <world>/tmp/rlmesh-sandbox-run-<random>/bootstrap.json rlmesh-sandbox-cartpole-v1-<uuid>:/opt/rlmesh/bootstrap.json"
+    );
+    assert_eq!(calls[2], "start rlmesh-sandbox-cartpole-v1-<uuid>");
+    let payload: serde_json::Value = serde_json::from_slice(&checked.docker.left("payload")).unwrap();
+    assert_eq!(payload["spec"]["kwargs"]["data"].as_str().unwrap().len(), 10 << 20);
+}
+
+#[test]
+fn a_prebuilt_image_is_told_in_its_own_variables() {
+    let (docker, _server) = up();
+    let checked = Run::line("-q run -d image://ghcr.io/org/env:1 -n 2 -k level=3")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .check();
+    assert_eq!(
+        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        "RLMESH_MAKE_KWARGS={\"level\":3}\nRLMESH_NUM_ENVS=2"
+    );
+    let (docker, _server) = up();
+    let checked = Run::line("-q run -d docker://env --vectorization-mode sync")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .check();
+    assert_eq!(
+        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        "RLMESH_VECTORIZATION_MODE=sync"
+    );
+}
+
+#[test]
+fn a_prebuilt_image_that_is_not_here_is_pulled() {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let missing = "docker: Error response from daemon: No such image: env:1\n";
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::fails(125, missing).once())
+        .on("image inspect *", Reply::fails(1, "Error response from daemon: No such image: env:1\n").once())
+        .on("pull --quiet env:1", Reply::stdout("env:1\n"))
+        .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")))
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
+    let run = Run::line("run -d image://env:1").docker(docker);
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.starts_with("pulling env:1\nbuilt in"), "{stderr}");
+}
+
+#[test]
+fn an_owner_that_was_named_is_on_the_label() {
+    let (docker, _server) = up();
+    let pid = std::process::id();
+    let checked = Run::new([
+        "-q".to_owned(),
+        "run".into(),
+        "-d".into(),
+        "--owner-pid".into(),
+        pid.to_string(),
+        "CartPole-v1".into(),
+    ])
+    .docker(docker)
+    .stdout("tcp://127.0.0.1:<port>\n")
+    .check();
+    let start = checked.main_calls()[0].to_owned();
+    assert!(start.contains(&format!("--label rlmesh.sandbox.owner-pid={pid} ")), "{start}");
+    for label in ["owner-pid-ns=pid:[", "owner-start=", "owner-boot="] {
+        assert!(start.contains(&format!("--label rlmesh.sandbox.{label}")), "{start}");
+    }
+}
+
+#[test]
+fn another_protocol_is_a_warning() {
+    let server = Server::answering(fixture("handshake-mismatch.bin"));
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
+    let run = Run::line("run -d CartPole-v1").docker(docker);
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    assert!(
+        stderr.starts_with(
+            "warning: the container's rlmesh speaks another protocol than this tool (rlmesh-wire-v1): \
+             protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n"
+        ),
+        "{stderr}"
+    );
+}

@@ -1,0 +1,275 @@
+//! `run`, where something goes wrong: each failure in its own words, and no container left.
+
+use crate::run::{ID, inspection, up};
+use crate::support::server::Server;
+use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
+
+const LOCAL: &str = "hint: the container has rlmesh==0.1.0 as pip finds it; if your own rlmesh is another build the two may not match: try --rlmesh-package local\n";
+
+/// The container is made, and then `inspect` says this of it.
+fn started(inspect: Reply) -> StandIn {
+    StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&format!("container inspect -- {ID}"), inspect)
+        .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default())
+}
+
+fn removed(calls: &[&str]) -> bool {
+    calls.last().is_some_and(|call| *call == "rm --force --volumes rlmesh-sandbox-cartpole-v1-<uuid>")
+}
+
+#[test]
+fn docker_refuses_the_container() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on(
+            "run -d *",
+            Reply::fails(125, "docker: Error response from daemon: driver failed programming external connectivity on endpoint x: no port left.\n\nRun 'docker run --help' for more information\n"),
+        )
+        .on("rm *", Reply::default());
+    let checked = Run::line("run CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr(
+            "error: the container did not start: driver failed programming external connectivity on endpoint x: no port left\n\
+             hint: docker refused to start it: read what it says, and check `docker info`\n\n\
+             docker: Error response from daemon: driver failed programming external connectivity on endpoint x: no port left.\n\n\
+             Run 'docker run --help' for more information\n",
+        )
+        .check();
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}
+
+#[test]
+fn a_name_that_is_taken_is_tried_again_and_never_removed() {
+    let conflict = "docker: Error response from daemon: Conflict. The container name \"/rlmesh-sandbox-x\" is already in use by container \"abc\". You have to remove (or rename) that container to be able to reuse that name.\n";
+    let docker = StandIn::new().on("ps --all*", Reply::default()).on("run -d *", Reply::fails(125, conflict));
+    let run = Run::line("run CartPole-v1").docker(docker);
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.starts_with("error: the container did not start, because its name is taken"), "{stderr}");
+    let calls = run.stand_in().calls();
+    assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 3);
+    assert!(!calls.iter().any(|call| call.starts_with("rm")), "{calls:?}");
+    assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
+}
+
+#[test]
+fn the_container_ends_while_it_starts() {
+    let log = "Traceback (most recent call last):\ngymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\nRuntimeError: failed to create gym environment 'CartPol-v1' with gymnasium\n";
+    let docker = started(Reply::stdout(fixture("inspect/exited.json")))
+        .on(&format!("logs --tail 5000 {ID}"), Reply::default().stderr(log));
+    let checked = Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr(format!(
+            "error: the container ended while it started (state exited, exit code 137): gymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\
+             hint: use the name CartPole\n{LOCAL}\nthe end of its log:\n{log}"
+        ))
+        .check();
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}
+
+#[test]
+fn the_containers_end_is_noticed_at_once() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server { address: nobody.local_addr().unwrap() };
+    drop(nobody);
+    let inspect = format!("container inspect -- {ID}");
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, Reply::stdout(fixture("inspect/exited.json")))
+        .on(&format!("wait {ID}"), Reply::stdout("1\n"))
+        .on("logs *", Reply::stdout("oops\n"))
+        .on("rm --force *", Reply::default());
+    // An hour: had the wait not ended with the container, this test would not end either.
+    let output = Run::line("run -d CartPole-v1 --ready-timeout 3600")
+        .docker(docker)
+        .spawn()
+        .wait_with_output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.starts_with("error: the container ended while it started"), "{stderr}");
+}
+
+#[test]
+fn an_environment_that_never_answers() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server { address: listener.local_addr().unwrap() };
+    let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("logs *", Reply::stdout("still loading\n"));
+    let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
+        .docker(docker)
+        .status(6)
+        .stderr(format!(
+            "error: the container did not answer within 300ms: no answer to the handshake\n\
+             hint: give it more time with --ready-timeout, or read its log below\n{LOCAL}\nthe end of its log:\nstill loading\n"
+        ))
+        .check();
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}
+
+#[test]
+fn an_engine_on_another_machine_keeps_the_port_to_itself() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server { address: nobody.local_addr().unwrap() };
+    drop(nobody);
+    let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on("logs *", Reply::default());
+    let output = Run::line("run -d CartPole-v1 --ready-timeout 0.2")
+        .env("DOCKER_HOST", "tcp://10.0.0.1:2376")
+        .docker(docker)
+        .spawn()
+        .wait_with_output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("hint: the engine is on another machine"), "{stderr}");
+}
+
+#[test]
+fn something_else_answers() {
+    let server = Server::of_something_else();
+    let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("logs *", Reply::stdout("hello\n"));
+    let output = Run::line("run -d image://other")
+        .docker(docker.on("rm *", Reply::default()))
+        .spawn()
+        .wait_with_output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.starts_with("error: what answers in the container is no rlmesh environment"), "{stderr}");
+    assert!(!stderr.contains("--rlmesh-package"), "{stderr}");
+}
+
+#[test]
+fn a_container_without_its_port() {
+    let inspect = String::from_utf8(fixture("inspect/running.json")).unwrap().replace("50051/tcp", "80/tcp");
+    let docker = started(Reply::stdout(inspect)).on("logs *", Reply::default());
+    let checked = Run::line("run -d CartPole-v1").docker(docker).status(6).stderr(
+        "error: docker publishes no port 50051 of the container rlmesh-sandbox-cartpole-v1-<uuid>\n\
+         hint: check that the engine can publish ports on the loopback interface (`docker run -p 127.0.0.1::80 …`)\n",
+    ).check();
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}
+
+#[test]
+fn a_container_that_somebody_removes() {
+    let docker = started(Reply {
+        stdout: b"[]\n".to_vec(),
+        ..Reply::fails(1, &format!("Error response from daemon: No such container: {ID}\n"))
+    });
+    Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr(
+            "error: the container was removed while it started\n\
+             hint: run it again; did another program, or `docker system prune`, remove it?\n",
+        )
+        .check();
+}
+
+#[test]
+fn a_container_that_cannot_be_removed_is_named_and_left_to_reap() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(fixture("inspect/exited.json")))
+        .on("logs *", Reply::default())
+        .on(
+            "rm *",
+            Reply::fails(
+                1,
+                "Error response from daemon: driver \"overlay2\" failed to remove root filesystem\n",
+            ),
+        );
+    let run = Run::line("run -d CartPole-v1").docker(docker);
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(
+        stderr.contains("could not be removed") && stderr.contains("run `rlmesh-sandbox reap`"),
+        "{stderr}"
+    );
+    assert_eq!(std::fs::read_dir(run.tmp()).unwrap().count(), 1, "what names the container must stay");
+}
+
+#[test]
+fn with_a_dead_engine_and_without_docker() {
+    for (docker, said) in [
+        (StandIn::dead(), "error: the docker engine does not answer"),
+        (StandIn::missing(), "error: docker is not installed"),
+    ] {
+        let run = Run::line("run CartPole-v1").docker(docker);
+        let output = run.spawn().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(7), "{stderr}");
+        assert!(stderr.starts_with(said), "{stderr}");
+        assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
+    }
+}
+
+#[test]
+fn an_address_that_nobody_reads_is_a_container_that_nobody_will_stop() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker);
+    let mut command = run.command();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdin(std::process::Stdio::null()).stdout(writer).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: the result could not be written to stdout"), "{stderr}");
+    assert!(run.stand_in().calls().contains(&format!("rm --force --volumes {ID}")));
+}
+
+#[test]
+fn a_signal_while_docker_starts_the_container_waits_for_it_and_removes_it() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(": >\"$STAND_IN/running\"; sleep 1"))
+        .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
+    let run = Run::line("run CartPole-v1").docker(docker).status(130).stderr("interrupted\n");
+    let child = run.spawn();
+    let running = run.stand_in().folder().join("running");
+    eventually("docker run", || running.exists().then_some(()));
+    signal(&child, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    let checked = run.compare(output);
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_docker() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::default().hook(": >\"$STAND_IN/running\"; exec sleep 600"))
+        .on(
+            "container inspect *",
+            Reply {
+                stdout: b"[]\n".to_vec(),
+                ..Reply::fails(1, "Error response from daemon: No such container: x\n")
+            },
+        )
+        .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
+    let run = Run::line("run CartPole-v1").docker(docker).status(130).stderr("interrupted\n");
+    let child = run.spawn();
+    let running = run.stand_in().folder().join("running");
+    eventually("docker run", || running.exists().then_some(()));
+    signal(&child, rustix::process::Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    signal(&child, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    let checked = run.compare(output);
+    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+}

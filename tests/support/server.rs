@@ -1,0 +1,79 @@
+//! A server that answers the handshake with recorded bytes, for runs whose container is a stand-in's.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+
+/// A server that answers until the test ends.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Answers every call with `message`, whose framing is added here.
+    pub(crate) fn answering(message: Vec<u8>) -> Self {
+        Self::start(Answer::Message(message.into()))
+    }
+
+    /// Knows no call.
+    pub(crate) fn of_something_else() -> Self {
+        Self::start(Answer::Unimplemented)
+    }
+
+    fn start(answer: Answer) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                while let Ok((stream, _)) = listener.accept().await {
+                    // One call after the other is all that a readiness probe makes.
+                    let Ok(mut connection) = h2::server::handshake(stream).await else { continue };
+                    while let Some(Ok((_, respond))) = connection.accept().await {
+                        answer.send(respond);
+                    }
+                }
+            });
+        });
+        Self { address }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+#[derive(Clone)]
+enum Answer {
+    Message(Bytes),
+    Unimplemented,
+}
+
+impl Answer {
+    fn send(&self, mut respond: SendResponse<Bytes>) {
+        let head = http::Response::builder().header("content-type", "application/grpc");
+        match self {
+            Answer::Unimplemented => {
+                let head = head
+                    .header("grpc-status", "12")
+                    .header("grpc-message", "unknown service")
+                    .body(())
+                    .unwrap();
+                respond.send_response(head, true).unwrap();
+            }
+            Answer::Message(message) => {
+                let mut stream = respond.send_response(head.body(()).unwrap(), false).unwrap();
+                let mut frame = vec![0];
+                frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+                frame.extend(message);
+                stream.send_data(frame.into(), false).unwrap();
+                let mut trailers = http::HeaderMap::new();
+                trailers.insert("grpc-status", "0".parse().unwrap());
+                stream.send_trailers(trailers).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Wrong input: every one ends in its exit code with a hint, and starts nothing.
+
+use crate::support::{Run, StandIn};
+
+/// Runs a line that must be refused before docker is asked for anything, and gives what was said.
+#[track_caller]
+fn refused(arguments: &[&str], status: i32) -> String {
+    let run = Run::new(arguments).docker(StandIn::new());
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    assert!(stderr.starts_with("error: "), "{arguments:?}: {stderr}");
+    assert!(stderr.lines().any(|line| line.starts_with("hint: ")), "{arguments:?}: {stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("Some("), "{arguments:?}: {stderr}");
+    let touched = std::fs::read_to_string(run.tmp()).is_ok();
+    assert!(!touched);
+    stderr
+}
+
+#[test]
+fn wrong_command_lines() {
+    for arguments in [
+        &["frobnicate"][..],
+        &["run"],
+        &["run", "CartPole-v1", "--no-such-option"],
+        &["run", "CartPole-v1", "-d", "--", "true"],
+        &["run", "CartPole-v1", "--owner-pid", "1"],
+        &["run", "CartPole-v1", "--format", "yaml"],
+        &["run", "-q", "-v", "CartPole-v1"],
+        &["stop"],
+        &["stop", "--all", "x"],
+        &["stop", ""],
+        &["stop", "--timeout", "soon", "x"],
+        &["completions", "tcsh"],
+        &["logs", "a b"],
+    ] {
+        refused(arguments, 2);
+    }
+}
+
+#[test]
+fn wrong_sources() {
+    for source in ["", "  ", "gym://", "foo://x", "hf://", "hf://a", "hf://a/b:c/d/e", "image://", "a\nb"] {
+        for verb in ["build", "run", "hash"] {
+            refused(&[verb, source], 2);
+        }
+    }
+    let long = "x".repeat(300);
+    assert!(refused(&["run", &long], 2).contains("too long"));
+    assert!(refused(&["build", &long], 2).contains("too long"));
+}
+
+#[test]
+fn wrong_options_name_their_field() {
+    for (option, value, field) in [
+        ("--base-image", "", "base_image"),
+        ("--base-image", "a\nb", "base_image"),
+        ("--base-image", "a b", "base_image"),
+        ("--base-image", "-x", "base_image"),
+        ("--rlmesh-package", " ", "rlmesh_package"),
+        ("--package", "", "packages"),
+        ("--package", "a\nb", "packages"),
+        ("--package", "--index-url=http://x", "packages"),
+        ("--import", "", "imports"),
+        ("--import", "os; x", "imports"),
+        ("--kwarg", "x", "kwargs"),
+        ("--kwarg", "=1", "kwargs"),
+        ("--kwargs", "[1]", "kwargs"),
+        ("--kwargs", "{", "kwargs"),
+        ("--kwargs", "@missing.json", "kwargs"),
+        ("--num-envs", "0", "num_envs"),
+        ("--num-envs", "-1", "num_envs"),
+        ("--num-envs", "many", "num_envs"),
+        ("--vectorization-mode", "both", "vectorization_mode"),
+        ("--build-memory", "0", "build_memory"),
+        ("--build-memory", "-1g", "build_memory"),
+        ("--build-memory", "1 g", "build_memory"),
+        ("--build-memory", "lots", "build_memory"),
+        ("--ready-timeout", "soon", "ready_timeout"),
+        ("--ready-timeout", "0", "ready_timeout"),
+        ("--stop-timeout", "-1", "stop_timeout"),
+    ] {
+        let stderr = refused(&["run", "CartPole-v1", &format!("{option}={value}")], 2);
+        assert!(stderr.contains(field), "{option} {value:?}: {stderr}");
+    }
+    assert!(refused(&["run", "CartPole-v1", "-d", "--owner-pid", "0"], 2).contains("owner_pid"));
+    assert!(refused(&["run", "CartPole-v1", "-d", "--owner-pid", "2147483646"], 2).contains("owner_pid"));
+}
+
+#[test]
+fn build_options_do_nothing_for_a_prebuilt_image() {
+    for option in ["--package=x", "--import=x", "--trust-remote-code", "--allow-unpinned-hf"] {
+        assert!(refused(&["run", "image://x", option], 2).contains("prebuilt"));
+    }
+    refused(&["build", "image://x"], 2);
+}
+
+#[test]
+fn hub_sources_need_consent() {
+    let commit = "hf://org/repo@0123456789abcdef0123456789abcdef01234567";
+    assert!(refused(&["run", commit], 3).contains("--trust-remote-code"));
+    assert!(refused(&["build", commit], 3).contains("--trust-remote-code"));
+    assert!(
+        refused(&["run", "hf://org/repo@main", "--trust-remote-code"], 3).contains("--allow-unpinned-hf")
+    );
+}
+
+#[test]
+fn a_usage_error_as_json() {
+    Run::line("run --format json --nope x")
+        .status(2)
+        .stderr(
+            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"unexpected argument '--nope' found\",\
+             \"hint\":\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]; see --help\"}}\n",
+        )
+        .check();
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let output = Run::line("--help").command().output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert!(help.contains("Exit codes:") && help.contains("rlmesh-sandbox run CartPole-v1"), "{help}");
+    Run::line("--version").stdout(concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION"), "\n")).check();
+}
+
+#[test]
+fn colours_only_where_they_are_asked_for() {
+    let error = |run: Run| String::from_utf8(run.spawn().wait_with_output().unwrap().stderr).unwrap();
+    assert!(!error(Run::line("hash foo://x")).contains('\x1b'));
+    assert!(error(Run::line("hash foo://x --color always")).starts_with("\x1b[1;31merror:\x1b[0m"));
+    assert!(!error(Run::line("hash foo://x --color never")).contains('\x1b'));
+}
