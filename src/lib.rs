@@ -23,12 +23,18 @@
 //! Images and containers are those of the rlmesh Python SDK: the same build hash, tag, labels and payload.
 //! The `rlmesh-sandbox` program is a thin user of this crate.
 
+/// The README's examples, kept compiling.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod context;
 mod diagnosis;
 mod docker;
 mod error;
 mod families;
 mod image;
+mod image_reference;
 mod interrupt;
 mod kwargs;
 mod library;

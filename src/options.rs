@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::{ContainerArgs, SandboxArgs};
 use crate::error::{Problem, SandboxError};
+use crate::image_reference::is_image_reference;
 use crate::kwargs::read_kwargs;
 use crate::memory::BuildMemory;
 
@@ -254,9 +255,7 @@ fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
 
 /// What is no image reference would reach docker as something else: an option, or a second word of FROM.
 fn check_image(image: &str) -> Result<(), SandboxError> {
-    let is_allowed =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+');
-    if image.starts_with('-') || !image.chars().all(is_allowed) {
+    if !is_image_reference(image) {
         return Err(invalid(
             format!("{BASE_IMAGE} {image:?} is no image reference"),
             "name it as docker does, such as python:3.11-slim or ghcr.io/org/image:tag",

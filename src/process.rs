@@ -24,9 +24,9 @@ pub(crate) enum Liveness {
 }
 
 impl Host {
-    /// This machine, and the PID namespace of the process `pid`.
-    pub(crate) fn of(pid: u32) -> Self {
-        Self { host: machine_id().map(|id| digest(&id)), boot: boot_id(), pid_namespace: pid_namespace(pid) }
+    /// This machine, and the PID namespace in which this process, and so every number that it knows, counts.
+    pub(crate) fn here() -> Self {
+        Self { host: machine_id().map(|id| digest(&id)), boot: boot_id(), pid_namespace: pid_namespace() }
     }
 }
 
@@ -66,8 +66,8 @@ mod system {
         super::read_line("/proc/sys/kernel/random/boot_id")
     }
 
-    pub(super) fn pid_namespace(pid: u32) -> Option<String> {
-        Some(std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()?.to_str()?.to_owned())
+    pub(super) fn pid_namespace() -> Option<String> {
+        Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_str()?.to_owned())
     }
 
     /// Clock ticks since the boot: no change of the wall clock moves them.
@@ -95,7 +95,7 @@ mod system {
         None
     }
 
-    pub(super) fn pid_namespace(_pid: u32) -> Option<String> {
+    pub(super) fn pid_namespace() -> Option<String> {
         None
     }
 

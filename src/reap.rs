@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::docker::Docker;
 use crate::docker::inspection::Inspection;
@@ -15,6 +15,9 @@ use crate::run_folder::{self, Abandoned, Survey};
 
 /// How long an engine may take to finish making a container whose client was killed.
 pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(2);
+
+/// How long nobody's container may stand between its making and its start.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// How many containers go on one command line.
 const BATCH: usize = 100;
@@ -66,7 +69,7 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
             sandboxes = docker.sandboxes()?;
         }
     }
-    let here = Host::of(std::process::id());
+    let here = Host::here();
     let site = OnceCell::new();
     let starting: HashSet<&str> = survey.starting.iter().map(String::as_str).collect();
     let abandoned: HashSet<&str> =
@@ -83,6 +86,11 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
             };
             let verdict = owner::judge(&owner, container.phase(), &here, site, process::liveness);
             let verdict = match verdict {
+                // Somebody whose run folder can't be seen from here may be about to start it. Who asks for
+                // `reap` knows better; a sweep that nobody asked for must not guess.
+                Verdict::Orphan(Proof::NeverStarted) if care == Care::Quick && is_young(&container) => {
+                    Verdict::Keep(Reason::Starting)
+                }
                 Verdict::Orphan(_) if starting.contains(container.name()) => Verdict::Keep(Reason::Starting),
                 Verdict::Keep(reason)
                     if abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
@@ -95,6 +103,12 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
         })
         .collect();
     Ok(Findings { containers, folders: survey.abandoned })
+}
+
+/// Whether a container was made so lately that its start may still be under way.
+fn is_young(container: &Inspection) -> bool {
+    let created = humantime::parse_rfc3339_weak(&container.created);
+    created.is_ok_and(|created| SystemTime::now().duration_since(created).unwrap_or_default() < STARTING)
 }
 
 /// Whether a killed run may still get a container that is not there yet.

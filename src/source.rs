@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Problem, SandboxError};
+use crate::image_reference::is_image_reference;
 
 /// A parsed source. `Display` gives the canonical text, which parses back to the same value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -126,8 +127,9 @@ fn parse_image(reference: &str) -> Result<ImageSourceRef, SandboxError> {
     if reference.is_empty() {
         return Err(invalid("the source names no image", HINT));
     }
-    // A leading dash would be read by docker as an option.
-    if reference.starts_with('-') || reference.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    // An image's id is no reference, and docker takes it all the same.
+    let is_id = |text: &str| text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_image_reference(reference) && !is_id(reference.trim_start_matches("sha256:")) {
         return Err(invalid(format!("{} is no image reference", quoted(reference)), HINT));
     }
     Ok(ImageSourceRef { reference: reference.to_owned() })
@@ -381,6 +383,7 @@ mod tests {
             "docker:// ",
             "image://-v",
             "image://a b",
+            "image://UPPER",
         ] {
             assert!(!refusal(text).is_empty(), "{text:?}");
         }

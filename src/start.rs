@@ -195,10 +195,10 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     let pid = match ownership {
         Ownership::ThisProcess => std::process::id(),
         Ownership::Process(pid) => pid,
-        Ownership::Detached => return Ok(Owner::nobody(Host::of(std::process::id()))),
+        Ownership::Detached => return Ok(Owner::nobody(Host::here())),
     };
     match process::liveness(pid) {
-        Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::of(pid) }),
+        Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::here() }),
         Liveness::Gone => Err(SandboxError::InvalidOption(Problem::new(
             format!("owner_pid (--owner-pid) is {pid}, and no such process runs"),
             "give it the number of a running process, such as $$",
@@ -244,6 +244,7 @@ fn start_container(
             Err(StartFailure::NoImage(failure)) => {
                 return Err(NoStart::NoImage(container::start_error(failure)));
             }
+            Err(StartFailure::NotDocker(error)) => return Err(NoStart::Perhaps(name, error)),
             Err(StartFailure::Other(failure)) => {
                 let was_killed = !matches!(failure.cause, Cause::Status(_) | Cause::NotStarted(_));
                 let error = container::start_error(failure);

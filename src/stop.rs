@@ -61,7 +61,8 @@ pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<St
 /// with a dash an option of docker's.
 pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
     let name = name.trim();
-    let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
+    let name = name.strip_prefix('/').unwrap_or(name);
+    let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_possible) {
         return Err(SandboxError::InvalidOption(Problem::new(
             format!("{name:?} is no container's id or name"),
@@ -80,7 +81,6 @@ pub(crate) fn no_such_sandbox(name: &str) -> SandboxError {
 }
 
 fn is_named(container: &Inspection, name: &str) -> bool {
-    let name = name.trim_start_matches('/');
     container.name() == name || container.id.starts_with(name)
 }
 
@@ -107,7 +107,7 @@ mod tests {
             "State":{"Status":"running","ExitCode":0},"NetworkSettings":{"Ports":null}}"#,
         )
         .unwrap();
-        for name in ["1bdd31fd1274", "1bdd", "box", "/box"] {
+        for name in ["1bdd31fd1274", "1bdd", "box"] {
             assert!(is_named(&container, name), "{name}");
         }
         assert!(!is_named(&container, "bo"));

@@ -132,7 +132,9 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], environment: &Environ
 fn usage_error(error: &clap::Error) -> SandboxError {
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n");
-    let said = paragraphs.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':');
+    let said = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    // What is missing is listed below the sentence, an argument a line.
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]

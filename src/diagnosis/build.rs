@@ -83,21 +83,15 @@ const KNOWN: &[(&[&str], &str)] = &[
 pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     // Where BuildKit named no step, it was docker that failed.
     let Some(step) = &failed.step else {
-        return failed.failure.into_error(
-            "the image was not built",
-            "check `docker buildx ls`, and run it again with -v",
-            SandboxError::ImageBuild,
-        );
+        let hint = known_hint(&failed.failure.stderr)
+            .unwrap_or("check `docker buildx ls`, and run it again with -v");
+        return failed.failure.into_error("the image was not built", hint, SandboxError::ImageBuild);
     };
     if let Some(error) = failed.failure.as_docker_error() {
         return error;
     }
-    let evidence = format!("{}\n{}\n{}", step.output, step.error, failed.said.join("\n")).to_lowercase();
-    let is_known = |needles: &&[&str]| needles.iter().any(|needle| evidence.contains(needle));
-    let hint = KNOWN
-        .iter()
-        .find(|(needles, _)| is_known(needles))
-        .map_or("read the end of the step's output below", |(_, hint)| hint);
+    let evidence = format!("{}\n{}\n{}", step.output, step.error, failed.said.join("\n"));
+    let hint = known_hint(&evidence).unwrap_or("read the end of the step's output below");
     let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
     let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
     let problem =
@@ -105,6 +99,12 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
             .details(format!("failing step: {}", step.name))
             .details(quoted);
     SandboxError::ImageBuild(problem)
+}
+
+fn known_hint(evidence: &str) -> Option<&'static str> {
+    let evidence = evidence.to_lowercase();
+    let is_known = |needles: &&[&str]| needles.iter().any(|needle| evidence.contains(needle));
+    KNOWN.iter().find(|(needles, _)| is_known(needles)).map(|(_, hint)| *hint)
 }
 
 /// The line in which pip or uv says what is wrong, else BuildKit's own.

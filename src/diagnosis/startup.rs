@@ -49,6 +49,9 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diag
                     .to_owned(),
             );
         }
+        Some(ContainerEnd { exit_code: 0, .. }) if hints.is_empty() => {
+            hints.push("what the image runs ended by itself: is it an image that serves rlmesh?".to_owned());
+        }
         None if hints.is_empty() => {
             hints.push("give it more time with --ready-timeout, or read its log below".to_owned());
         }

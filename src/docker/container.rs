@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::docker::Docker;
-use crate::docker::engine::unreadable;
+use crate::docker::engine::{not_docker, unreadable};
 use crate::docker::inspection::Inspection;
 use crate::docker::invocation::{Cause, Failure, Invocation};
 use crate::error::SandboxError;
@@ -34,6 +34,8 @@ pub(crate) enum StartFailure {
     NameTaken(Failure),
     /// The engine does not have the image: there is nothing to remove.
     NoImage(Failure),
+    /// It printed no container's id.
+    NotDocker(SandboxError),
     Other(Failure),
 }
 
@@ -44,7 +46,10 @@ impl Docker {
     /// [`SandboxError::Docker`] where the engine does not answer; a missing image is `None`.
     pub(crate) fn image_id(&self, tag: &str) -> Result<Option<String>, SandboxError> {
         match self.command(["image", "inspect", "--format", "{{.Id}}", tag]).run() {
-            Ok(printed) => Ok(Some(printed.stdout.trim().to_owned())),
+            Ok(printed) if printed.stdout.starts_with("sha256:") => {
+                Ok(Some(printed.stdout.trim().to_owned()))
+            }
+            Ok(printed) => Err(not_docker("docker image inspect", &printed.stdout)),
             // Status and output are the same for a dead engine: the text decides.
             Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
             Err(failure) => Err(failure.into_error(
@@ -96,6 +101,9 @@ impl Docker {
             copied
                 .and_then(|_| patient(self.command(["start", new.name])).run())
                 .map_err(StartFailure::Other)?;
+        }
+        if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(StartFailure::NotDocker(not_docker("docker run", &id)));
         }
         Ok(id)
     }

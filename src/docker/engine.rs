@@ -76,11 +76,20 @@ fn site_of(endpoint: &str) -> EngineSite {
 
 const CHECK: &str = "check `docker version`";
 
+/// A client that says yes to everything is none.
+pub(super) fn not_docker(command: &str, printed: &str) -> SandboxError {
+    let printed: String = printed.chars().take(100).collect();
+    SandboxError::Docker(Problem::new(
+        format!("{command} printed something unexpected: {printed:?}"),
+        "is it really Docker's client? check --docker, and `docker version`",
+    ))
+}
+
 pub(super) fn unreadable(command: &str, error: &serde_json::Error, printed: &str) -> SandboxError {
     SandboxError::Docker(
         Problem::new(
             format!("{command} printed something unexpected: {error}"),
-            "is it really Docker's client? check `docker version`",
+            "is it really Docker's client? check --docker, and `docker version`",
         )
         .details(printed.chars().take(2000).collect::<String>()),
     )
