@@ -16,7 +16,7 @@ use crate::run_folder::{self, Abandoned, Survey};
 /// How long an engine may take to finish making a container whose client was killed.
 pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(2);
 
-/// How long nobody's container may stand between its making and its start.
+/// How long after its making a container that nobody owns may still be somebody's start.
 const STARTING: Duration = Duration::from_secs(120);
 
 /// How many containers go on one command line.
@@ -86,9 +86,11 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
             };
             let verdict = owner::judge(&owner, container.phase(), &here, site, process::liveness);
             let verdict = match verdict {
-                // Somebody whose run folder can't be seen from here may be about to start it. Who asks for
-                // `reap` knows better; a sweep that nobody asked for must not guess.
-                Verdict::Orphan(Proof::NeverStarted) if care == Care::Quick && is_young(&container) => {
+                // Somebody whose run folder can't be seen from here may be about to start it, or to read why
+                // it ended. Who asks for `reap` knows better; a sweep that nobody asked for must not guess.
+                Verdict::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
+                    if care == Care::Quick && is_young(&container) =>
+                {
                     Verdict::Keep(Reason::Starting)
                 }
                 Verdict::Orphan(_) if starting.contains(container.name()) => Verdict::Keep(Reason::Starting),

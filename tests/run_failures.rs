@@ -180,6 +180,60 @@ fn a_container_that_somebody_removes() {
 }
 
 #[test]
+fn a_container_that_ends_and_is_removed_by_somebody_else_has_told_why() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server { address: nobody.local_addr().unwrap() };
+    drop(nobody);
+    let inspect = format!("container inspect -- {ID}");
+    let gone = || Reply {
+        stdout: b"[]\n".to_vec(),
+        ..Reply::fails(1, &format!("Error response from daemon: No such container: {ID}\n"))
+    };
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, gone())
+        .on(
+            &format!("logs --follow {ID}"),
+            Reply::stdout(
+                "ImportError: libGL.so.1: cannot open shared object file: No such file or directory\n",
+            ),
+        )
+        .on("logs --tail *", Reply::fails(1, "Error response from daemon: No such container\n"))
+        .on("rm --force *", Reply::default());
+    let output = Run::line("run -d CartPole-v1 --ready-timeout 3600")
+        .docker(docker)
+        .spawn()
+        .wait_with_output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(
+        stderr.starts_with(
+            "error: the container ended while it started, and was removed: ImportError: libGL.so.1"
+        ),
+        "{stderr}"
+    );
+    assert!(stderr.contains("hint: the image lacks the system library libGL.so.1"), "{stderr}");
+}
+
+#[test]
+fn a_docker_that_fails_to_inspect_for_a_while_ends_nothing() {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let inspect = format!("container inspect -- {ID}");
+    let busy = || Reply::fails(1, "Error response from daemon: context deadline exceeded\n").once();
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&inspect, busy())
+        .on(&inspect, busy())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)))
+        .on("logs --follow *", Reply::default().hook("exec sleep 600"));
+    Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").check();
+}
+
+#[test]
 fn a_container_that_cannot_be_removed_is_named_and_left_to_reap() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())

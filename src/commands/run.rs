@@ -227,7 +227,11 @@ impl Up<'_> {
         };
         self.session.report.warn(&format!("the environment {how} while the command ran"));
         if !found.is_empty() {
-            self.session.report.note(&text::safe(&self.docker.log_tail(&self.running.id)));
+            let log = self
+                .docker
+                .log_tail(&self.running.id)
+                .unwrap_or_else(|failure| format!("(no log: {failure})"));
+            self.session.report.note(&text::safe(&log));
         }
     }
 }

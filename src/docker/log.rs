@@ -8,15 +8,14 @@ pub(crate) const LOG_TAIL: usize = 64 * 1024;
 
 impl Docker {
     /// The end of a container's log, both streams as one, at most [`LOG_TAIL`] bytes.
-    pub(crate) fn log_tail(&self, container: &str) -> String {
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn log_tail(&self, container: &str) -> Result<String, Failure> {
         let mut tail = Tail::default();
-        let read = self
-            .clean_up(["logs", "--tail", "5000", container])
-            .stream(Streams::Both, &mut |chunk| tail.push(chunk));
-        match read {
-            Ok(()) => tail.into_text(),
-            Err(failure) => format!("(no log: {failure})"),
-        }
+        self.clean_up(["logs", "--tail", "5000", container])
+            .stream(Streams::Both, &mut |chunk| tail.push(chunk))
+            .map(|()| tail.into_text())
     }
 
     /// Hands over a container's log as it is written, both streams as one, until the container ends.
@@ -57,7 +56,7 @@ pub(crate) enum Follow {
 }
 
 /// The last bytes of a stream, in memory that does not grow with it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tail {
     bytes: Vec<u8>,
     is_cut: bool,

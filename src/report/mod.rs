@@ -88,14 +88,13 @@ impl Report {
         self.inner.volume == Volume::Verbose
     }
 
-    /// Prints a result: text on stdout, with a line break.
+    /// Prints a result: text on stdout, with a line break, in one piece.
     ///
     /// # Errors
     /// When nobody reads stdout any more; a result that nobody got is a failure.
     pub(crate) fn result(&self, text: &str) -> Result<(), SandboxError> {
-        let mut stdout = io::stdout().lock();
-        let written = self.inner.bars.suspend(|| writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
-        Ok(written.context("the result could not be written to stdout")?)
+        let line = format!("{text}\n");
+        Ok(self.inner.bars.suspend(|| write_out(line.as_bytes()))?)
     }
 
     /// Prints a result as one line of JSON.
@@ -111,8 +110,7 @@ impl Report {
     /// # Errors
     /// As [`Self::result`].
     pub(crate) fn raw_result(&self, bytes: &[u8]) -> Result<(), SandboxError> {
-        let mut stdout = io::stdout().lock();
-        Ok(stdout.write_all(bytes).and_then(|()| stdout.flush()).context("stdout could not be written")?)
+        Ok(write_out(bytes)?)
     }
 
     /// Says something to people.
@@ -192,8 +190,14 @@ impl Report {
 
     /// One whole line on stderr. That nobody reads it is no reason to fail.
     fn say(&self, text: &str) {
-        let _ = self.inner.bars.suspend(|| writeln!(io::stderr().lock(), "{text}"));
+        let line = format!("{text}\n");
+        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
     }
+}
+
+fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("the result could not be written to stdout")
 }
 
 /// What a colour is for.

@@ -3,11 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
-
 use super::engine::{Images, Live, alone, docker, exists, together};
 use super::python::{interpreter, script};
-use crate::support::{program, signal};
+use crate::support::{Owned, program};
 
 fn image_id(tag: &str) -> String {
     docker(&["image", "inspect", "--format", "{{.Id}}", tag])
@@ -63,23 +61,17 @@ fn each_reaper_leaves_the_others_live_containers_and_removes_its_orphans() {
     let reap_through_the_sdk =
         || script("from rlmesh._rlmesh import sandbox_reap_orphans; sandbox_reap_orphans()", &[], |_| {});
 
-    let mut sdk = Command::new(interpreter())
-        .args(["-W", "ignore", "-c", KEEP])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let sdk = Command::new(interpreter()).args(["-W", "ignore", "-c", KEEP]).stdout(Stdio::piped()).spawn();
+    let mut sdk = Owned(sdk.unwrap());
     let mut theirs = String::new();
-    BufReader::new(sdk.stdout.take().unwrap()).read_line(&mut theirs).unwrap();
+    BufReader::new(sdk.0.stdout.take().unwrap()).read_line(&mut theirs).unwrap();
     let theirs = theirs.trim();
     live.run(&["reap"]).ended(0);
     assert!(exists(theirs), "a live container of the SDK's was reaped here");
 
-    let mut ours = live
-        .command(&["-q", "run", "--format", "env", "CartPole-v1"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let id = BufReader::new(ours.stdout.take().unwrap())
+    let ours = live.command(&["-q", "run", "--format", "env", "CartPole-v1"]).stdout(Stdio::piped()).spawn();
+    let mut ours = Owned(ours.unwrap());
+    let id = BufReader::new(ours.0.stdout.take().unwrap())
         .lines()
         .find_map(|line| line.unwrap().strip_prefix("RLMESH_SANDBOX_CONTAINER_ID=").map(str::to_owned))
         .unwrap();
@@ -88,15 +80,14 @@ fn each_reaper_leaves_the_others_live_containers_and_removes_its_orphans() {
         .ended(0)
         .variable("RLMESH_SANDBOX_CONTAINER_ID");
     reap_through_the_sdk();
-    assert!(exists(&id) && exists(&detached), "a live container of ours was reaped by the SDK");
+    assert!(exists(&id), "a live container of ours was reaped by the SDK");
+    assert!(exists(&detached), "a detached container of ours was reaped by the SDK");
 
-    signal(&sdk, Signal::KILL);
-    sdk.wait().unwrap();
+    drop(sdk);
     let reaped = live.run(&["reap"]).ended(0);
     assert!(reaped.stdout.contains(theirs) && !exists(theirs), "{reaped:?}");
 
-    signal(&ours, Signal::KILL);
-    ours.wait().unwrap();
+    drop(ours);
     reap_through_the_sdk();
     assert!(!exists(&id), "the SDK did not reap our orphan");
     assert!(exists(&detached));

@@ -105,17 +105,13 @@ fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
 #[test]
 fn a_run_sweeps_before_it_starts() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
-    let orphan = docker(&[
-        "create",
-        "--label",
-        "rlmesh.sandbox=1",
-        "--label",
-        "rlmesh.sandbox.owner-pid-ns=x",
-        "python:3.11-slim",
-        "true",
-    ]);
-    docker(&["start", &orphan]);
-    docker(&["wait", &orphan]);
+    let mut owner = std::process::Command::new("true").spawn().unwrap();
+    owner.wait().unwrap();
+    let pid = format!("rlmesh.sandbox.owner-pid={}", owner.id());
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", namespace.display());
+    let labels = ["--label", "rlmesh.sandbox=1", "--label", &pid, "--label", &namespace];
+    let orphan = docker(&[&["run", "-d"], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat());
     live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
     assert!(!exists(&orphan));
 }

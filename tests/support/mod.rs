@@ -194,7 +194,8 @@ pub(crate) struct Checked {
 impl Checked {
     /// The command lines without those of the sweep and the watch, whose place among the others is chance.
     pub(crate) fn main_calls(&self) -> Vec<&str> {
-        let is_aside = |call: &str| call.starts_with("ps --all") || call.starts_with("wait ");
+        let is_aside =
+            |call: &str| ["ps --all", "wait ", "logs --follow "].iter().any(|start| call.starts_with(start));
         self.calls.iter().map(String::as_str).filter(|call| !is_aside(call)).collect()
     }
 }
@@ -209,6 +210,16 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         }
         assert!(std::time::Instant::now() < deadline, "never: {what}");
         std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// A process that does not outlive the test, even one that fails.
+pub(crate) struct Owned(pub(crate) Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
