@@ -31,6 +31,9 @@ _rlmesh__sandbox() {
             rlmesh__sandbox,logs)
                 cmd="rlmesh__sandbox__subcmd__logs"
                 ;;
+            rlmesh__sandbox,ls)
+                cmd="rlmesh__sandbox__subcmd__ls"
+                ;;
             rlmesh__sandbox,ps)
                 cmd="rlmesh__sandbox__subcmd__ps"
                 ;;
@@ -50,7 +53,7 @@ _rlmesh__sandbox() {
 
     case "${cmd}" in
         rlmesh__sandbox)
-            opts="-q -v -h -V --quiet --verbose --color --progress --docker --help --version build run stop reap hash ps logs doctor completions"
+            opts="-q -v -h -V --quiet --verbose --color --progress --docker --help --version build run stop reap hash ls ps logs doctor completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -76,7 +79,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -103,6 +106,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-source-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -214,7 +221,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,6 +248,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-source-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -325,6 +336,40 @@ _rlmesh__sandbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rlmesh__subcmd__sandbox__subcmd__ls)
+            opts="-q -v -h --show --format --quiet --verbose --color --progress --docker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --show)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain json none" -- "${cur}"))
+                    return 0
+                    ;;
+                --docker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rlmesh__subcmd__sandbox__subcmd__ps)
             opts="-q -v -h --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -356,7 +401,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__reap)
-            opts="-q -v -h --dry-run --format --quiet --verbose --color --progress --docker --help"
+            opts="-q -v -h --dry-run --cache --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -386,7 +431,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -413,6 +458,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-source-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

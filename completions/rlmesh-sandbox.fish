@@ -41,6 +41,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "run" 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "stop" -d 'Stop sandboxes and remove their containers'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ls" -d 'List what a Hugging Face source holds, before trusting it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ps" -d 'List the sandboxes on this engine'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "doctor" -d 'Check that this machine can run sandboxes, and say what to mend'
@@ -49,6 +50,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
@@ -66,6 +68,7 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
@@ -74,6 +77,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ba
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
@@ -95,6 +99,7 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running, with no owner, until `rlmesh-sandbox stop`'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Say nothing but results and errors'
@@ -126,6 +131,7 @@ json\t'One JSON object an event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Say what would go, and why each other sandbox stays; remove nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l cache -d 'Empty the cache of what was fetched from the Hugging Face Hub instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -133,6 +139,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l b
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
@@ -150,10 +157,25 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l show -d 'Print this file of it, such as env.py, instead of the list' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line a finished step'
+json\t'One JSON object an event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

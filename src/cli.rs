@@ -48,6 +48,7 @@ pub enum Verb {
     Stop(StopArgs),
     Reap(ReapArgs),
     Hash(HashArgs),
+    Ls(LsArgs),
     Ps(PsArgs),
     Logs(LogsArgs),
     Doctor(DoctorArgs),
@@ -184,10 +185,36 @@ pub struct ReapArgs {
     /// Say what would go, and why each other sandbox stays; remove nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Empty the cache of what was fetched from the Hugging Face Hub instead
+    #[arg(long)]
+    pub cache: bool,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
+
+/// List what a Hugging Face source holds, before trusting it
+///
+/// Prints the commit that the source stands for, ready to be pinned, and its files with their sizes. Nothing
+/// of it runs, and no consent is needed. `--show FILE` prints one of the files.
+#[derive(Debug, Args)]
+#[command(after_long_help = LS_EXAMPLES)]
+pub struct LsArgs {
+    /// hf://org/repo[@revision][:suite[/task]]
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// Print this file of it, such as env.py, instead of the list
+    #[arg(long, value_name = "FILE", conflicts_with = "format")]
+    pub show: Option<String>,
+    /// The form of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+const LS_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox ls hf://org/repo
+  rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py";
 
 /// Print the build hash of an environment, without Docker
 #[derive(Debug, Args)]
@@ -266,6 +293,13 @@ pub struct SandboxArgs {
     /// Allow an hf:// source whose revision is not a full commit id
     #[arg(long, help_heading = "Image options")]
     pub allow_unpinned_hf: bool,
+    /// Keep the pointers that git has in place of an hf:// source's LFS files, instead of fetching these
+    #[arg(long, help_heading = "Image options")]
+    pub no_lfs: bool,
+    /// The most that an hf:// source's files may have together
+    /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
+    #[arg(long, value_name = "SIZE", help_heading = "Image options")]
+    pub max_source_size: Option<String>,
     /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off
     /// [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]

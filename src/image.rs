@@ -1,5 +1,6 @@
 //! Plan → image: found, built or pulled; it starts no container.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::context;
@@ -7,9 +8,10 @@ use crate::diagnosis;
 use crate::docker::Docker;
 use crate::docker::build::BuildRequest;
 use crate::error::{Problem, SandboxError};
+use crate::hub::{Hub, Wanted};
 use crate::options::Environment;
 use crate::run_folder::RunFolder;
-use crate::spec::Plan;
+use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
 use crate::stage::{Listener, Stage};
 
 /// Whether an image that exists is good enough.
@@ -54,6 +56,7 @@ pub(crate) fn ensure(
             docker.buildx()?;
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
+            fetch_source(spec, &context, docker, environment, told)?;
             docker
                 .build(&BuildRequest { tag: &tag, context: &context }, &mut |event| told(Stage::Build(event)))
                 .map_err(|failed| diagnosis::build::build_error(*failed))?;
@@ -72,6 +75,21 @@ pub(crate) fn ensure(
         ))
     })?;
     Ok(Image { tag, id, built_in: Some(took) })
+}
+
+/// Puts an hf source's files into the context.
+fn fetch_source(
+    spec: &EffectiveSpec,
+    context: &Path,
+    docker: &Docker,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<(), SandboxError> {
+    let ResolvedSource::Hf { repo, resolved_revision, .. } = &spec.source else { return Ok(()) };
+    let wanted = Wanted { repo, commit: resolved_revision, lfs: spec.lfs, limit: spec.source_limit };
+    let hub = Hub::new(environment, docker.interrupt.clone())?;
+    hub.check_out(&wanted, &context::source_folder(context), told)?;
+    context::write_requirements(context)
 }
 
 /// Refuses a plan whose image docker could not hold.

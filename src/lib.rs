@@ -33,6 +33,7 @@ mod diagnosis;
 mod docker;
 mod error;
 mod families;
+mod hub;
 mod image;
 mod image_reference;
 mod interrupt;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::docker::Docker;
 use crate::error::{SandboxError, Signal};
+use crate::hub::Hub;
 use crate::image::Rebuild;
 use crate::interrupt::Interrupt;
 use crate::options::{Environment, RunOptions, SandboxOptions};
 use crate::plan::{self, Consent, World};
 use crate::readiness::Handshake;
 use crate::reap::{self, Care, Sweep};
-use crate::source::EnvironmentSourceRef;
+use crate::source::{EnvironmentSourceRef, HfSourceRef};
 use crate::start::{self, Request, Running};
 use crate::stop::{self, Which};
 
@@ -108,7 +109,10 @@ fn started(
     let environment = Environment::of_this_process();
     let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
     let processor = || Ok(docker.engine()?.arch);
-    let world = World { folder: &folder, processor: &processor };
+    let commit = |hf: &HfSourceRef, patience| {
+        Hub::new(&environment, docker.interrupt.clone())?.commit(hf, patience, &mut |_| {})
+    };
+    let world = World { folder: &folder, processor: &processor, commit: &commit };
     let plan = plan::resolve(source, options, Consent::ToRun, &world)?;
     let _sweep = Sweep::begin(docker, &environment);
     let told = &mut |_| {};

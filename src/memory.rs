@@ -34,6 +34,16 @@ impl FromStr for BuildMemory {
     }
 }
 
+/// A size that an option or a variable names: as Docker takes it, and not 0.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], which names the field.
+pub(crate) fn size_of(field: impl std::fmt::Display, text: &str) -> Result<u64, SandboxError> {
+    parse_size(text.trim()).filter(|bytes| *bytes > 0).ok_or_else(|| {
+        invalid(format!("{field} is {text:?}"), "use a size as docker takes it: 20g, 1.5g, 2048m, or bytes")
+    })
+}
+
 /// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

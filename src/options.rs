@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::cli::{ContainerArgs, SandboxArgs};
 use crate::error::{Problem, SandboxError};
+use crate::hub::USUAL_SOURCE_LIMIT;
 use crate::image_reference::is_image_reference;
 use crate::kwargs::read_kwargs;
-use crate::memory::BuildMemory;
+use crate::memory::{BuildMemory, size_of};
 
 /// The image that environments are built on unless another is named.
 pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
@@ -55,6 +56,15 @@ impl Environment {
     /// Whether a variable is set to anything at all, as NO_COLOR is meant to be read.
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
+    }
+
+    /// The program's own folder for what can be fetched or made again: `$XDG_CACHE_HOME/rlmesh-sandbox`, else
+    /// `~/.cache/rlmesh-sandbox`; `None` where there is no home. A relative XDG_CACHE_HOME counts as unset,
+    /// as its specification has it.
+    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
+        let cache = self.path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        let cache = cache.or_else(|| self.path("HOME").map(|home| home.join(".cache")))?;
+        Some(cache.join("rlmesh-sandbox"))
     }
 
     /// Where temporary folders go: TMPDIR, else the system's own place.
@@ -140,6 +150,10 @@ pub struct SandboxOptions {
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
     pub allow_unpinned_hf: bool,
+    /// Build with the small pointer files that git has in place of LFS files, as the rlmesh SDK does.
+    pub no_lfs: bool,
+    /// The most that a Hugging Face repository's files may have together: a size as Docker takes it. Default: 10g.
+    pub max_source_size: Option<String>,
     /// The memory ceiling of the build: a size as Docker takes it, `auto` or `off`. Default: off.
     pub build_memory: Option<String>,
 }
@@ -154,6 +168,7 @@ impl SandboxOptions {
         Ok(Self {
             base_image: text("RLMESH_SANDBOX_BASE_IMAGE")?,
             rlmesh_package: text("RLMESH_SANDBOX_RLMESH_PACKAGE")?,
+            max_source_size: text("RLMESH_SANDBOX_MAX_SOURCE_SIZE")?,
             build_memory: text("RLMESH_SANDBOX_BUILD_MEMORY")?,
             ..Self::default()
         })
@@ -172,6 +187,8 @@ impl SandboxOptions {
             vectorization_mode: args.vectorization_mode.as_deref().map(str::parse).transpose()?,
             trust_remote_code: args.trust_remote_code,
             allow_unpinned_hf: args.allow_unpinned_hf,
+            no_lfs: args.no_lfs,
+            max_source_size: args.max_source_size.clone().or(environment.max_source_size),
             build_memory: args.build_memory.clone().or(environment.build_memory),
         }
         .checked()
@@ -194,6 +211,7 @@ impl SandboxOptions {
             rlmesh_package: one(RLMESH_PACKAGE, self.rlmesh_package)?,
             packages: many(PACKAGES, self.packages)?,
             imports: many(IMPORTS, self.imports)?,
+            max_source_size: one(MAX_SOURCE_SIZE, self.max_source_size)?,
             build_memory: one(BUILD_MEMORY, self.build_memory)?,
             ..self
         };
@@ -201,8 +219,14 @@ impl SandboxOptions {
         options.rlmesh_package.iter().try_for_each(|package| check_requirement(RLMESH_PACKAGE, package))?;
         options.packages.iter().try_for_each(|package| check_requirement(PACKAGES, package))?;
         options.imports.iter().try_for_each(|module| check_module(module))?;
+        options.source_limit()?;
         options.memory()?;
         Ok(options)
+    }
+
+    /// The most that an hf source's files may have together, in bytes.
+    pub(crate) fn source_limit(&self) -> Result<u64, SandboxError> {
+        self.max_source_size.as_deref().map_or(Ok(USUAL_SOURCE_LIMIT), |text| size_of(MAX_SOURCE_SIZE, text))
     }
 
     /// The ceiling that `build_memory` asks for.
@@ -220,6 +244,7 @@ const RLMESH_PACKAGE: Field = Field("rlmesh_package", "--rlmesh-package");
 const PACKAGES: Field = Field("packages", "--package");
 const IMPORTS: Field = Field("imports", "--import");
 const NUM_ENVS: Field = Field("num_envs", "--num-envs");
+const MAX_SOURCE_SIZE: Field = Field("max_source_size", "--max-source-size");
 pub(crate) const BUILD_MEMORY: Field = Field("build_memory", "--build-memory");
 const OWNER_PID: Field = Field("owner_pid", "--owner-pid");
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Problem, SandboxError};
+use crate::hub::{Lfs, Patience};
 use crate::options::{DEFAULT_BASE_IMAGE, SandboxOptions};
 use crate::package;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
@@ -14,6 +15,9 @@ pub(crate) struct World<'a> {
     pub(crate) folder: &'a Path,
     /// The engine's processor in Docker's naming; asked only for `--rlmesh-package local`.
     pub(crate) processor: &'a dyn Fn() -> Result<String, SandboxError>,
+    /// The commit that an hf source's revision stands for now; asked only where consent to code is given, or
+    /// nothing of it is to run.
+    pub(crate) commit: &'a dyn Fn(&HfSourceRef, Patience) -> Result<String, SandboxError>,
 }
 
 /// What the plan is wanted for, and so what a Hugging Face source needs consent to.
@@ -42,7 +46,7 @@ pub(crate) fn resolve(
             return Ok(Plan::Prebuilt { reference: image.reference.clone(), serving: serving(options) });
         }
         EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
-        EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, consent)?,
+        EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, consent, world)?,
     };
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
     let package = options.rlmesh_package.clone().unwrap_or_else(package::default_rlmesh_package);
@@ -53,6 +57,11 @@ pub(crate) fn resolve(
         rlmesh_package,
         packages: options.packages.clone(),
         imports: options.imports.clone(),
+        lfs: match source {
+            EnvironmentSourceRef::Hf(_) if options.no_lfs => Lfs::Pointers,
+            _ => Lfs::Files,
+        },
+        source_limit: options.source_limit()?,
         serving: serving(options),
     })))
 }
@@ -71,6 +80,7 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
     let given = [
         ("packages (--package)", !options.packages.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("no_lfs (--no-lfs)", options.no_lfs),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
     ];
@@ -88,6 +98,7 @@ fn resolve_hf(
     hf: &HfSourceRef,
     options: &SandboxOptions,
     consent: Consent,
+    world: &World<'_>,
 ) -> Result<ResolvedSource, SandboxError> {
     if consent == Consent::ToRun && !options.trust_remote_code {
         return Err(SandboxError::HuggingFacePolicy(Problem::new(
@@ -97,28 +108,39 @@ fn resolve_hf(
             "read the code; if you trust it, pass --trust-remote-code",
         )));
     }
-    let Some(commit) = hf.commit() else {
-        if !options.allow_unpinned_hf {
-            let named = match &hf.revision {
-                Some(revision) => format!("the revision {revision} is a name, whose content can change"),
-                None => "it names no revision, and the default branch can change".to_owned(),
-            };
-            return Err(SandboxError::HuggingFacePolicy(Problem::new(
-                format!("{hf} is not pinned: {named}"),
-                "pin it to a full commit id (hf://org/repo@<40 hex digits>), or pass --allow-unpinned-hf",
-            )));
-        }
-        return Err(SandboxError::SourceResolution(Problem::new(
-            format!("{hf} cannot be looked up: this version fetches nothing from the Hub"),
-            "pin it to a full commit id",
-        )));
+    let resolved_revision = match hf.commit() {
+        Some(commit) => commit.to_owned(),
+        None if options.allow_unpinned_hf => (world.commit)(hf, Patience::Usual)?,
+        None => return Err(not_pinned(hf, options, world)),
     };
     Ok(ResolvedSource::Hf {
         repo: hf.repo.clone(),
-        resolved_revision: commit.to_owned(),
+        resolved_revision,
         suite: hf.suite.clone(),
         task: hf.task.clone(),
     })
+}
+
+/// The refusal of a revision that can change, with the commit to pin where the user trusts the code anyway.
+fn not_pinned(hf: &HfSourceRef, options: &SandboxOptions, world: &World<'_>) -> SandboxError {
+    let named = match &hf.revision {
+        Some(revision) => format!("the revision {revision} is a name, whose content can change"),
+        None => "it names no revision, and the default branch can change".to_owned(),
+    };
+    // One request, and nobody's trouble if it fails: the refusal stands without it.
+    let commit = options.trust_remote_code.then(|| (world.commit)(hf, Patience::None));
+    let pinned = match commit {
+        Some(Ok(commit)) => {
+            let pinned = HfSourceRef { revision: Some(commit), ..hf.clone() };
+            format!("pin it to what it stands for now: {pinned}")
+        }
+        Some(Err(SandboxError::Interrupted(signal))) => return SandboxError::Interrupted(signal),
+        Some(Err(_)) | None => "pin it to a full commit id (hf://org/repo@<40 hex digits>)".to_owned(),
+    };
+    SandboxError::HuggingFacePolicy(
+        Problem::new(format!("{hf} is not pinned: {named}"), pinned)
+            .hint("or pass --allow-unpinned-hf, to take whatever it stands for each time"),
+    )
 }
 
 #[cfg(test)]
@@ -130,8 +152,16 @@ mod tests {
     fn plan(source: &str, change: impl FnOnce(&mut SandboxOptions)) -> Result<Plan, SandboxError> {
         let mut options = SandboxOptions::default();
         change(&mut options);
-        let world = World { folder: Path::new("/"), processor: &|| unreachable!("nobody said local") };
-        resolve(&source.parse().unwrap(), options, Consent::ToRun, &world)
+        let world = World {
+            folder: Path::new("/"),
+            processor: &|| unreachable!("nobody said local"),
+            commit: &|hf, _| match hf.revision.as_deref() {
+                Some("gone") => Err(SandboxError::SourceResolution(Problem::new("no such revision", ""))),
+                _ if !options.trust_remote_code => unreachable!("nobody consented"),
+                _ => Ok(COMMIT.to_owned()),
+            },
+        };
+        resolve(&source.parse().unwrap(), options.clone(), Consent::ToRun, &world)
     }
 
     #[derive(serde::Deserialize)]
@@ -175,7 +205,23 @@ mod tests {
             let error = plan(unpinned, |options| options.trust_remote_code = true).unwrap_err();
             assert_eq!(error.kind(), "HuggingFacePolicy");
             assert!(error.hints().iter().any(|hint| hint.contains("--allow-unpinned-hf")));
+            assert_eq!(error.hints()[0], format!("pin it to what it stands for now: {pinned}"));
+            assert_eq!(plan(unpinned, |_| {}).unwrap_err().kind(), "HuggingFacePolicy");
         }
+        let error = plan("hf://org/repo@gone", |options| options.trust_remote_code = true).unwrap_err();
+        assert_eq!((error.kind(), error.hints()[0].contains("40 hex")), ("HuggingFacePolicy", true));
+    }
+
+    #[test]
+    fn an_unpinned_source_is_served_at_the_commit_that_it_stands_for() {
+        let allowed = plan("hf://org/repo@main:suite/0", |options| {
+            options.trust_remote_code = true;
+            options.allow_unpinned_hf = true;
+        });
+        assert_eq!(allowed.unwrap().resolved_source(), format!("hf://org/repo@{COMMIT}:suite/0"));
+        let upper = format!("hf://org/repo@{}", COMMIT.to_ascii_uppercase());
+        let kept = plan(&upper, |options| options.trust_remote_code = true).unwrap();
+        assert_eq!(kept.resolved_source(), upper, "the SDK hashes it as it is written");
     }
 
     #[test]

@@ -112,6 +112,11 @@ pub(crate) fn cannot_write(file: &Path, error: &io::Error) -> SandboxError {
     ))
 }
 
+/// A file that could not be read, though it was there a moment ago.
+pub(crate) fn cannot_read(file: &str, error: &io::Error) -> SandboxError {
+    SandboxError::System(Problem::new(format!("{file} cannot be read: {error}"), "run it again"))
+}
+
 /// What the run folders on this machine tell.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {

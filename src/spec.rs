@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::hub::Lfs;
 use crate::options::VectorizationMode;
 use crate::package::RlmeshPackage;
 use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
@@ -26,6 +27,10 @@ pub(crate) struct EffectiveSpec {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) serving: Serving,
+    /// Which form of its LFS files an hf source is built with.
+    pub(crate) lfs: Lfs,
+    /// The most that an hf source's files may have together, in bytes. It decides whether there is an image, not which.
+    pub(crate) source_limit: u64,
 }
 
 /// A source of which nothing is left to look up, in the form that enters the build hash.
@@ -82,6 +87,8 @@ struct BuildInputs<'a> {
     rlmesh_package: &'a RlmeshPackage,
     packages: &'a [String],
     imports: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lfs: Option<&'static str>,
 }
 
 impl EffectiveSpec {
@@ -94,6 +101,7 @@ impl EffectiveSpec {
             rlmesh_package: &self.rlmesh_package,
             packages: &self.packages,
             imports: &self.imports,
+            lfs: (self.lfs == Lfs::Pointers).then_some("pointers"),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -157,6 +165,8 @@ mod tests {
             packages: Vec::new(),
             imports: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            lfs: Lfs::Files,
+            source_limit: 0,
         }
     }
 
@@ -190,6 +200,15 @@ mod tests {
         assert!(spec.canonical_json().contains(
             r#""rlmesh_package":{"kind":"wheel","source_path":"/w/a.whl","install_path":"/opt/rlmesh/packages/a.whl","sha256":"00"},"packages":[]"#
         ));
+    }
+
+    #[test]
+    fn pointers_in_place_of_files_make_another_image() {
+        let mut pointers = cartpole();
+        pointers.lfs = Lfs::Pointers;
+        assert!(pointers.canonical_json().ends_with(r#""imports":[],"lfs":"pointers"}"#));
+        pointers.source_limit = 7;
+        assert_ne!(pointers.build_hash(), cartpole().build_hash());
     }
 
     #[test]

@@ -5,12 +5,46 @@ use crate::docker::rawjson::BuildEvent;
 /// What the work tells while it goes on.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    Building { tag: String },
+    /// Something on the Hub is looked up.
+    LookingUp {
+        what: String,
+    },
+    /// The files of a source are fetched or found; sizes in bytes.
+    Fetching {
+        what: String,
+        files: usize,
+        size: u64,
+    },
+    FetchProgress {
+        done: u64,
+        total: u64,
+    },
+    /// A server asked to wait, or failed and is asked again.
+    Pausing {
+        seconds: f64,
+        reason: String,
+    },
+    Fetched {
+        files: usize,
+        size: u64,
+        from_network: u64,
+        seconds: f64,
+    },
+    Building {
+        tag: String,
+    },
     Build(BuildEvent),
-    Built { seconds: f64 },
-    Pulling { image: String },
+    Built {
+        seconds: f64,
+    },
+    Pulling {
+        image: String,
+    },
     Starting,
-    Waiting { name: String, id: String },
+    Waiting {
+        name: String,
+        id: String,
+    },
     Warning(String),
 }
 

@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod hash;
 mod logs;
+mod ls;
 mod ps;
 mod reap;
 mod run;
@@ -19,11 +20,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, SandboxArgs, Verb};
 use crate::docker::Docker;
 use crate::error::{Exit, Problem, SandboxError};
+use crate::hub::Hub;
 use crate::interrupt::{Interrupt, Signals};
 use crate::options::{Environment, SandboxOptions};
 use crate::plan::{self, Consent, World};
 use crate::report::{Format, Report};
-use crate::source::EnvironmentSourceRef;
+use crate::source::{EnvironmentSourceRef, HfSourceRef};
 use crate::spec::Plan;
 
 /// What every verb works with.
@@ -62,6 +64,7 @@ fn dispatch(cli: Cli, environment: Environment, report: Report) -> Result<Exit, 
         Verb::Stop(args) => stop::run(&args, &session),
         Verb::Reap(args) => reap::run(&args, &session),
         Verb::Hash(args) => hash::run(&args, &session),
+        Verb::Ls(args) => ls::run(&args, &session),
         Verb::Ps(_) => ps::run(&session),
         Verb::Logs(args) => logs::run(&args, &session),
         Verb::Doctor(_) => doctor::run(&session),
@@ -77,13 +80,25 @@ impl Session {
         Docker::find(self.global.docker.as_deref(), &self.environment, self.interrupt.clone(), trace)
     }
 
+    /// The Hub, not yet asked for anything.
+    fn hub(&self) -> Result<Hub<'_>, SandboxError> {
+        Hub::new(&self.environment, self.interrupt.clone())
+    }
+
     /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
     fn plan(&self, args: &SandboxArgs, consent: Consent) -> Result<Plan, SandboxError> {
         let source: EnvironmentSourceRef = args.source.parse()?;
         let options = SandboxOptions::from_args(args, &self.environment)?;
         let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
         let processor = || Ok(self.docker()?.engine()?.arch);
-        plan::resolve(&source, options, consent, &World { folder: &folder, processor: &processor })
+        let commit = |hf: &HfSourceRef, patience| {
+            let told = &mut |stage| self.report.stage(&stage);
+            let commit = self.hub()?.commit(hf, patience, told);
+            self.report.clear();
+            commit
+        };
+        let world = World { folder: &folder, processor: &processor, commit: &commit };
+        plan::resolve(&source, options, consent, &world)
     }
 }
 
@@ -102,6 +117,7 @@ fn format(verb: &Verb) -> Format {
         Verb::Stop(args) => result(args.format),
         Verb::Reap(args) => result(args.format),
         Verb::Hash(args) => result(args.format),
+        Verb::Ls(args) => result(args.format),
         Verb::Ps(args) => result(args.format),
         Verb::Doctor(args) => result(args.format),
         Verb::Logs(_) | Verb::Completions(_) => Format::Text,

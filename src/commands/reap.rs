@@ -1,15 +1,21 @@
 //! `reap`: removes what killed runs left behind, or says what it would remove.
 
+use indicatif::HumanBytes;
+
 use crate::cli::ReapArgs;
 use crate::commands::Session;
 use crate::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
+use crate::hub;
 use crate::owner::Verdict;
 use crate::reap::{self, Care, Judged};
-use crate::report::json::{Action, Reaped};
+use crate::report::json::{Action, Reaped, ReapedCache};
 use crate::report::{Format, Report};
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
+    if args.cache {
+        return empty_cache(args, session);
+    }
     let docker = session.docker()?;
     let report = &session.report;
     let found = reap::look(&docker, &session.environment, Care::Thorough)?;
@@ -43,6 +49,37 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
         ));
     }
     told.map(|()| Exit::Done)
+}
+
+/// The cache belongs to no engine, and docker is not asked.
+fn empty_cache(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
+    let report = &session.report;
+    let held =
+        if args.dry_run { hub::survey(&session.environment) } else { hub::clear(&session.environment)? };
+    let Some(held) = held else {
+        report.note("there is no cache");
+        return Ok(Exit::Done);
+    };
+    let action = match (held.is_in_use, args.dry_run) {
+        (true, _) => Action::Kept,
+        (false, true) => Action::WouldRemove,
+        (false, false) => Action::Removed,
+    };
+    let folder = held.folder.display().to_string();
+    if report.format() == Format::Json {
+        report.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size })?;
+        return Ok(Exit::Done);
+    }
+    let what = format!("{} files, {}", held.files, HumanBytes(held.size));
+    match action {
+        Action::Kept => report.note(&format!("keep {folder} ({what}): a run is using it")),
+        Action::WouldRemove => report.note(&format!("would empty {folder} ({what})")),
+        Action::Removed => report.note(&format!("emptied {folder} ({what})")),
+    }
+    if !matches!(action, Action::Kept) && held.files > 0 {
+        report.result(&folder)?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Ids that go are the result; why, and what stays, is for people. JSON has it all.

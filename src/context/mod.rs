@@ -2,17 +2,22 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod dockerfile;
+mod requirements;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Problem, SandboxError};
+use crate::hub::REQUIREMENTS_FILE;
 use crate::package::RlmeshPackage;
 use crate::run_folder::cannot_write;
 use crate::spec::EffectiveSpec;
 
 /// The folder of the context that holds wheels.
 const PACKAGES_FOLDER: &str = "packages";
+
+/// The folder of the context that holds what an hf source's requirements need.
+pub(crate) const REQUIREMENTS_FOLDER: &str = "requirements";
 
 const BOOTSTRAP_FILE: &str = "bootstrap.json";
 
@@ -51,6 +56,51 @@ pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, S
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
         .map_err(|error| cannot_write(&file, &error))?;
     Ok(file)
+}
+
+/// Where an hf source's files go in a build context.
+pub(crate) fn source_folder(context: &Path) -> PathBuf {
+    context.join(bootstrap::SOURCE_SUBDIR)
+}
+
+/// Puts what an hf source's requirements need into a folder of their own, so that the layer in which they are
+/// installed outlives a change of anything else.
+///
+/// # Errors
+/// [`SandboxError::System`].
+pub(crate) fn write_requirements(context: &Path) -> Result<(), SandboxError> {
+    let (source, folder) = (source_folder(context), context.join(REQUIREMENTS_FOLDER));
+    make(&folder)?;
+    let file = source.join(REQUIREMENTS_FILE);
+    let text = match fs::read(&file) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => return Ok(()),
+    };
+    if requirements::need_the_source(&text) {
+        link_tree(&source, &folder)
+    } else {
+        link(&file, &folder.join(REQUIREMENTS_FILE))
+    }
+}
+
+fn link_tree(from: &Path, to: &Path) -> Result<(), SandboxError> {
+    let entries = fs::read_dir(from).map_err(|error| cannot_write(from, &error))?;
+    for entry in entries.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make(&target)?;
+            link_tree(&entry.path(), &target)?;
+        } else {
+            link(&entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), SandboxError> {
+    fs::hard_link(from, to)
+        .or_else(|_| fs::copy(from, to).map(drop))
+        .map_err(|error| cannot_write(to, &error))
 }
 
 fn make(folder: &Path) -> Result<(), SandboxError> {

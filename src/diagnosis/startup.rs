@@ -201,6 +201,8 @@ mod tests {
             packages: Vec::new(),
             imports: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            lfs: crate::hub::Lfs::Files,
+            source_limit: 0,
         }))
     }
 

@@ -108,6 +108,40 @@ pub(crate) struct Reaped<'a> {
     pub(crate) reason: String,
 }
 
+/// `reap --cache`.
+#[derive(Serialize)]
+pub(crate) struct ReapedCache<'a> {
+    /// The folder.
+    pub(crate) cache: &'a str,
+    pub(crate) action: Action,
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+}
+
+/// `ls`.
+#[derive(Serialize)]
+pub(crate) struct Repository<'a> {
+    /// With its full commit id.
+    pub(crate) source: &'a str,
+    pub(crate) repo: &'a str,
+    pub(crate) commit: &'a str,
+    pub(crate) has_env_py: bool,
+    pub(crate) has_requirements_txt: bool,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) files: Vec<RepositoryFile<'a>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RepositoryFile<'a> {
+    pub(crate) path: &'a str,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) is_lfs: bool,
+    /// `git:<blob id>` or `sha256:<digest>`.
+    pub(crate) digest: String,
+}
+
 /// What `reap` did, or would do.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]

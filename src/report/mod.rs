@@ -113,6 +113,17 @@ impl Report {
         Ok(write_out(bytes)?)
     }
 
+    /// Passes on a line of a file that nobody vouches for: as it is, but not to a terminal, which would act on some of it.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn foreign(&self, bytes: &[u8]) -> Result<(), SandboxError> {
+        if !io::stdout().is_terminal() {
+            return self.raw_result(bytes);
+        }
+        self.raw_result(text::visible(&String::from_utf8_lossy(bytes)).as_bytes())
+    }
+
     /// Says something to people.
     pub(crate) fn note(&self, text: &str) {
         if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {

@@ -78,6 +78,13 @@ impl Progress {
     fn plain(&self, stage: &Stage) -> Vec<String> {
         let dim = |text: &str| Paint::Dim.on(text, self.has_color);
         let line = match stage {
+            Stage::LookingUp { what } => format!("looking up {}", safe(what)),
+            Stage::Pausing { seconds, reason } => {
+                format!("{}; trying again in {seconds:.0} s", safe(reason))
+            }
+            Stage::Fetched { files, size, from_network, seconds } => {
+                fetched(*files, *size, *from_network, *seconds)
+            }
             Stage::Building { tag } => format!("building {tag}"),
             Stage::Build(BuildEvent::StepFinished { name, cached: true, .. }) if is_telling(name) => {
                 format!("  {} {}", safe(&title(name)), dim("(cached)"))
@@ -95,6 +102,24 @@ impl Progress {
 
     fn draw(&mut self, stage: &Stage) -> Vec<String> {
         match stage {
+            Stage::LookingUp { what } => self.begin(format!("looking up {}", safe(what))),
+            Stage::Fetching { what, files, size } => {
+                self.begin(format!("fetching {} ({})", safe(what), amount(*files, *size)));
+            }
+            Stage::FetchProgress { done, total } => {
+                if let Some(head) = &self.head {
+                    head.set_prefix(format!("{} / {} ", HumanBytes(*done), HumanBytes(*total)));
+                }
+            }
+            Stage::Pausing { seconds, reason } => {
+                if let Some(head) = &self.head {
+                    head.set_prefix(format!("{}; trying again in {seconds:.0} s ", safe(reason)));
+                }
+            }
+            Stage::Fetched { files, size, from_network, seconds } => {
+                self.clear();
+                return vec![fetched(*files, *size, *from_network, *seconds)];
+            }
             Stage::Building { tag } => self.begin(format!("building {tag}")),
             Stage::Pulling { image } => self.begin(format!("pulling {image}")),
             Stage::Build(event) => self.draw_build(event),
@@ -114,10 +139,13 @@ impl Progress {
     /// A new piece of work, shown only if it lasts.
     fn begin(&mut self, what: String) {
         match &self.head {
-            Some(head) => head.set_message(what),
+            Some(head) => {
+                head.set_prefix("");
+                head.set_message(what);
+            }
             None => {
                 let head = self.bars.add(ProgressBar::new_spinner());
-                head.set_style(style("{spinner} {wide_msg} {elapsed:>5}"));
+                head.set_style(style("{spinner} {prefix}{wide_msg} {elapsed:>5}"));
                 head.set_message(what);
                 head.enable_steady_tick(Duration::from_millis(100));
                 self.head = Some(head);
@@ -202,8 +230,30 @@ fn title(name: &str) -> String {
     }
 }
 
+fn amount(files: usize, size: u64) -> String {
+    format!("{files} file{}, {}", if files == 1 { "" } else { "s" }, HumanBytes(size))
+}
+
+fn fetched(files: usize, size: u64, from_network: u64, seconds: f64) -> String {
+    let source = if from_network == 0 && size > 0 { "from the cache " } else { "" };
+    format!("fetched {} {source}in {seconds:.1} s", amount(files, size))
+}
+
 fn json(stage: &Stage) -> Option<String> {
     let value = match stage {
+        Stage::LookingUp { what } => serde_json::json!({ "event": "looking_up", "what": what }),
+        Stage::Fetching { what, files, size } => {
+            serde_json::json!({ "event": "fetching", "what": what, "files": files, "bytes": size })
+        }
+        Stage::FetchProgress { done, total } => {
+            serde_json::json!({ "event": "fetch_progress", "done": done, "total": total })
+        }
+        Stage::Pausing { seconds, reason } => {
+            serde_json::json!({ "event": "pausing", "seconds": seconds, "reason": reason })
+        }
+        Stage::Fetched { files, size, from_network, seconds } => serde_json::json!({
+            "event": "fetched", "files": files, "bytes": size, "from_network": from_network, "seconds": seconds
+        }),
         Stage::Building { tag } => serde_json::json!({ "event": "building", "image": tag }),
         Stage::Build(event) => serde_json::to_value(event).ok()?,
         Stage::Built { seconds } => serde_json::json!({ "event": "built", "seconds": seconds }),

@@ -1,0 +1,112 @@
+//! `ls`: what a Hugging Face source holds, for people who look before they trust; it runs nothing of it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+
+use indicatif::HumanBytes;
+
+use crate::cli::LsArgs;
+use crate::commands::Session;
+use crate::error::{Exit, Problem, SandboxError};
+use crate::hub::{ENV_FILE, Hub, Lfs, Patience, REQUIREMENTS_FILE, Tree};
+use crate::report::json::{Repository, RepositoryFile};
+use crate::report::{Format, text};
+use crate::run_folder::cannot_read;
+use crate::source::{EnvironmentSourceRef, HfSourceRef};
+
+/// How much of a line is passed on at once, in bytes.
+const LONGEST_LINE: usize = 64 * 1024;
+
+pub(super) fn run(args: &LsArgs, session: &Session) -> Result<Exit, SandboxError> {
+    let EnvironmentSourceRef::Hf(hf) = args.source.parse()? else {
+        return Err(SandboxError::InvalidSource(Problem::new(
+            "only a Hugging Face source has files to list",
+            "name one: hf://org/repo[@revision]",
+        )));
+    };
+    let hub = session.hub()?;
+    let told = &mut |stage| session.report.stage(&stage);
+    let commit = hub.commit(&hf, Patience::Usual, told)?;
+    let tree = hub.tree(&hf.repo, &commit, told)?;
+    session.report.clear();
+    match &args.show {
+        Some(file) => show(session, &hub, &hf, &commit, &tree, file)?,
+        None => list(session, &hf, &commit, &tree)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Result<(), SandboxError> {
+    let report = &session.report;
+    let source = HfSourceRef { revision: Some(commit.to_owned()), ..hf.clone() }.to_string();
+    let (has_env, has_requirements) = (tree.file(ENV_FILE).is_some(), tree.file(REQUIREMENTS_FILE).is_some());
+    if report.format() == Format::Json {
+        return report.json(&Repository {
+            source: &source,
+            repo: &hf.repo,
+            commit,
+            has_env_py: has_env,
+            has_requirements_txt: has_requirements,
+            size: tree.size(Lfs::Files),
+            files: tree
+                .files()
+                .iter()
+                .map(|file| RepositoryFile {
+                    path: &file.path,
+                    size: file.content(Lfs::Files).size,
+                    is_lfs: file.in_lfs.is_some(),
+                    digest: file.content(Lfs::Files).digest.to_string(),
+                })
+                .collect(),
+        });
+    }
+    report.result(&source)?;
+    for file in tree.files() {
+        let size = HumanBytes(file.content(Lfs::Files).size).to_string();
+        let lfs = if file.in_lfs.is_some() { "  (LFS)" } else { "" };
+        report.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
+    }
+    let count = tree.files().len();
+    let presence = |has: bool| if has { "is there" } else { "is missing" };
+    report.note(&format!(
+        "{count} file{}, {}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
+        if count == 1 { "" } else { "s" },
+        HumanBytes(tree.size(Lfs::Files)),
+        presence(has_env),
+        presence(has_requirements),
+    ));
+    if has_env {
+        report.note(&format!("read its code with: rlmesh-sandbox ls {source} --show {ENV_FILE}"));
+    } else {
+        report.warn(&format!("without {ENV_FILE} at its root it is no environment"));
+    }
+    Ok(())
+}
+
+fn show(
+    session: &Session,
+    hub: &Hub<'_>,
+    hf: &HfSourceRef,
+    commit: &str,
+    tree: &Tree,
+    name: &str,
+) -> Result<(), SandboxError> {
+    let file = tree.file(name).ok_or_else(|| {
+        SandboxError::SourceResolution(Problem::new(
+            format!("hf://{}@{commit} has no file {name}", hf.repo),
+            "leave out --show to see what it has",
+        ))
+    })?;
+    let content = hub.file(&hf.repo, commit, file, &mut |stage| session.report.stage(&stage))?;
+    session.report.clear();
+    let mut content = BufReader::with_capacity(LONGEST_LINE, content);
+    let mut line = Vec::new();
+    loop {
+        session.interrupt.check()?;
+        line.clear();
+        let read = content.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line);
+        match read.map_err(|error| cannot_read(name, &error))? {
+            0 => return Ok(()),
+            _ => session.report.foreign(&line)?,
+        }
+    }
+}
