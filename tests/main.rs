@@ -7,6 +7,7 @@ mod support;
 mod build;
 mod generated;
 mod hash;
+mod hf;
 mod listing;
 mod reap;
 mod run;

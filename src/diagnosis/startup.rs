@@ -135,9 +135,12 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
     if cause.contains("mujoco v2 and v3 based environments") {
         hints.push("name the -v5 of the same environment".to_owned());
     }
-    if cause.contains(" was not found; available ") || cause.contains("specify one in the source URI") {
+    let is_wrong_choice = cause.contains(" was not found") && cause.contains("; available ");
+    if is_wrong_choice || cause.contains("specify one in the source URI") {
         hints.push(
-            match cause.split_once("available ").or_else(|| cause.split_once("specify one in the source URI"))
+            match cause
+                .rsplit_once("; available ")
+                .or_else(|| cause.split_once("specify one in the source URI"))
             {
                 Some((_, offered)) => {
                     format!("the repository offers {}", offered.trim_matches(['"', '\'', ':', ' ']))

@@ -416,6 +416,22 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_never_gives_up_encryption_nor_takes_credentials() {
+        let to = |from: &str, location: &str| {
+            let answer = Response::builder().status(302).header("location", location);
+            let answer = answer.body(Body::builder().data("")).unwrap();
+            redirect(&answer, &Url::parse(from).unwrap()).map(|next| next.map(String::from))
+        };
+        let next = |from, location| to(from, location).ok().flatten();
+        assert_eq!(next("https://hub/a/b", "../c").as_deref(), Some("https://hub/c"));
+        assert_eq!(next("https://hub/a", "https://u:p@cdn/x?s=1#f").as_deref(), Some("https://cdn/x?s=1"));
+        assert_eq!(next("http://hub/a", "https://hub/a").as_deref(), Some("https://hub/a"));
+        for location in ["http://hub/a", "file:///etc/passwd", "ftp://x", "http://["] {
+            assert!(matches!(to("https://hub/a", location), Err(Fault::Redirect(_))), "{location}");
+        }
+    }
+
+    #[test]
     fn only_the_hub_itself_is_home() {
         let url = |text: &str| Url::parse(text).unwrap();
         for (home, address, expected) in [

@@ -83,6 +83,12 @@ impl Fault {
                 | ErrorKind::NetworkUnreachable
                 | ErrorKind::AddrNotAvailable
                 | ErrorKind::PermissionDenied => Fault::NoConnection { host, reason: error.to_string() },
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => {
+                    Fault::Broken { reason: format!("{host} cut the connection"), host }
+                }
                 _ => Fault::Broken { host, reason: error.to_string() },
             },
             _ => Fault::Broken { host, reason: said },
@@ -156,7 +162,7 @@ impl Asked<'_> {
                 "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
             ),
             Fault::Broken { host, reason } => Problem::new(
-                format!("{what} cannot be fetched: the connection to {host} keeps breaking: {reason}"),
+                format!("{what} cannot be fetched: the connection to {host} keeps breaking ({reason})"),
                 "run it again: what is there already is not fetched twice",
             ),
             Fault::Redirect(why) => Problem::new(

@@ -2,6 +2,8 @@
 
 mod engine;
 mod failures;
+mod hf;
+mod hub;
 mod interop;
 mod library;
 mod ownership;

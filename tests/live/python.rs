@@ -5,27 +5,62 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The client that the tests are made for; the container's default is the same.
-const PACKAGES: [&str; 3] = ["rlmesh==0.1.0", "numpy", "gymnasium"];
+/// A Python in a virtual environment of its own, which is made once and kept for later runs.
+pub(crate) struct Python {
+    name: &'static str,
+    packages: &'static [&'static str],
+    interpreter: OnceLock<PathBuf>,
+}
 
-/// The interpreter of a virtual environment that is made once and kept for later runs.
+/// The client that the tests are made for; the container's default is the same.
+pub(crate) static CLIENT: Python = Python::with("python-client", &["rlmesh==0.1.0", "numpy", "gymnasium"]);
+
+/// The client of the Hugging Face Hub that the tests' own Hub is held against.
+pub(crate) static HUB_CLIENT: Python = Python::with("hub-client", &["huggingface_hub==2.4.0"]);
+
+impl Python {
+    const fn with(name: &'static str, packages: &'static [&'static str]) -> Self {
+        Self { name, packages, interpreter: OnceLock::new() }
+    }
+
+    pub(crate) fn interpreter(&self) -> &Path {
+        self.interpreter.get_or_init(|| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(self.name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let lock = File::create(folder.join("lock")).unwrap();
+            lock.lock().unwrap();
+            let (venv, done) = (folder.join("venv"), folder.join("done"));
+            let python = venv.join("bin/python");
+            if std::fs::read_to_string(&done).unwrap_or_default() != self.packages.join(" ") {
+                let _ = std::fs::remove_dir_all(&venv);
+                run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
+                run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(self.packages));
+                std::fs::write(&done, self.packages.join(" ")).unwrap();
+            }
+            python
+        })
+    }
+
+    /// Runs a script with arguments, and gives what it printed.
+    #[track_caller]
+    pub(crate) fn script(
+        &self,
+        lines: &str,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> String {
+        let mut command = Command::new(self.interpreter());
+        command.args(["-W", "ignore", "-c", lines]).args(arguments);
+        change(&mut command);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}\n{}", lines, String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// The interpreter that has the rlmesh client.
 pub(crate) fn interpreter() -> &'static Path {
-    static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
-    INTERPRETER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-client");
-        std::fs::create_dir_all(&folder).unwrap();
-        let lock = File::create(folder.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let (venv, done) = (folder.join("venv"), folder.join("done"));
-        let python = venv.join("bin/python");
-        if std::fs::read_to_string(&done).unwrap_or_default() != PACKAGES.join(" ") {
-            let _ = std::fs::remove_dir_all(&venv);
-            run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-            run(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES));
-            std::fs::write(&done, PACKAGES.join(" ")).unwrap();
-        }
-        python
-    })
+    CLIENT.interpreter()
 }
 
 fn run(command: &mut Command) -> Output {
@@ -34,15 +69,10 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Runs a script with arguments, and gives what it printed.
+/// Runs a script with the rlmesh client.
 #[track_caller]
 pub(crate) fn script(lines: &str, arguments: &[&str], change: impl FnOnce(&mut Command)) -> String {
-    let mut command = Command::new(interpreter());
-    command.args(["-W", "ignore", "-c", lines]).args(arguments);
-    change(&mut command);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}\n{}", lines, String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    CLIENT.script(lines, arguments, change)
 }
 
 /// Steps a whole episode, and prints the number of steps.

@@ -2,7 +2,9 @@
 //! temporary folder afterwards are compared.
 
 pub(crate) mod docker;
+pub(crate) mod hub;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -176,7 +178,7 @@ impl Run {
             (r"rlmesh-sandbox-run-[A-Za-z0-9]{6}", "rlmesh-sandbox-run-<random>"),
             (r"\b\d+\.\d s\b", "N s"),
             (r#""seconds":\d+(\.\d+)?"#, r#""seconds":N"#),
-            (r"tcp://127\.0\.0\.1:\d+", "tcp://127.0.0.1:<port>"),
+            (r"\b127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         ] {
             text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
         }
@@ -198,6 +200,24 @@ impl Checked {
             |call: &str| ["ps --all", "wait ", "logs --follow "].iter().any(|start| call.starts_with(start));
         self.calls.iter().map(String::as_str).filter(|call| !is_aside(call)).collect()
     }
+}
+
+/// Every file below a folder, by its path.
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut rest = vec![folder.to_owned()];
+    while let Some(next) = rest.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                rest.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
 }
 
 /// Waits until something is there, for as long as a loaded machine may need.
