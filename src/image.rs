@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bounded::Bounded;
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
 use crate::docker::build::BuildRequest;
 use crate::error::{Problem, SandboxError};
+use crate::memory::BuildMemory;
 use crate::options::Environment;
 use crate::run_folder::RunFolder;
 use crate::spec::Plan;
@@ -51,12 +53,20 @@ pub(crate) fn ensure(
     match plan {
         Plan::Build(spec) => {
             told(Stage::Building { tag: tag.clone() });
-            docker.buildx()?;
+            let buildx = docker.buildx()?;
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
-            docker
-                .build(&BuildRequest { tag: &tag, context: &context }, &mut |event| told(Stage::Build(event)))
-                .map_err(|failed| diagnosis::build::build_error(*failed))?;
+            let request = BuildRequest { tag: &tag, context: &context, builder: None, images: &[] };
+            match spec.build_memory {
+                BuildMemory::Off => docker
+                    .build(&request, &mut |event| told(Stage::Build(event)))
+                    .map_err(|failed| diagnosis::build::build_error(*failed))?,
+                BuildMemory::Within(memory) => {
+                    let (base_image, folder) = (spec.base_image.as_str(), folder.path());
+                    Bounded { docker, environment, memory, buildx: &buildx, base_image, folder }
+                        .build(&request, told)?;
+                }
+            }
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });

@@ -63,6 +63,16 @@ impl Environment {
             if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }
         })
     }
+
+    /// Where this program keeps what can be had again: `rlmesh-sandbox` in XDG_CACHE_HOME, else in `~/.cache`.
+    /// A relative XDG_CACHE_HOME counts as unset, as its specification says.
+    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
+        let caches = self
+            .path("XDG_CACHE_HOME")
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| Some(self.path("HOME")?.join(".cache")))?;
+        Some(caches.join("rlmesh-sandbox"))
+    }
 }
 
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
@@ -361,11 +371,20 @@ fn parse_pid(text: &str) -> Result<u32, SandboxError> {
 /// # Errors
 /// [`SandboxError::InvalidOption`] for anything else, and for more than a week.
 pub(crate) fn parse_duration(field: &str, text: &str) -> Result<Duration, SandboxError> {
+    parse_duration_within(field, text, LONGEST)
+}
+
+/// As [`parse_duration`], with a limit of its own.
+pub(crate) fn parse_duration_within(
+    field: &str,
+    text: &str,
+    longest: Duration,
+) -> Result<Duration, SandboxError> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .or_else(|| humantime::parse_duration(text).ok())
-        .filter(|duration| *duration <= LONGEST)
+        .filter(|duration| *duration <= longest)
         .ok_or_else(|| {
             invalid(
                 format!("{field} is {text:?}"),

@@ -53,6 +53,7 @@ pub(crate) fn resolve(
         rlmesh_package,
         packages: options.packages.clone(),
         imports: options.imports.clone(),
+        build_memory: options.memory()?,
         serving: serving(options),
     })))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::memory::BuildMemory;
 use crate::options::VectorizationMode;
 use crate::package::RlmeshPackage;
 use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
@@ -26,6 +27,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) serving: Serving,
+    /// What the build may use. Never part of the image, nor of its hash.
+    pub(crate) build_memory: BuildMemory,
 }
 
 /// A source of which nothing is left to look up, in the form that enters the build hash.
@@ -157,6 +160,7 @@ mod tests {
             packages: Vec::new(),
             imports: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            build_memory: BuildMemory::Off,
         }
     }
 
@@ -169,6 +173,7 @@ mod tests {
         let mut changed = cartpole();
         changed.serving.num_envs = 8;
         changed.serving.vectorization_mode = Some(VectorizationMode::Async);
+        changed.build_memory = BuildMemory::Within(crate::memory::Bound::Auto);
         changed.serving.kwargs.insert("render_mode".to_owned(), Value::from("rgb_array"));
         assert_eq!(changed.build_hash(), cartpole().build_hash());
     }

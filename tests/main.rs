@@ -4,11 +4,13 @@
 
 mod support;
 
+mod bounded;
 mod build;
 mod generated;
 mod hash;
 mod listing;
 mod reap;
+mod reap_builders;
 mod run;
 mod run_failures;
 mod stop;

@@ -7,6 +7,7 @@ mod hash;
 mod logs;
 mod ps;
 mod reap;
+mod reap_builders;
 mod run;
 mod stop;
 

@@ -1,7 +1,8 @@
 //! `reap`: removes what killed runs left behind, or says what it would remove.
 
 use crate::cli::ReapArgs;
-use crate::commands::Session;
+use crate::commands::{Session, reap_builders};
+use crate::disuse;
 use crate::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
 use crate::owner::Verdict;
@@ -10,6 +11,9 @@ use crate::report::json::{Action, Reaped};
 use crate::report::{Format, Report};
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
+    if args.builders {
+        return reap_builders::run(disuse::parse_age(&args.older_than)?, args.dry_run, session);
+    }
     let docker = session.docker()?;
     let report = &session.report;
     let found = reap::look(&docker, &session.environment, Care::Thorough)?;
