@@ -401,12 +401,16 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__reap)
-            opts="-q -v -h --dry-run --cache --format --quiet --verbose --color --progress --docker --help"
+            opts="-q -v -h --dry-run --cache --builders --older-than --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0

@@ -51,7 +51,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
@@ -78,7 +78,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rl
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
@@ -120,6 +120,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l a
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l older-than -d 'With --builders: how long ago the last use must be, in seconds or as 90m, 24h, 7d' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -130,8 +131,9 @@ plain\t'One line a finished step'
 json\t'One JSON object an event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Say what would go, and why each other sandbox stays; remove nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Say what would go, and why each other one stays; remove nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l cache -d 'Empty the cache of what was fetched from the Hugging Face Hub instead'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l builders -d 'Remove builders of --build-memory that nobody uses any more, and say how much disk they give back'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -140,7 +142,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r

@@ -180,14 +180,23 @@ pub struct StopArgs {
 /// A sandbox belongs to the process that started it. When that process was killed before it could clean up,
 /// its container and temporary folder stay behind; this removes them. A sandbox whose owner cannot be
 /// judged from here (another machine, another PID namespace) is left alone.
+///
+/// With --builders it removes builders that --build-memory has made instead, and copies of base images that
+/// were handed to them, once they have not been used for a while. One that builds just now is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
-    /// Say what would go, and why each other sandbox stays; remove nothing
+    /// Say what would go, and why each other one stays; remove nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Empty the cache of what was fetched from the Hugging Face Hub instead
     #[arg(long)]
     pub cache: bool,
+    /// Remove builders of --build-memory that nobody uses any more, and say how much disk they give back
+    #[arg(long)]
+    pub builders: bool,
+    /// With --builders: how long ago the last use must be, in seconds or as 90m, 24h, 7d
+    #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders")]
+    pub older_than: String,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
@@ -300,8 +309,8 @@ pub struct SandboxArgs {
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
     #[arg(long, value_name = "SIZE", help_heading = "Image options")]
     pub max_source_size: Option<String>,
-    /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off
-    /// [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
+    /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine's memory
+    /// less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
     pub build_memory: Option<String>,
 

@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::bounded::Bounded;
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
 use crate::docker::build::BuildRequest;
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
+use crate::memory::BuildMemory;
 use crate::options::Environment;
 use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
@@ -53,13 +55,21 @@ pub(crate) fn ensure(
     match plan {
         Plan::Build(spec) => {
             told(Stage::Building { tag: tag.clone() });
-            docker.buildx()?;
+            let buildx = docker.buildx()?;
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
             fetch_source(spec, &context, docker, environment, told)?;
-            docker
-                .build(&BuildRequest { tag: &tag, context: &context }, &mut |event| told(Stage::Build(event)))
-                .map_err(|failed| diagnosis::build::build_error(*failed))?;
+            let request = BuildRequest { tag: &tag, context: &context, builder: None, images: &[] };
+            match spec.build_memory {
+                BuildMemory::Off => docker
+                    .build(&request, &mut |event| told(Stage::Build(event)))
+                    .map_err(|failed| diagnosis::build::build_error(*failed))?,
+                BuildMemory::Within(memory) => {
+                    let (base_image, folder) = (spec.base_image.as_str(), folder.path());
+                    Bounded { docker, environment, memory, buildx: &buildx, base_image, folder }
+                        .build(&request, told)?;
+                }
+            }
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });

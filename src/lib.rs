@@ -28,11 +28,15 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod bounded;
+mod builders;
 mod context;
 mod diagnosis;
+mod disuse;
 mod docker;
 mod error;
 mod families;
+mod handover;
 mod hub;
 mod image;
 mod image_reference;
@@ -55,6 +59,7 @@ mod spec;
 mod stage;
 mod start;
 mod stop;
+mod use_lock;
 mod watch;
 
 #[doc(hidden)]

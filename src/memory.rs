@@ -1,5 +1,6 @@
 //! The memory that a build may use, and sizes as Docker takes them; it asks nobody how much there is.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::error::SandboxError;
@@ -10,6 +11,12 @@ use crate::options::{BUILD_MEMORY, invalid};
 pub(crate) enum BuildMemory {
     /// No ceiling: the engine's own builder.
     Off,
+    Within(Bound),
+}
+
+/// What the memory that a build may use is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
     /// The engine's memory less what the machine needs for itself.
     Auto,
     /// So many bytes, never 0.
@@ -22,9 +29,9 @@ impl FromStr for BuildMemory {
     fn from_str(text: &str) -> Result<Self, SandboxError> {
         match text.trim() {
             "off" => Ok(BuildMemory::Off),
-            "auto" => Ok(BuildMemory::Auto),
+            "auto" => Ok(BuildMemory::Within(Bound::Auto)),
             size => match parse_size(size) {
-                Some(bytes) if bytes > 0 => Ok(BuildMemory::Bytes(bytes)),
+                Some(bytes) if bytes > 0 => Ok(BuildMemory::Within(Bound::Bytes(bytes))),
                 _ => Err(invalid(
                     format!("{BUILD_MEMORY} is {text:?}"),
                     "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
@@ -44,8 +51,41 @@ pub(crate) fn size_of(field: impl std::fmt::Display, text: &str) -> Result<u64, 
     })
 }
 
+/// What `auto` leaves to the machine, in bytes.
+const RESERVE: u64 = 8 << 30;
+
+/// What `auto` gives a build at least, in bytes: with less, hardly anything can be installed.
+const LEAST: u64 = 4 << 30;
+
+/// The memory ceiling of a build, in bytes, never 0. Displayed as Docker takes it, in the largest unit that
+/// holds it exactly: one ceiling has one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ceiling(pub(crate) u64);
+
+impl Bound {
+    /// The ceiling on an engine with so many bytes of memory.
+    pub(crate) fn on(self, engine_memory: u64) -> Ceiling {
+        match self {
+            Bound::Auto => Ceiling(engine_memory.saturating_sub(RESERVE).max(LEAST)),
+            Bound::Bytes(bytes) => Ceiling(bytes),
+        }
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fitting = [(30, 'g'), (20, 'm'), (10, 'k')]
+            .into_iter()
+            .find(|(power, _)| self.0 > 0 && self.0.trailing_zeros() >= *power);
+        match fitting {
+            Some((power, unit)) => write!(f, "{}{unit}", self.0 >> power),
+            None => write!(f, "{}b", self.0),
+        }
+    }
+}
+
 /// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
-fn parse_size(text: &str) -> Option<u64> {
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     if !number.starts_with(|c: char| c.is_ascii_digit()) || number.ends_with('.') {
@@ -92,9 +132,13 @@ mod tests {
             ("1073741824", 1 << 30),
             ("7b", 7),
         ] {
-            assert_eq!(text.parse::<BuildMemory>().unwrap(), BuildMemory::Bytes(bytes), "{text}");
+            assert_eq!(
+                text.parse::<BuildMemory>().unwrap(),
+                BuildMemory::Within(Bound::Bytes(bytes)),
+                "{text}"
+            );
         }
-        assert_eq!("auto".parse::<BuildMemory>().unwrap(), BuildMemory::Auto);
+        assert_eq!("auto".parse::<BuildMemory>().unwrap(), BuildMemory::Within(Bound::Auto));
         assert_eq!("off".parse::<BuildMemory>().unwrap(), BuildMemory::Off);
         for text in [
             "0",
@@ -112,6 +156,34 @@ mod tests {
             "99999999999t",
         ] {
             refusal(text.parse::<BuildMemory>());
+        }
+    }
+    #[test]
+    fn auto_leaves_the_machine_8_gib_and_gives_at_least_4() {
+        let auto = |bytes| Bound::Auto.on(bytes).0;
+        assert_eq!(auto(25_276_510_208), 25_276_510_208 - (8 << 30));
+        assert_eq!(auto(12 << 30), 4 << 30);
+        assert_eq!(auto((12 << 30) + 1), (4 << 30) + 1);
+        assert_eq!(auto(2 << 30), 4 << 30);
+        assert_eq!(auto(0), 4 << 30);
+        assert_eq!(Bound::Bytes(7).on(1 << 40), Ceiling(7));
+    }
+
+    #[test]
+    fn one_ceiling_has_one_spelling_and_docker_reads_it() {
+        for (given, shown) in [
+            ("20g", "20g"),
+            ("1.5g", "1536m"),
+            ("2048m", "2g"),
+            ("1073741824", "1g"),
+            ("16686575616", "16295484k"),
+            ("7", "7b"),
+            ("1025", "1025b"),
+            ("1tb", "1024g"),
+        ] {
+            let BuildMemory::Within(Bound::Bytes(bytes)) = given.parse().unwrap() else { panic!("{given}") };
+            assert_eq!(Ceiling(bytes).to_string(), shown);
+            assert_eq!(parse_size(shown), Some(bytes));
         }
     }
 }

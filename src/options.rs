@@ -58,20 +58,21 @@ impl Environment {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
     }
 
-    /// The program's own folder for what can be fetched or made again: `$XDG_CACHE_HOME/rlmesh-sandbox`, else
-    /// `~/.cache/rlmesh-sandbox`; `None` where there is no home. A relative XDG_CACHE_HOME counts as unset,
-    /// as its specification has it.
-    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
-        let cache = self.path("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        let cache = cache.or_else(|| self.path("HOME").map(|home| home.join(".cache")))?;
-        Some(cache.join("rlmesh-sandbox"))
-    }
-
     /// Where temporary folders go: TMPDIR, else the system's own place.
     pub(crate) fn temp_dir(&self) -> PathBuf {
         self.path("TMPDIR").unwrap_or_else(|| {
             if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }
         })
+    }
+
+    /// Where this program keeps what can be had again: `rlmesh-sandbox` in XDG_CACHE_HOME, else in `~/.cache`.
+    /// A relative XDG_CACHE_HOME counts as unset, as its specification says.
+    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
+        let caches = self
+            .path("XDG_CACHE_HOME")
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| Some(self.path("HOME")?.join(".cache")))?;
+        Some(caches.join("rlmesh-sandbox"))
     }
 }
 
@@ -386,11 +387,20 @@ fn parse_pid(text: &str) -> Result<u32, SandboxError> {
 /// # Errors
 /// [`SandboxError::InvalidOption`] for anything else, and for more than a week.
 pub(crate) fn parse_duration(field: &str, text: &str) -> Result<Duration, SandboxError> {
+    parse_duration_within(field, text, LONGEST)
+}
+
+/// As [`parse_duration`], with a limit of its own.
+pub(crate) fn parse_duration_within(
+    field: &str,
+    text: &str,
+    longest: Duration,
+) -> Result<Duration, SandboxError> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .or_else(|| humantime::parse_duration(text).ok())
-        .filter(|duration| *duration <= LONGEST)
+        .filter(|duration| *duration <= longest)
         .ok_or_else(|| {
             invalid(
                 format!("{field} is {text:?}"),

@@ -62,6 +62,7 @@ pub(crate) fn resolve(
             _ => Lfs::Files,
         },
         source_limit: options.source_limit()?,
+        build_memory: options.memory()?,
         serving: serving(options),
     })))
 }

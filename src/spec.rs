@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::hub::Lfs;
+use crate::memory::BuildMemory;
 use crate::options::VectorizationMode;
 use crate::package::RlmeshPackage;
 use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
@@ -31,6 +32,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) lfs: Lfs,
     /// The most that an hf source's files may have together, in bytes. It decides whether there is an image, not which.
     pub(crate) source_limit: u64,
+    /// What the build may use. Never part of the image, nor of its hash.
+    pub(crate) build_memory: BuildMemory,
 }
 
 /// A source of which nothing is left to look up, in the form that enters the build hash.
@@ -167,6 +170,7 @@ mod tests {
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             lfs: Lfs::Files,
             source_limit: 0,
+            build_memory: BuildMemory::Off,
         }
     }
 
@@ -179,6 +183,7 @@ mod tests {
         let mut changed = cartpole();
         changed.serving.num_envs = 8;
         changed.serving.vectorization_mode = Some(VectorizationMode::Async);
+        changed.build_memory = BuildMemory::Within(crate::memory::Bound::Auto);
         changed.serving.kwargs.insert("render_mode".to_owned(), Value::from("rgb_array"));
         assert_eq!(changed.build_hash(), cartpole().build_hash());
     }

@@ -136,7 +136,8 @@ fn an_unpinned_hub_source_is_refused_before_it_is_looked_up() {
         .status(3)
         .stderr(
             "error: hf://org/repo@main is not pinned: the revision main is a name, whose content can change\n\
-             hint: pin it to a full commit id (hf://org/repo@<40 hex digits>), or pass --allow-unpinned-hf\n",
+             hint: pin it to a full commit id (hf://org/repo@<40 hex digits>)\n\
+             hint: or pass --allow-unpinned-hf, to take whatever it stands for each time\n",
         )
         .check();
 }

@@ -4,12 +4,14 @@
 
 mod support;
 
+mod bounded;
 mod build;
 mod generated;
 mod hash;
 mod hf;
 mod listing;
 mod reap;
+mod reap_builders;
 mod run;
 mod run_failures;
 mod stop;

@@ -101,9 +101,7 @@ fn hub_sources_need_consent() {
     let commit = "hf://org/repo@0123456789abcdef0123456789abcdef01234567";
     assert!(refused(&["run", commit], 3).contains("--trust-remote-code"));
     assert!(refused(&["build", commit], 3).contains("--trust-remote-code"));
-    assert!(
-        refused(&["run", "hf://org/repo@main", "--trust-remote-code"], 3).contains("--allow-unpinned-hf")
-    );
+    assert!(refused(&["run", "hf://org/repo@main"], 3).contains("--trust-remote-code"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod logs;
 mod ls;
 mod ps;
 mod reap;
+mod reap_builders;
 mod run;
 mod stop;
 

@@ -3,7 +3,8 @@
 use indicatif::HumanBytes;
 
 use crate::cli::ReapArgs;
-use crate::commands::Session;
+use crate::commands::{Session, reap_builders};
+use crate::disuse;
 use crate::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
 use crate::hub;
@@ -15,6 +16,9 @@ use crate::report::{Format, Report};
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
     if args.cache {
         return empty_cache(args, session);
+    }
+    if args.builders {
+        return reap_builders::run(disuse::parse_age(&args.older_than)?, args.dry_run, session);
     }
     let docker = session.docker()?;
     let report = &session.report;

@@ -75,7 +75,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["requires-python", "requires a different python", "requires python"],
         "the base image's Python is too old or too new for a package: use another --base-image",
     ),
-    (&["exit code: 137", "cannot allocate memory"], "it ran out of memory: give Docker more"),
+    (
+        &["exit code: 137", "cannot allocate memory"],
+        "a process was killed or refused memory: most often the engine has too little of it",
+    ),
     (&["permission denied"], "the base image's user may not install packages: use one whose user is root"),
 ];
 
@@ -138,6 +141,7 @@ mod tests {
                 error: error.to_owned(),
                 output: output.to_owned(),
             }),
+            unfinished: Vec::new(),
             said: Vec::new(),
         })
     }

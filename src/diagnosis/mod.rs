@@ -1,6 +1,7 @@
 //! Reads what a dead container or a failed build left behind, and says what happened and what the user can do: pure text in, text out.
 
 pub(crate) mod build;
+pub(crate) mod ceiling;
 pub(crate) mod startup;
 
 /// What stands between the first `start` and the next `end`.

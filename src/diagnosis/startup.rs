@@ -203,6 +203,7 @@ mod tests {
             rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
             packages: Vec::new(),
             imports: Vec::new(),
+            build_memory: crate::memory::BuildMemory::Off,
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             lfs: crate::hub::Lfs::Files,
             source_limit: 0,

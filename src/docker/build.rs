@@ -1,5 +1,6 @@
 //! `docker buildx build`: runs it, tells what happens, and keeps what a failure left behind; it explains nothing to people.
 
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -14,6 +15,10 @@ pub(crate) struct BuildRequest<'a> {
     pub(crate) tag: &'a str,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
+    /// The builder to build on; `None` leaves it to buildx.
+    pub(crate) builder: Option<&'a str>,
+    /// Images that the builder cannot see, and where they are: name and location, as `--build-context` takes them.
+    pub(crate) images: &'a [(String, OsString)],
 }
 
 /// What a failed build left behind.
@@ -22,6 +27,8 @@ pub(crate) struct BuildFailure {
     pub(crate) failure: Failure,
     /// The step that failed, where BuildKit named one.
     pub(crate) step: Option<FailedStep>,
+    /// The steps that were under way at the end: where the builder itself dies, no step is said to have failed.
+    pub(crate) unfinished: Vec<String>,
     /// What buildx itself printed, outside the progress stream.
     pub(crate) said: Vec<String>,
 }
@@ -45,6 +52,12 @@ impl Docker {
         request: &BuildRequest<'_>,
         event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), Box<BuildFailure>> {
+        let builder = request.builder.iter().flat_map(|name| ["--builder".into(), OsString::from(name)]);
+        let images = request.images.iter().flat_map(|(name, location)| {
+            let mut context = OsString::from(format!("{name}="));
+            context.push(location);
+            ["--build-context".into(), context]
+        });
         let arguments: Vec<OsString> = [
             "buildx",
             "build",
@@ -57,6 +70,8 @@ impl Docker {
         ]
         .into_iter()
         .map(OsString::from)
+        .chain(builder)
+        .chain(images)
         .chain([request.context.as_os_str().to_owned()])
         .collect();
         let mut record = Record::default();
@@ -79,13 +94,22 @@ impl Docker {
 #[derive(Default)]
 struct Record {
     /// The end of each step's output, until the step is over.
-    outputs: std::collections::HashMap<usize, Tail>,
+    outputs: HashMap<usize, Tail>,
+    /// The steps that have started and are not over.
+    running: BTreeMap<usize, String>,
     failed: Option<FailedStep>,
     said: Vec<String>,
 }
 
 impl Record {
     fn keep(&mut self, event: &BuildEvent) {
+        match event {
+            BuildEvent::StepStarted { step, name } => _ = self.running.insert(*step, name.clone()),
+            BuildEvent::StepFinished { step, .. } | BuildEvent::StepFailed { step, .. } => {
+                self.running.remove(step);
+            }
+            _ => {}
+        }
         match event {
             BuildEvent::Output { step, text } => self.outputs.entry(*step).or_default().push(text.as_bytes()),
             BuildEvent::StepFinished { step, .. } => {
@@ -113,6 +137,11 @@ impl Record {
             (Cause::Status(_), None) => self.said.join("\n"),
             _ => String::new(),
         };
-        BuildFailure { failure: Failure { stderr, ..failure }, step: self.failed, said: self.said }
+        BuildFailure {
+            failure: Failure { stderr, ..failure },
+            step: self.failed,
+            unfinished: self.running.into_values().collect(),
+            said: self.said,
+        }
     }
 }

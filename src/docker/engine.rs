@@ -19,7 +19,38 @@ pub(crate) struct Engine {
     pub(crate) arch: String,
 }
 
+/// What the engine has for a build, and its clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resources {
+    /// All of the engine's memory, in bytes.
+    pub(crate) memory: u64,
+    /// Whether it can limit a container's memory at all.
+    pub(crate) limits_memory: bool,
+    /// Whether it can limit memory and swap together.
+    pub(crate) limits_swap: bool,
+    /// The first number of its version, where it is one.
+    pub(crate) major: Option<u32>,
+    /// The time on its clock, as its events have it; `None` where it does not tell.
+    pub(crate) time: Option<String>,
+}
+
 impl Docker {
+    /// What the engine has.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn resources(&self) -> Result<Resources, SandboxError> {
+        let format = "{{.MemTotal}} {{.MemoryLimit}} {{.SwapLimit}} {{.ServerVersion}} {{.SystemTime}}";
+        let printed = self.command(["info", "--format", format]).run().map_err(|failure| {
+            failure.into_error(
+                "the docker engine did not tell what it has",
+                "check `docker info`",
+                SandboxError::Docker,
+            )
+        })?;
+        parse_resources(&printed.stdout).ok_or_else(|| not_docker("docker info", &printed.stdout))
+    }
+
     /// # Errors
     /// [`SandboxError::Docker`] where the engine does not answer.
     pub(crate) fn engine(&self) -> Result<Engine, SandboxError> {
@@ -74,6 +105,22 @@ fn site_of(endpoint: &str) -> EngineSite {
     }
 }
 
+fn parse_resources(text: &str) -> Option<Resources> {
+    let mut words = text.split_whitespace();
+    Some(Resources {
+        memory: words.next()?.parse().ok()?,
+        limits_memory: words.next() != Some("false"),
+        limits_swap: words.next() != Some("false"),
+        major: words.next().and_then(|version| version.split('.').next()?.parse().ok()),
+        time: words.next().filter(|time| is_moment(time)).map(str::to_owned),
+    })
+}
+
+/// Whether a text is a moment that `docker events` takes; the engine may be in any time zone.
+fn is_moment(text: &str) -> bool {
+    text.len() >= 20 && text.as_bytes()[10] == b'T' && text.starts_with(|c: char| c.is_ascii_digit())
+}
+
 const CHECK: &str = "check `docker version`";
 
 /// A client that says yes to everything is none.
@@ -98,6 +145,26 @@ pub(super) fn unreadable(command: &str, error: &serde_json::Error, printed: &str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_engine_has() {
+        let told = "25276510208 true false 26.1.5+dfsg1 2026-11-23T08:21:59.820197103Z\n";
+        let resources = parse_resources(told).unwrap();
+        assert_eq!(
+            resources,
+            Resources {
+                memory: 25_276_510_208,
+                limits_memory: true,
+                limits_swap: false,
+                major: Some(26),
+                time: Some("2026-11-23T08:21:59.820197103Z".into()),
+            }
+        );
+        let zoned = parse_resources("1 true true dev 2026-11-23T08:21:59.8+02:00").unwrap();
+        assert_eq!((zoned.major, zoned.time.as_deref()), (None, Some("2026-11-23T08:21:59.8+02:00")));
+        assert_eq!(parse_resources("1 true true 20.10.24 <no").unwrap().time, None);
+        assert_eq!(parse_resources("lots"), None);
+    }
 
     #[test]
     fn only_a_local_socket_is_this_machine() {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -157,6 +157,39 @@ impl<'a> Invocation<'a> {
             Streams::Stderr => self.expression().stdout_null().stderr_to_stdout(),
             Streams::Both => self.expression().stderr_to_stdout(),
         };
+        self.follow(&expression, &mut |source| {
+            let mut buffer = [0; 16 * 1024];
+            loop {
+                match source.read(&mut buffer) {
+                    Ok(0) => break Ok(()),
+                    Ok(count) => chunk(&buffer[..count]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => break Err(error),
+                }
+            }
+        })
+    }
+
+    /// Runs it to its end and hands over its stdout to be read; what `read` leaves is thrown away, and where
+    /// it returns false, the command is ended.
+    ///
+    /// # Errors
+    /// [`Failure`] for everything but status 0, with the stderr.
+    pub(crate) fn read(self, read: &mut dyn FnMut(&mut dyn io::Read) -> bool) -> Result<(), Failure> {
+        let expression = self.expression().stderr_capture();
+        self.follow(&expression, &mut |source| {
+            if !read(source) {
+                return Err(io::Error::other("what it printed could not be used"));
+            }
+            io::copy(source, &mut io::sink()).map(|_| ())
+        })
+    }
+
+    fn follow(
+        &self,
+        expression: &duct::Expression,
+        consume: &mut dyn FnMut(&mut dyn io::Read) -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let reader = match expression.reader() {
             Ok(reader) => reader,
             Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
@@ -165,39 +198,31 @@ impl<'a> Invocation<'a> {
         let pid = reader.pids().first().copied();
         let (read, ended_by) = std::thread::scope(|scope| {
             let watcher = scope.spawn(|| {
-                let mut end = End::new(&self, pid);
+                let mut end = End::new(self, pid);
                 while !done.load(Ordering::SeqCst) {
                     std::thread::park_timeout(GLANCE);
                     end.glance();
                 }
                 end.cause
             });
-            let mut buffer = [0; 16 * 1024];
-            let mut source = &reader;
-            let read = loop {
-                match source.read(&mut buffer) {
-                    Ok(0) => break Ok(()),
-                    Ok(count) => chunk(&buffer[..count]),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => break Err(error),
-                }
-            };
+            let read = consume(&mut &reader);
             done.store(true, Ordering::SeqCst);
             watcher.thread().unpark();
             (read, watcher.join().unwrap_or(None))
         });
         if let Err(error) = read {
-            return Err(self.failure(Cause::NotStarted(error), "", ""));
+            // Dropping the reader ends the process.
+            return Err(self.failure(ended_by.unwrap_or(Cause::NotStarted(error)), "", ""));
         }
-        let status = match reader.try_wait() {
-            Ok(Some(output)) => output.status,
+        let output = match reader.try_wait() {
+            Ok(Some(output)) => output,
             // At the end of its output duct has waited for the process.
             Ok(None) => return Ok(()),
             Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
         };
-        match self.cause(status, ended_by) {
+        match self.cause(output.status, ended_by) {
             None => Ok(()),
-            Some(cause) => Err(self.failure(cause, "", "")),
+            Some(cause) => Err(self.failure(cause, "", &text(&output.stderr))),
         }
     }
 

@@ -1,11 +1,15 @@
 //! Docker as this tool uses it: the client, and what its failures mean; it shows nothing and decides nothing about sandboxes.
 
 pub(crate) mod build;
+pub(crate) mod builder;
+pub(crate) mod buildx;
 pub(crate) mod container;
 pub(crate) mod engine;
 pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
+pub(crate) mod oci;
+pub(crate) mod oom;
 pub(crate) mod rawjson;
 
 use std::ffi::OsString;

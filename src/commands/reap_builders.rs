@@ -1,0 +1,74 @@
+//! `reap --builders`: removes bounded builders and copies of base images that nobody uses any more, or says what it would remove.
+
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+
+use crate::commands::Session;
+use crate::disuse::{self, Judged, Reason, Thing, Verdict};
+use crate::error::{Exit, SandboxError};
+use crate::report::json::{Action, ReapedBuilder};
+use crate::report::{Format, Report};
+
+pub(super) fn run(older_than: Duration, is_dry: bool, session: &Session) -> Result<Exit, SandboxError> {
+    let docker = session.docker()?;
+    let report = &session.report;
+    let mut given_back = 0;
+    for mut judged in disuse::look(&docker, &session.environment, older_than)? {
+        let action = match judged.verdict {
+            Verdict::Stay(_) => Action::Kept,
+            Verdict::Go(_) if is_dry => Action::WouldRemove,
+            Verdict::Go(_) if judged.remove(&docker, &session.environment)? => Action::Removed,
+            Verdict::Go(_) => {
+                judged.verdict = Verdict::Stay(Reason::InUse);
+                Action::Kept
+            }
+        };
+        if !matches!(action, Action::Kept) {
+            given_back += judged.bytes.unwrap_or_default();
+        }
+        tell(report, &judged, action, is_dry)?;
+    }
+    if !is_dry {
+        disuse::tidy_locks(&docker, &session.environment)?;
+    }
+    if given_back > 0 {
+        let verb = if is_dry { "would give back" } else { "gave back" };
+        report.note(&format!("{verb} {}", HumanBytes(given_back)));
+    }
+    Ok(Exit::Done)
+}
+
+/// Names of builders that go are the result; the rest is for people. JSON has it all.
+fn tell(report: &Report, judged: &Judged, action: Action, is_dry: bool) -> Result<(), SandboxError> {
+    let (builder, base_image) = match &judged.thing {
+        Thing::Builder(name) => (Some(name.as_str()), None),
+        Thing::Copy(copy) => (None, Some(format!("sha256:{}", copy.image))),
+    };
+    if report.format() == Format::Json {
+        let reason = judged.verdict.to_string();
+        return report.json(&ReapedBuilder { builder, base_image, action, reason, bytes: judged.bytes });
+    }
+    let what = match (builder, &base_image) {
+        (Some(name), _) => name.to_owned(),
+        (None, image) => format!(
+            "the copy of the base image {}",
+            image.as_deref().and_then(|image| image.get(7..19)).unwrap_or_default()
+        ),
+    };
+    let size = judged.bytes.map_or("unknown size".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let line = |verb: &str| format!("{verb} {what} ({size}): {}", judged.verdict);
+    match action {
+        Action::Kept if is_dry || report.is_verbose() => report.note(&line("keep")),
+        Action::Kept => {}
+        Action::WouldRemove => {
+            report.note(&line("would remove"));
+            builder.map_or(Ok(()), |name| report.result(name))?;
+        }
+        Action::Removed => {
+            report.note(&line("removed"));
+            builder.map_or(Ok(()), |name| report.result(name))?;
+        }
+    }
+    Ok(())
+}

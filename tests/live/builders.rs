@@ -1,0 +1,305 @@
+//! Bounded builders on a real engine: made, shared, mended, removed; and a base image as it comes out of the engine.
+//!
+//! Where no BuildKit image can be had, the builds end when the builder should start. What is asked here is
+//! what became of the builder, which is the same either way.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::engine::{Done, Images, Live, docker};
+
+const SOURCE: &str = "MountainCarContinuous-v0";
+
+/// A store of builders and a cache of their own, so that nobody else's are touched.
+struct Builders {
+    live: Live,
+    home: tempfile::TempDir,
+    /// Told to docker and buildx, beside these.
+    ceiling: String,
+    _images: Images,
+}
+
+impl Builders {
+    /// `ceiling` is used by one test only: the builders' containers and volumes are the engine's.
+    fn new(ceiling: &str) -> Self {
+        let images = Images::of(&[SOURCE]);
+        Self {
+            live: Live::new(),
+            home: tempfile::tempdir().unwrap(),
+            ceiling: ceiling.to_owned(),
+            _images: images,
+        }
+    }
+
+    fn program(&self, arguments: &[&str]) -> Command {
+        self.with_places(self.live.command(arguments))
+    }
+
+    fn with_places(&self, mut command: Command) -> Command {
+        command
+            .env("BUILDX_CONFIG", self.home.path().join("buildx"))
+            .env("XDG_CACHE_HOME", self.home.path().join("cache"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Done {
+        Done::new(arguments, self.program(arguments).output().unwrap())
+    }
+
+    fn spawn_build(&self) -> Child {
+        self.program(&["build", SOURCE, "--rebuild", "--build-memory", &self.ceiling]).spawn().unwrap()
+    }
+
+    /// A build that ends well, or, where there is no BuildKit, when the builder should start.
+    #[track_caller]
+    fn build(&self) -> String {
+        self.checked(self.spawn_build())
+    }
+
+    #[track_caller]
+    fn checked(&self, build: Child) -> String {
+        let output = build.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        match output.status.code() {
+            Some(0) => {}
+            Some(5) => assert!(
+                stderr.contains(&format!("the builder {} did not start: ", self.name()))
+                    && stderr.contains("moby/buildkit"),
+                "{stderr}"
+            ),
+            other => panic!("{other:?}: {stderr}"),
+        }
+        self.live.assert_clean();
+        stderr
+    }
+
+    fn name(&self) -> String {
+        let host = docker(&["context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"]);
+        assert_eq!(host, "default unix:///var/run/docker.sock", "these tests know the names there only");
+        format!("rlmesh-build-{}-default", self.ceiling)
+    }
+
+    fn buildx(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new("docker");
+        command.arg("buildx").args(arguments);
+        let output = self.with_places(command).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    }
+
+    #[track_caller]
+    fn create(&self, arguments: &[&str]) {
+        let name = self.name();
+        let (is_made, said) = self.buildx(&[&["create", "--name", &name], arguments].concat());
+        assert!(is_made, "{said}");
+    }
+
+    #[track_caller]
+    fn assert_right(&self) {
+        let (is_there, said) = self.buildx(&["inspect", &self.name()]);
+        assert!(is_there, "{said}");
+        assert!(said.contains("Driver:        docker-container\n"), "{said}");
+        assert!(said.contains("unix:///var/run/docker.sock\n"), "{said}");
+        for option in ["memory", "memory-swap"] {
+            assert!(said.contains(&format!(" {option}=\"{}\"", self.ceiling)), "{said}");
+        }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.home.path().join("cache/rlmesh-sandbox")
+    }
+}
+
+impl Drop for Builders {
+    fn drop(&mut self) {
+        let name = format!("rlmesh-build-{}-default", self.ceiling);
+        let _ = self.buildx(&["rm", &name]);
+    }
+}
+
+#[test]
+fn a_builder_is_made_once_and_goes_when_nobody_uses_it() {
+    let builders = Builders::new("1025m");
+    builders.build();
+    builders.assert_right();
+    let (_, before) = builders.buildx(&["ls"]);
+    builders.build();
+    let (_, after) = builders.buildx(&["ls"]);
+    let count = |table: &str| table.lines().filter(|line| line.starts_with("rlmesh-build-")).count();
+    assert_eq!((count(&before), count(&after)), (1, 1), "{before}{after}");
+
+    let name = builders.name();
+    let kept = builders.run(&["reap", "--builders"]).ended(0);
+    assert_eq!(kept.stdout, "", "{}", kept.stderr);
+    let would = builders.run(&["reap", "--builders", "--older-than", "0", "--dry-run"]).ended(0);
+    assert_eq!(would.stdout, format!("{name}\n"), "{}", would.stderr);
+    builders.assert_right();
+    let gone = builders.run(&["reap", "--builders", "--older-than", "0"]).ended(0);
+    assert_eq!(gone.stdout, format!("{name}\n"), "{}", gone.stderr);
+    assert!(!builders.buildx(&["inspect", &name]).0);
+    for folder in ["builders", "oci"] {
+        assert_eq!(super::engine::entries(&builders.cache().join(folder)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn four_builds_at_once_make_one_builder() {
+    let builders = Builders::new("1026m");
+    let builds: Vec<Child> = (0..4).map(|_| builders.spawn_build()).collect();
+    let outputs: Vec<_> = builds.into_iter().map(|build| build.wait_with_output().unwrap()).collect();
+    for output in outputs {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 5)), "{stderr}");
+        assert!(output.status.success() || stderr.contains("did not start: "), "{stderr}");
+    }
+    builders.live.assert_clean();
+    builders.assert_right();
+}
+
+#[test]
+fn a_wrong_builder_is_mended() {
+    let builders = Builders::new("1027m");
+    for wrong in [
+        &["--driver", "docker-container"][..],
+        &["--driver", "docker-container", "--driver-opt", "memory=2g", "--driver-opt", "memory-swap=2g"],
+        &["--driver", "docker-container", "--driver-opt", "memory=1027m"],
+        &["--driver", "remote", "tcp://127.0.0.1:9"],
+    ] {
+        builders.create(wrong);
+        builders.build();
+        builders.assert_right();
+        assert!(builders.buildx(&["rm", &builders.name()]).0);
+    }
+}
+
+#[test]
+fn four_builds_at_once_mend_one_builder() {
+    let builders = Builders::new("1028m");
+    builders.create(&["--driver", "docker-container", "--driver-opt", "memory=2g"]);
+    let builds: Vec<Child> = (0..4).map(|_| builders.spawn_build()).collect();
+    for output in builds.into_iter().map(|build| build.wait_with_output().unwrap()) {
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() || stderr.contains("did not start: "), "{stderr}");
+    }
+    builders.assert_right();
+}
+
+#[test]
+fn a_container_with_another_limit_is_replaced() {
+    let builders = Builders::new("1029m");
+    let container = format!("buildx_buildkit_{}0", builders.name());
+    let _ = Command::new("docker").args(["rm", "--force", &container]).output();
+    docker(&["create", "--name", &container, "--memory", "2g", "--memory-swap", "2g", "python:3.11-slim"]);
+    builders.build();
+    let limits = Command::new("docker")
+        .args(["container", "inspect", "--format", "{{.HostConfig.Memory}}", &container])
+        .output()
+        .unwrap();
+    // Gone, or, where there is a BuildKit, another one.
+    let memory = String::from_utf8(limits.stdout).unwrap();
+    let _ = Command::new("docker").args(["rm", "--force", &container]).output();
+    assert!(matches!(memory.trim(), "" | "1078984704"), "{memory}");
+    builders.assert_right();
+}
+
+#[test]
+fn a_builder_of_somebodys_own_image_is_let_be() {
+    let builders = Builders::new("1030m");
+    builders.create(&[
+        "--driver",
+        "docker-container",
+        "--driver-opt",
+        "memory=1030m,memory-swap=1030m,image=127.0.0.1:9/no/buildkit:1",
+    ]);
+    let output = builders.spawn_build().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("did not start: ") && stderr.contains("--build-memory off"), "{stderr}");
+    let (_, said) = builders.buildx(&["inspect", &builders.name()]);
+    assert!(said.contains("image=\"127.0.0.1:9/no/buildkit:1\""), "{said}");
+}
+
+#[test]
+fn a_base_image_comes_out_of_the_engine_whole() {
+    let builders = Builders::new("1031m");
+    builders.build();
+    let id = docker(&["image", "inspect", "--format", "{{.Id}}", "python:3.11-slim"]);
+    let folder = builders.cache().join("oci").join(id.trim_start_matches("sha256:"));
+    let index: serde_json::Value = read(&folder.join("index.json"));
+    let digest = index["manifests"][0]["digest"].as_str().unwrap();
+    let manifest = read(&folder.join("blobs").join(digest.replace(':', "/")));
+    for layer in manifest["layers"].as_array().unwrap() {
+        let blob = folder.join("blobs").join(layer["digest"].as_str().unwrap().replace(':', "/"));
+        assert_eq!(std::fs::metadata(blob).unwrap().len(), layer["size"].as_u64().unwrap());
+    }
+    let written = std::fs::metadata(folder.join("index.json")).unwrap().modified().unwrap();
+    builders.build();
+    assert_eq!(std::fs::metadata(folder.join("index.json")).unwrap().modified().unwrap(), written);
+}
+
+fn read(file: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+#[test]
+fn an_interrupt_at_any_moment_leaves_whole_things_only() {
+    for milliseconds in [20, 120, 250, 400, 900, 1600] {
+        let builders = Builders::new("1032m");
+        let build = builders.spawn_build();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        crate::support::signal(&build, rustix::process::Signal::INT);
+        let output = build.wait_with_output().unwrap();
+        // Where it was quicker than the signal, it has ended by itself.
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(matches!(output.status.code(), Some(130 | 5 | 0)), "{stderr}");
+        builders.live.assert_clean();
+        if builders.buildx(&["inspect", &builders.name()]).0 {
+            builders.assert_right();
+        }
+        let oci = builders.cache().join("oci");
+        let names = if oci.exists() { super::engine::entries(&oci) } else { Vec::new() };
+        assert!(!names.iter().any(|name| name.ends_with(".new")), "{names:?}");
+        if milliseconds == 900 {
+            builders.build();
+        }
+    }
+}
+
+/// A build whose builder is a container that really runs out of memory, or is really killed; the rest is the
+/// engine's own, its events above all.
+#[track_caller]
+fn fails_with(ceiling: &str, command: &str, status: i32) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let builders = Builders::new(ceiling);
+    let client = builders.home.path().join("docker");
+    let container = format!("buildx_buildkit_{}0", builders.name());
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1 $2\" = 'buildx build' ]; then\n\
+         docker run --rm --name {container} --memory 64m --memory-swap 64m --pull never python:3.11-slim {command} >&2\n\
+         echo \"ERROR: failed to solve: exit code: $?\" >&2; exit 1\nfi\nexec docker \"$@\"\n"
+    );
+    std::fs::write(&client, script).unwrap();
+    std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments =
+        ["build", SOURCE, "--rebuild", "--build-memory", ceiling, "--docker", client.to_str().unwrap()];
+    let done = builders.run(&arguments).ended(status);
+    builders.live.assert_clean();
+    done.stderr
+}
+
+#[test]
+fn a_real_out_of_memory_event_is_the_ceiling() {
+    let said = fails_with("1033m", "python -c 'x = bytearray(10**9)'", 8);
+    assert!(said.contains("the build met its memory ceiling of 1033m"), "{said}");
+}
+
+#[test]
+fn a_real_137_without_one_is_an_ordinary_failure() {
+    let said = fails_with("1034m", "sh -c 'exit 137'", 5);
+    assert!(!said.contains("met its memory ceiling"), "{said}");
+}
