@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::build_options::{BuildOptions, Rebuild, is_for_platform};
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
@@ -14,13 +15,6 @@ use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
 use crate::stage::{Listener, Stage};
 
-/// Whether an image that exists is good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rebuild {
-    IfMissing,
-    Always,
-}
-
 /// An image that the engine has.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
@@ -31,24 +25,71 @@ pub(crate) struct Image {
     pub(crate) built_in: Option<Duration>,
 }
 
-/// Makes sure that the plan's image is there.
+/// Makes sure that the plan's image is there, under every name that is asked for.
 ///
 /// # Errors
 /// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
 pub(crate) fn ensure(
     docker: &Docker,
     plan: &Plan,
-    rebuild: Rebuild,
+    build: &BuildOptions,
     environment: &Environment,
     told: &mut Listener<'_>,
 ) -> Result<Image, SandboxError> {
-    check_name(plan)?;
-    let tag = plan.image();
-    if rebuild == Rebuild::IfMissing
-        && let Some(id) = docker.image_id(&tag)?
-    {
-        return Ok(Image { tag, id, built_in: None });
+    check(plan, build)?;
+    let image = match there(docker, plan, build, told)? {
+        Some(image) => image,
+        None => make(docker, plan, build, environment, told)?,
+    };
+    for name in build.tags.iter().chain(&build.pushes) {
+        docker.tag_image(&image.tag, name)?;
     }
+    for name in &build.pushes {
+        told(Stage::Pushing { image: name.clone() });
+        docker.push_image(name)?;
+    }
+    Ok(image)
+}
+
+/// The image, where the engine has it already and it is good enough.
+fn there(
+    docker: &Docker,
+    plan: &Plan,
+    build: &BuildOptions,
+    told: &mut Listener<'_>,
+) -> Result<Option<Image>, SandboxError> {
+    if build.rebuild == Rebuild::Always {
+        return Ok(None);
+    }
+    let tag = plan.image();
+    let Some(facts) = docker.image(&tag)? else { return Ok(None) };
+    // The tag is the same for every platform, and an image for another one is not what was asked for.
+    let wanted = match (&build.platform, plan, &facts.platform) {
+        (Some(platform), _, _) => Some(platform.clone()),
+        (None, Plan::Build(_), Some(_)) => {
+            let engine = docker.engine()?;
+            Some(format!("{}/{}", engine.os, engine.arch))
+        }
+        (None, _, _) => None,
+    };
+    if let (Some(has), Some(wanted)) = (facts.platform, wanted)
+        && !is_for_platform(&has, &wanted)
+    {
+        told(Stage::Warning(format!("the image {tag} is for {has}, and makes way for one for {wanted}")));
+        return Ok(None);
+    }
+    Ok(Some(Image { tag, id: facts.id, built_in: None }))
+}
+
+/// Builds or pulls the image.
+fn make(
+    docker: &Docker,
+    plan: &Plan,
+    build: &BuildOptions,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<Image, SandboxError> {
+    let tag = plan.image();
     let started = Instant::now();
     match plan {
         Plan::Build(spec) => {
@@ -57,24 +98,42 @@ pub(crate) fn ensure(
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
             fetch_source(spec, &context, docker, environment, told)?;
+            let flags = build.flags(spec);
             docker
-                .build(&BuildRequest { tag: &tag, context: &context }, &mut |event| told(Stage::Build(event)))
+                .build(&BuildRequest { tag: &tag, context: &context, flags: &flags }, &mut |event| {
+                    told(Stage::Build(event))
+                })
                 .map_err(|failed| diagnosis::build::build_error(*failed))?;
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });
-            docker.pull(reference)?;
+            docker.pull(reference, build.platform.as_deref())?;
         }
     }
     let took = started.elapsed();
     told(Stage::Built { seconds: took.as_secs_f64() });
-    let id = docker.image_id(&tag)?.ok_or_else(|| {
+    let facts = docker.image(&tag)?.ok_or_else(|| {
         SandboxError::ImageBuild(Problem::new(
             format!("the build went well, but the engine has no image {tag}"),
             "is the builder another engine's? check `docker buildx ls` and BUILDX_BUILDER",
         ))
     })?;
-    Ok(Image { tag, id, built_in: Some(took) })
+    Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// Refuses what would come to nothing.
+///
+/// # Errors
+/// [`SandboxError::InvalidSource`], [`SandboxError::InvalidOption`].
+pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxError> {
+    check_name(plan)?;
+    match (plan, build.first_of_a_build()) {
+        (Plan::Prebuilt { .. }, Some(flag)) => Err(SandboxError::InvalidOption(Problem::new(
+            format!("{flag} has no effect on a prebuilt image"),
+            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Puts an hf source's files into the context.

@@ -28,6 +28,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod build_options;
 mod context;
 mod diagnosis;
 mod docker;
@@ -35,6 +36,7 @@ mod error;
 mod families;
 mod hub;
 mod image;
+mod image_labels;
 mod image_reference;
 mod interrupt;
 mod kwargs;

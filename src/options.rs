@@ -258,7 +258,7 @@ pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Sa
     SandboxError::InvalidOption(Problem::new(message, hint))
 }
 
-fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
+pub(crate) fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
     let value = value.trim();
     if value.is_empty() {
         return Err(invalid(

@@ -40,6 +40,9 @@ pub(crate) enum Stage {
     Pulling {
         image: String,
     },
+    Pushing {
+        image: String,
+    },
     Starting,
     Waiting {
         name: String,

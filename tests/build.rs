@@ -34,7 +34,10 @@ fn an_image_that_is_there_is_not_built() {
         .stdout(format!("{TAG}\n"))
         .stderr("the image is there already; --rebuild builds it again\n")
         .check();
-    assert_eq!(checked.calls, [format!("image inspect --format {{{{.Id}}}} {TAG}")]);
+    assert_eq!(
+        checked.calls,
+        [format!("image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {TAG}")]
+    );
 }
 
 #[test]
@@ -55,7 +58,8 @@ fn a_build_tells_its_steps_and_prints_the_tag() {
             .check();
         let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
         assert!(
-            build.contains(&format!("--load --tag {TAG} <world>/tmp/rlmesh-sandbox-run-<random>/context")),
+            build.contains(&format!("--load --tag {TAG} "))
+                && build.ends_with(" <world>/tmp/rlmesh-sandbox-run-<random>/context"),
             "{build}"
         );
         let context = checked.docker.folder().join("context");

@@ -5,6 +5,7 @@
 mod support;
 
 mod build;
+mod build_flags;
 mod generated;
 mod hash;
 mod listing;

@@ -14,6 +14,8 @@ pub(crate) struct BuildRequest<'a> {
     pub(crate) tag: &'a str,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
+    /// Further flags of `docker buildx build`.
+    pub(crate) flags: &'a [String],
 }
 
 /// What a failed build left behind.
@@ -57,6 +59,7 @@ impl Docker {
         ]
         .into_iter()
         .map(OsString::from)
+        .chain(request.flags.iter().map(OsString::from))
         .chain([request.context.as_os_str().to_owned()])
         .collect();
         let mut record = Record::default();

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod container;
 pub(crate) mod engine;
+pub(crate) mod image;
 pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;

@@ -95,6 +95,7 @@ impl Progress {
             Stage::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
             Stage::Built { seconds } => format!("built in {seconds:.1} s"),
             Stage::Pulling { image } => format!("pulling {image}"),
+            Stage::Pushing { image } => format!("pushing {image}"),
             _ => return Vec::new(),
         };
         vec![line]
@@ -122,6 +123,7 @@ impl Progress {
             }
             Stage::Building { tag } => self.begin(format!("building {tag}")),
             Stage::Pulling { image } => self.begin(format!("pulling {image}")),
+            Stage::Pushing { image } => self.begin(format!("pushing {image}")),
             Stage::Build(event) => self.draw_build(event),
             Stage::Built { seconds: took } => {
                 self.clear();
@@ -258,6 +260,7 @@ fn json(stage: &Stage) -> Option<String> {
         Stage::Build(event) => serde_json::to_value(event).ok()?,
         Stage::Built { seconds } => serde_json::json!({ "event": "built", "seconds": seconds }),
         Stage::Pulling { image } => serde_json::json!({ "event": "pulling", "image": image }),
+        Stage::Pushing { image } => serde_json::json!({ "event": "pushing", "image": image }),
         Stage::Starting => serde_json::json!({ "event": "starting" }),
         Stage::Waiting { name, id } => {
             serde_json::json!({ "event": "waiting", "container_name": name, "container_id": id })

@@ -1,0 +1,233 @@
+//! The flags that say how an image comes to be: what docker is told, and what is refused before it is.
+
+use crate::support::{Reply, Run, StandIn, fixture};
+
+const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
+const HASH: &str = "7e4a80df0452";
+const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
+const ENGINE: &str = r#"{"Version":"26.1.5","Os":"linux","Arch":"amd64"}"#;
+
+fn missing_image() -> Reply {
+    Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error response from daemon: No such image: x\n") }
+}
+
+fn image_for(platform: &str) -> Reply {
+    Reply::stdout(format!("{ID} {platform}\n"))
+}
+
+fn with_buildx() -> StandIn {
+    StandIn::new()
+        .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
+        .on("version *", Reply::stdout(ENGINE))
+        .on("tag *", Reply::default())
+}
+
+fn built() -> Reply {
+    Reply::default().stderr(fixture("buildx/built-0.29.1.txt"))
+}
+
+/// An engine without the image, where a build goes well.
+fn building() -> StandIn {
+    with_buildx()
+        .on("image inspect *", missing_image().once())
+        .on("buildx build *", built())
+        .on("image inspect *", image_for("linux/amd64"))
+}
+
+/// The one command line that builds.
+#[track_caller]
+fn build_of(calls: &[String]) -> &str {
+    let builds: Vec<&String> = calls.iter().filter(|call| call.starts_with("buildx build")).collect();
+    assert_eq!(builds.len(), 1, "{calls:?}");
+    builds[0]
+}
+
+fn labels() -> String {
+    format!(
+        "--label=org.opencontainers.image.title=gym://CartPole-v1 \
+         --label=org.opencontainers.image.base.name=python:3.11-slim \
+         --label=rlmesh.image.source=gym://CartPole-v1 --label=rlmesh.image.build-hash={} \
+         --label=rlmesh.image.rlmesh-package=rlmesh==0.1.0 --label=rlmesh.image.created-by=rlmesh-sandbox {}",
+        full_hash(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn full_hash() -> String {
+    let output = Run::line("hash CartPole-v1").spawn().wait_with_output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    assert!(hash.len() == 64 && hash.starts_with(HASH));
+    hash
+}
+
+#[test]
+fn every_flag_reaches_buildx_as_it_is() {
+    let checked = Run::line(
+        "-q build CartPole-v1 --cache-from ghcr.io/org/cache --cache-from type=local,src=/c --cache-to type=inline \
+         --platform linux/amd64 --label a=b=c --label org.opencontainers.image.title=mine",
+    )
+    .docker(building())
+    .stdout(format!("{TAG}\n"))
+    .check();
+    assert_eq!(
+        build_of(&checked.calls),
+        format!(
+            "buildx build --progress=rawjson --provenance=false --load --tag {TAG} --platform=linux/amd64 \
+             --cache-from=ghcr.io/org/cache --cache-from=type=local,src=/c --cache-to=type=inline {} --label=a=b=c \
+             --label=org.opencontainers.image.title=mine <world>/tmp/rlmesh-sandbox-run-<random>/context",
+            labels()
+        )
+    );
+}
+
+#[test]
+fn pull_builds_again_on_the_newest_base() {
+    let docker = with_buildx().on("buildx build *", built()).on("image inspect *", image_for("linux/amd64"));
+    let checked = Run::line("-q build CartPole-v1 --pull").docker(docker).stdout(format!("{TAG}\n")).check();
+    assert!(build_of(&checked.calls).contains(&format!("--tag {TAG} --pull --label=")));
+}
+
+#[test]
+fn an_image_that_is_there_gets_its_names_and_is_pushed() {
+    let docker =
+        with_buildx().on("image inspect *", image_for("linux/amd64")).on("push *", Reply::stdout("x\n"));
+    let checked = Run::line("build CartPole-v1 --tag mine:1 --push localhost:5000/a:1 --label a=b --cache-to x")
+        .docker(docker)
+        .stdout(format!("{TAG}\n"))
+        .stderr("pushing localhost:5000/a:1\nthe image is there already; --rebuild builds it again, which --label and --cache-to ask for\n")
+        .check();
+    assert_eq!(
+        checked.calls[1..],
+        [
+            "version --format {{json .Server}}".to_owned(),
+            format!("tag {TAG} mine:1"),
+            format!("tag {TAG} localhost:5000/a:1"),
+            "push --quiet localhost:5000/a:1".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_push_that_is_refused() {
+    let docker = with_buildx()
+        .on("image inspect *", image_for("linux/amd64"))
+        .on("push *", Reply::fails(1, "unauthorized: authentication required\n"));
+    Run::line("-q build CartPole-v1 --push ghcr.io/org/a")
+        .docker(docker)
+        .status(5)
+        .stderr(
+            "error: ghcr.io/org/a was not pushed: unauthorized: authentication required\n\
+             hint: log in with `docker login REGISTRY`, and check that you may push there\n\n\
+             unauthorized: authentication required\n",
+        )
+        .check();
+}
+
+#[test]
+fn an_image_for_another_platform_is_built_anew() {
+    for (line, has, wants, platform) in [
+        ("build CartPole-v1 --progress none", "linux/arm64", "linux/amd64", None),
+        (
+            "build CartPole-v1 --progress none --platform linux/arm64/v8",
+            "linux/amd64",
+            "linux/arm64/v8",
+            Some("linux/arm64/v8"),
+        ),
+    ] {
+        let docker = with_buildx().on("buildx build *", built()).on("image inspect *", image_for(has));
+        let checked = Run::line(line)
+            .docker(docker)
+            .stdout(format!("{TAG}\n"))
+            .stderr(format!("warning: the image {TAG} is for {has}, and makes way for one for {wants}\n"))
+            .check();
+        let build = build_of(&checked.calls);
+        assert_eq!(build.contains("--platform"), platform.is_some(), "{build}");
+        assert!(
+            platform.is_none_or(|platform| build.contains(&format!("--platform={platform} "))),
+            "{build}"
+        );
+    }
+}
+
+#[test]
+fn the_platform_that_docker_itself_would_take_is_meant() {
+    let docker = with_buildx().on("image inspect *", image_for("linux/arm64"));
+    Run::line("-q build CartPole-v1")
+        .docker(docker)
+        .env("DOCKER_DEFAULT_PLATFORM", "linux/arm64")
+        .stdout(format!("{TAG}\n"))
+        .check();
+}
+
+#[test]
+fn a_container_of_another_platform_is_removed_and_its_image_built_anew() {
+    let id = "a".repeat(64);
+    let docker = with_buildx()
+        .on("ps *", Reply::default())
+        .on("rm *", Reply::default())
+        .on(
+            "run *",
+            Reply::stdout(format!("{id}\n"))
+                .stderr("WARNING: The requested image's platform (linux/arm64) does not match the detected host platform (linux/amd64/v3) and no specific platform was requested\n"),
+        )
+        .on("image inspect *", image_for("linux/arm64"))
+        .on("buildx build *", built());
+    let checked = Run::line("run CartPole-v1 --progress none")
+        .docker(docker)
+        .status(6)
+        .stderr(format!(
+            "warning: the image {TAG} is for linux/arm64, and makes way for one for linux/amd64\n\
+             error: the image {TAG} is for another platform than the engine's\n\
+             hint: name the platform with --platform, or build it again with --rebuild\n"
+        ))
+        .check();
+    let verbs: Vec<&str> = checked.main_calls().iter().map(|call| call.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        verbs,
+        ["run", "rm", "image", "version", "buildx", "buildx", "image", "run", "rm"],
+        "{:?}",
+        checked.calls
+    );
+}
+
+#[test]
+fn run_passes_the_platform_on() {
+    let docker = with_buildx()
+        .on("ps *", Reply::default())
+        .on("run *", Reply::fails(125, "docker: Error response from daemon: image with reference x was found but does not match the specified platform: wanted linux/arm64, actual: linux/amd64\n"))
+        .on("image inspect *", image_for("linux/amd64"))
+        .on("pull *", Reply::fails(1, "Error response from daemon: no match for platform in manifest\n"));
+    let checked = Run::line("-q run image://org/a:1 --platform linux/arm64")
+        .docker(docker)
+        .status(6)
+        .stderr(
+            "error: the image org/a:1 is not here and could not be pulled: no match for platform in manifest\n\
+             hint: check its name, and `docker login` where it is private\n\n\
+             Error response from daemon: no match for platform in manifest\n",
+        )
+        .check();
+    let calls = checked.main_calls();
+    assert!(calls[0].contains(" --platform linux/arm64 "), "{calls:?}");
+    assert_eq!(calls[2], "pull --quiet --platform linux/arm64 org/a:1");
+}
+
+#[test]
+fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
+    for (line, message) in [
+        (
+            "build CartPole-v1 --label rlmesh.sandbox.owner-pid=1",
+            "label (--label) rlmesh.sandbox.owner-pid is one of this tool's own",
+        ),
+        ("run CartPole-v1 --platform arm64", "platform (--platform) is \"arm64\""),
+        ("run image://org/a --push org/b", "--push has no effect on a prebuilt image"),
+        ("build CartPole-v1 --tag A", "tag (--tag) \"A\" is no name for an image"),
+        ("build CartPole-v1 --cache-from type=local,src", "cache_from (--cache-from) is \"type=local,src\""),
+    ] {
+        let run = Run::line(line);
+        let output = run.spawn().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {stderr}");
+        assert_eq!(stderr.lines().next().unwrap(), format!("error: {message}"));
+        assert!(run.stand_in().calls().is_empty());
+    }
+}
