@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::build_log::BuildLog;
 use crate::build_options::{BuildOptions, Rebuild, is_for_platform};
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
-use crate::docker::build::BuildRequest;
+use crate::docker::build::{BuildRequest, ProgressForm};
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
 use crate::options::Environment;
@@ -94,16 +95,13 @@ fn make(
     match plan {
         Plan::Build(spec) => {
             told(Stage::Building { tag: tag.clone() });
-            docker.buildx()?;
+            let progress = ProgressForm::of_buildx(&docker.buildx()?);
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
             fetch_source(spec, &context, docker, environment, told)?;
             let flags = build.flags(spec);
-            docker
-                .build(&BuildRequest { tag: &tag, context: &context, flags: &flags }, &mut |event| {
-                    told(Stage::Build(event))
-                })
-                .map_err(|failed| diagnosis::build::build_error(*failed))?;
+            let request = BuildRequest { tag: &tag, context: &context, progress, flags: &flags };
+            run_build(docker, &request, environment, told)?;
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });
@@ -119,6 +117,35 @@ fn make(
         ))
     })?;
     Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// Builds, and keeps the whole log of a build that failed.
+fn run_build(
+    docker: &Docker,
+    request: &BuildRequest<'_>,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<(), SandboxError> {
+    let logs = environment.state_folder().map(|state| state.join("logs"));
+    let mut log = BuildLog::begin(logs.as_deref(), request.tag);
+    let built = docker.build(request, &mut |event| {
+        if let Some(log) = &mut log {
+            log.tell(&event);
+        }
+        told(Stage::Build(event));
+    });
+    built.map_err(|failed| match diagnosis::build::build_error(*failed) {
+        error @ (SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_)) => {
+            match log.take().and_then(BuildLog::keep) {
+                Some(path) => {
+                    error.map_problem(|problem| problem.details(format!("whole log: {}", path.display())))
+                }
+                None => error,
+            }
+        }
+        // Nothing was built: docker does not answer, or the user had enough.
+        error => error,
+    })
 }
 
 /// Refuses what would come to nothing.

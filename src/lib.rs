@@ -28,6 +28,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod build_log;
 mod build_options;
 mod context;
 mod diagnosis;

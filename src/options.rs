@@ -67,6 +67,14 @@ impl Environment {
         Some(cache.join("rlmesh-sandbox"))
     }
 
+    /// The program's own folder for what is worth keeping and belongs to nobody's project, such as logs:
+    /// `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`; `None` where there is no home.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        let state = self.path("XDG_STATE_HOME").filter(|path| path.is_absolute());
+        let state = state.or_else(|| self.path("HOME").map(|home| home.join(".local/state")))?;
+        Some(state.join("rlmesh-sandbox"))
+    }
+
     /// Where temporary folders go: TMPDIR, else the system's own place.
     pub(crate) fn temp_dir(&self) -> PathBuf {
         self.path("TMPDIR").unwrap_or_else(|| {

@@ -7,6 +7,7 @@ pub(crate) mod image;
 pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
+mod plain;
 pub(crate) mod rawjson;
 
 use std::ffi::OsString;
