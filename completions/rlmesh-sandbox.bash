@@ -79,7 +79,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --lock --dry-run --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --dry-run --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -107,6 +107,21 @@ _rlmesh__sandbox() {
                     ;;
                 -i)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-source-size)
@@ -163,21 +178,6 @@ _rlmesh__sandbox() {
                     ;;
                 --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --lock)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
                     return 0
                     ;;
                 --format)
@@ -260,7 +260,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -288,6 +288,21 @@ _rlmesh__sandbox() {
                     ;;
                 -i)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-source-size)
@@ -470,7 +485,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --lock --dry-run --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --dry-run --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -498,6 +513,21 @@ _rlmesh__sandbox() {
                     ;;
                 -i)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-source-size)
@@ -554,21 +584,6 @@ _rlmesh__sandbox() {
                     ;;
                 --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --lock)
-                    local oldifs
-                    if [ -n "${IFS+x}" ]; then
-                        oldifs="$IFS"
-                    fi
-                    IFS=$'\n'
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    if [ -n "${oldifs+x}" ]; then
-                        IFS="$oldifs"
-                    fi
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o filenames
-                    fi
                     return 0
                     ;;
                 --owner-pid)

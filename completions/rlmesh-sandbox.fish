@@ -50,6 +50,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
@@ -62,7 +63,6 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-to -d 'Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -86,6 +86,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ba
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
@@ -98,7 +99,6 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l la
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-to -d 'Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); when it has ended, `reap` removes it' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long the environment may take until it answers, in seconds or as 90s, 5m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long the environment may take to end by itself, in seconds or as 30s, 2m' -r
@@ -157,6 +157,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l b
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, auto, or off [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r

@@ -99,14 +99,18 @@ impl BuildOptions {
         .collect()
     }
 
+    /// What `docker buildx build` is told where it makes no image, but looks into one that it has just made.
+    pub(crate) fn flags_beside_the_image(&self) -> Vec<String> {
+        let platform = self.platform.iter().map(|platform| format!("--platform={platform}"));
+        platform.chain(self.cache_from.iter().map(|spec| format!("--cache-from={spec}"))).collect()
+    }
+
     /// What `docker buildx build` is told.
     pub(crate) fn flags(&self, spec: &EffectiveSpec) -> Vec<String> {
-        let mut flags: Vec<String> =
-            self.platform.iter().map(|platform| format!("--platform={platform}")).collect();
+        let mut flags = self.flags_beside_the_image();
         if self.base == BaseImage::Newest {
             flags.push("--pull".to_owned());
         }
-        flags.extend(self.cache_from.iter().map(|spec| format!("--cache-from={spec}")));
         flags.extend(self.cache_to.iter().map(|spec| format!("--cache-to={spec}")));
         let own = image_labels::of(spec);
         let labels = own.iter().chain(&self.labels).map(|(key, value)| format!("--label={key}={value}"));

@@ -287,6 +287,9 @@ pub struct SandboxArgs {
     /// A module to import before the environment is made, so that it can register itself (repeat for more)
     #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options")]
     pub imports: Vec<String>,
+    /// Install exactly what this file lists, with its hashes; where it is missing, write it after the build
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
+    pub lock: Option<PathBuf>,
     /// Allow an hf:// source to run its repository's code
     #[arg(long, help_heading = "Image options")]
     pub trust_remote_code: bool,
@@ -347,9 +350,6 @@ pub struct ImageArgs {
     /// Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)
     #[arg(long, value_name = "SPEC")]
     pub cache_to: Vec<String>,
-    /// Install exactly what this file lists, with its hashes; where it is missing, write it after the build
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub lock: Option<PathBuf>,
     /// Print the Dockerfile and the bootstrap JSON, and touch nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -8,9 +8,10 @@ use crate::build_options::{BuildOptions, Rebuild, is_for_platform};
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
-use crate::docker::build::{BuildRequest, ProgressForm};
+use crate::docker::build::{BuildRequest, Goal, ProgressForm};
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
+use crate::lock::{self, Locking};
 use crate::options::Environment;
 use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
@@ -59,7 +60,8 @@ fn there(
     build: &BuildOptions,
     told: &mut Listener<'_>,
 ) -> Result<Option<Image>, SandboxError> {
-    if build.rebuild == Rebuild::Always {
+    // What a lock lists is what this build installs.
+    if build.rebuild == Rebuild::Always || plan.is_to_be_locked() {
         return Ok(None);
     }
     let tag = plan.image();
@@ -100,8 +102,14 @@ fn make(
             let context = context::write(folder.path(), spec)?;
             fetch_source(spec, &context, docker, environment, told)?;
             let flags = build.flags(spec);
-            let request = BuildRequest { tag: &tag, context: &context, progress, flags: &flags };
+            let request =
+                BuildRequest { tag: &tag, goal: Goal::Image, context: &context, progress, flags: &flags };
             run_build(docker, &request, environment, told)?;
+            if let Locking::Write(file) = &spec.locking {
+                let flags = build.flags_beside_the_image();
+                let request = BuildRequest { flags: &flags, ..request };
+                write_lock(docker, spec, file, &request, environment, told)?;
+            }
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });
@@ -117,6 +125,32 @@ fn make(
         ))
     })?;
     Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.
+fn write_lock(
+    docker: &Docker,
+    spec: &EffectiveSpec,
+    file: &Path,
+    request: &BuildRequest<'_>,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<(), SandboxError> {
+    let dockerfile = request.context.join(context::lock::LOCK_DOCKERFILE);
+    let folder = request.context.with_file_name("found");
+    let request = BuildRequest { goal: Goal::Files { dockerfile: &dockerfile, folder: &folder }, ..*request };
+    // The image's own steps come by once more, out of the cache: nobody needs to see that.
+    run_build(docker, &request, environment, &mut |_| {})?;
+    let found = std::fs::read_to_string(folder.join(context::lock::LOCK_FILE)).map_err(|error| {
+        SandboxError::ImageBuild(Problem::new(
+            format!("the build went well, but left no lock: {error}"),
+            "is the builder another machine's? check `docker buildx ls` and BUILDX_BUILDER",
+        ))
+    })?;
+    let locked =
+        EffectiveSpec { locking: Locking::Install(lock::write(file, &found, spec)?), ..spec.clone() };
+    told(Stage::Locked { file: file.display().to_string(), image: locked.image_tag() });
+    Ok(())
 }
 
 /// Builds, and keeps the whole log of a build that failed.

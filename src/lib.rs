@@ -42,6 +42,7 @@ mod image_reference;
 mod interrupt;
 mod kwargs;
 mod library;
+mod lock;
 mod memory;
 mod options;
 mod owner;

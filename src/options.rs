@@ -154,6 +154,8 @@ pub struct SandboxOptions {
     pub num_envs: Option<usize>,
     /// How the copies are stepped. Default: [`VectorizationMode::Sync`].
     pub vectorization_mode: Option<VectorizationMode>,
+    /// A file with the exact packages to install, with their hashes; where it is missing, a build writes it.
+    pub lock: Option<PathBuf>,
     /// Consent to run code from a Hugging Face repository.
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
@@ -193,6 +195,7 @@ impl SandboxOptions {
             kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
             num_envs: args.num_envs.as_deref().map(parse_num_envs).transpose()?,
             vectorization_mode: args.vectorization_mode.as_deref().map(str::parse).transpose()?,
+            lock: args.lock.clone(),
             trust_remote_code: args.trust_remote_code,
             allow_unpinned_hf: args.allow_unpinned_hf,
             no_lfs: args.no_lfs,

@@ -64,7 +64,7 @@ pub(crate) fn launch(
 ) -> Result<Running, SandboxError> {
     let began = Instant::now();
     image::check_name(plan)?;
-    if request.build.leaves_the_image_alone() {
+    if request.build.leaves_the_image_alone() && !plan.is_to_be_locked() {
         // Most often the image is there, and asking for it would take longer than being told that it is not.
         match start(docker, plan, None, request, environment, began, told) {
             Err(NotUp::NoImage(_)) => {}

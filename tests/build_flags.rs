@@ -331,3 +331,122 @@ fn the_log_of_a_build_that_went_well_is_gone() {
     let folder = run.home().join(".local/state/rlmesh-sandbox/logs");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }
+
+const DOCKERFILE: &str = "FROM python:3.11-slim\n";
+const BOOTSTRAP: &str = r#"{"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{"x":1.50},"num_envs":1,"vectorization_mode":"sync"}}"#;
+
+#[test]
+fn a_dry_run_shows_what_would_be_built_and_touches_nothing() {
+    for verb in ["build", "run", "run -d --format env"] {
+        let run = Run::line(&format!("{verb} CartPole-v1 -k x=1.50 --dry-run")).docker(StandIn::missing());
+        let output = run.spawn().wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let (image, files) = stdout.split_once("\n\n==> Dockerfile <==\n").unwrap();
+        let (dockerfile, bootstrap) = files.split_once("\n\n==> bootstrap.json <==\n").unwrap();
+        assert_eq!(image, format!("image: {TAG}"));
+        assert!(
+            dockerfile.starts_with(DOCKERFILE) && dockerfile.ends_with("\"rlmesh._bootstrap.sandbox_env\"]")
+        );
+        assert_eq!(bootstrap, format!("{BOOTSTRAP}\n"));
+        assert!(run.stand_in().calls().is_empty());
+        assert_eq!(std::fs::read_dir(run.home()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(run.tmp()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_dry_run_as_json() {
+    let run = Run::line("run CartPole-v1 -k x=1.50 --dry-run --format json").docker(StandIn::missing());
+    let output = run.spawn().wait_with_output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["source"], "gym://CartPole-v1");
+    assert_eq!(shown["image"], TAG);
+    assert_eq!(shown["build_hash"], full_hash());
+    assert!(shown["dockerfile"].as_str().unwrap().starts_with(DOCKERFILE));
+    assert_eq!(shown["bootstrap"]["spec"]["env_id"], "CartPole-v1");
+    assert!(String::from_utf8(output.stdout).unwrap().contains(BOOTSTRAP), "digits stay as they are");
+    Run::line("run image://org/a:1 --dry-run --format json")
+        .docker(StandIn::missing())
+        .stdout("{\"source\":\"image://org/a:1\",\"image\":\"org/a:1\",\"build_hash\":null,\"dockerfile\":null,\"bootstrap\":null}\n")
+        .check();
+}
+
+#[test]
+fn a_dry_run_of_a_local_checkout_asks_no_engine() {
+    let run = Run::line("build CartPole-v1 --rlmesh-package local --dry-run").docker(StandIn::missing());
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(!stderr.contains("docker"), "{stderr}");
+}
+
+const LOCK: &str = "\
+# python 3.11, x86_64
+# the base image has: pip setuptools
+gymnasium==1.4.0 \\
+    --hash=sha256:1cb947c59e7c72d8eabb2c2274c00cd20948e69f8452a9ef4092223be24fdf0e
+rlmesh==0.1.0 \\
+    --hash=sha256:9754f630a32abfdbb76386abe1bc1e706c982db2d62dfa119c9952eb2de7697d
+";
+
+#[test]
+fn a_lock_is_written_after_the_build_and_then_installed_alone() {
+    let write = r#"for word; do case $word in *dest=*) folder=${word#*dest=}; folder=${folder%\"};; esac; done
+        [ -z "$folder" ] || { mkdir "$folder" && cp "$STAND_IN/found" "$folder/lock.txt"; }
+        for word; do :; done; rm -rf "$STAND_IN/context"; cp -r "$word" "$STAND_IN/context""#;
+    let docker = || {
+        let docker = with_buildx()
+            .on("buildx build *", built().hook(write))
+            .on("image inspect *", image_for("linux/amd64"));
+        std::fs::write(docker.folder().join("found"), LOCK).unwrap();
+        docker
+    };
+    let run = Run::line("-q build CartPole-v1 --lock lock.txt --cache-from x --label a=b").docker(docker());
+    let output = run.spawn().wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.stdout,
+        format!("{TAG}\n").as_bytes(),
+        "a lock that is yet to be written changes no hash"
+    );
+    let builds: Vec<String> =
+        run.stand_in().calls().into_iter().filter(|call| call.starts_with("buildx build")).collect();
+    assert!(
+        builds[0].contains(" --load ") && builds[1].contains("/context/Dockerfile.lock --output=type=local,")
+    );
+    assert!(builds[1].contains("--cache-from=x") && !builds[1].contains("--label"), "{}", builds[1]);
+    let lock = std::fs::read_to_string(run.here().join("lock.txt")).unwrap();
+    assert!(lock.starts_with("# made by rlmesh-sandbox ") && lock.ends_with(LOCK), "{lock}");
+
+    let again = Run::line("-q build CartPole-v1 --rebuild --lock lock.txt").docker(docker());
+    std::fs::write(again.here().join("lock.txt"), &lock).unwrap();
+    let output = again.spawn().wait_with_output().unwrap();
+    let locked = String::from_utf8(output.stdout).unwrap();
+    assert!(locked.starts_with("rlmesh-sandbox-cartpole-v1:") && locked.trim() != TAG, "{locked}");
+    let context = again.stand_in().folder().join("context");
+    let dockerfile = std::fs::read_to_string(context.join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains("--require-hashes") && !dockerfile.contains("gymnasium"), "{dockerfile}");
+    assert_eq!(std::fs::read_to_string(context.join("lock.txt")).unwrap().lines().count(), 2);
+
+    let hash = Run::line("hash CartPole-v1 --tag --lock lock.txt").stdout(locked);
+    std::fs::write(hash.here().join("lock.txt"), format!("# another comment\n{lock}")).unwrap();
+    hash.check();
+}
+
+#[test]
+fn a_lock_that_does_not_fit_is_refused() {
+    let run = Run::line("build CartPole-v1 -p six --lock lock.txt").status(2).stderr(
+        "error: lock (--lock) <world>/here/lock.txt does not list six, which is to be installed\n\
+             hint: remove the file, and it is written anew after the build\n",
+    );
+    std::fs::write(run.here().join("lock.txt"), LOCK).unwrap();
+    run.check();
+    Run::line("build CartPole-v1 --lock nowhere/lock.txt")
+        .status(2)
+        .stderr(
+            "error: lock (--lock) <world>/here/nowhere/lock.txt has no folder to be written into\n\
+             hint: make the folder first\n",
+        )
+        .check();
+}

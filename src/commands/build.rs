@@ -2,7 +2,7 @@
 
 use crate::build_options::BuildOptions;
 use crate::cli::BuildArgs;
-use crate::commands::Session;
+use crate::commands::{Session, dry_run};
 use crate::error::{Exit, Problem, SandboxError};
 use crate::image;
 use crate::plan::Consent;
@@ -10,14 +10,20 @@ use crate::report::{Format, json};
 use crate::spec::Plan;
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let plan = session.plan(&args.sandbox, Consent::ToRun)?;
+    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    let plan = match args.image.dry_run {
+        true => session.plan_to_show(&args.sandbox)?,
+        false => session.plan(&args.sandbox, Consent::ToRun)?,
+    };
     let Plan::Build(spec) = &plan else {
         return Err(SandboxError::InvalidSource(Problem::new(
             "a prebuilt image is not built",
             "name a Gymnasium id or hf://org/repo@commit; `run` takes image://REF as it is",
         )));
     };
-    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    if args.image.dry_run {
+        return dry_run::run(&plan, session);
+    }
     let docker = session.docker()?;
     let image = image::ensure(&docker, &plan, &build, &session.environment, &mut |stage| {
         session.report.stage(&stage);

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_pr
 
 use crate::build_options::BuildOptions;
 use crate::cli::RunArgs;
-use crate::commands::{Session, build};
+use crate::commands::{Session, build, dry_run};
 use crate::docker::Docker;
 use crate::docker::inspection::short;
 use crate::docker::log::{Follow, LogLines};
@@ -32,6 +32,11 @@ const SWEEP_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxError> {
     let options = RunOptions::from_args(&args.container)?;
     let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    if args.image.dry_run {
+        let plan = session.plan_to_show(&args.sandbox)?;
+        image::check(&plan, &build)?;
+        return dry_run::run(&plan, session);
+    }
     let plan = session.plan(&args.sandbox, Consent::ToRun)?;
     image::check(&plan, &build)?;
     start::check_owner(options.ownership)?;

@@ -202,6 +202,7 @@ mod tests {
             imports: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             lfs: crate::hub::Lfs::Files,
+            locking: crate::lock::Locking::Unlocked,
             source_limit: 0,
         }))
     }

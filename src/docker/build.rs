@@ -13,11 +13,35 @@ use crate::docker::rawjson::{BuildEvent, Decoder};
 #[derive(Debug)]
 pub(crate) struct BuildRequest<'a> {
     pub(crate) tag: &'a str,
+    pub(crate) goal: Goal<'a>,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
     pub(crate) progress: ProgressForm,
     /// Further flags of `docker buildx build`.
     pub(crate) flags: &'a [String],
+}
+
+/// What a build leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal<'a> {
+    /// An image in the engine's store.
+    Image,
+    /// The files of the last stage of another Dockerfile, in a folder.
+    Files { dockerfile: &'a Path, folder: &'a Path },
+}
+
+impl Goal<'_> {
+    fn arguments(self, tag: &str) -> Vec<OsString> {
+        match self {
+            Goal::Image => ["--load", "--tag", tag].map(OsString::from).to_vec(),
+            Goal::Files { dockerfile, folder } => {
+                // The value is a line of CSV, and the folder's name may hold a comma.
+                let folder = folder.to_string_lossy().replace('"', "\"\"");
+                let output = format!("--output=type=local,\"dest={folder}\"");
+                vec!["--file".into(), dockerfile.into(), output.into()]
+            }
+        }
+    }
 }
 
 /// The form in which buildx tells its progress.
@@ -125,12 +149,10 @@ impl Docker {
             progress.flag(),
             // Attestations would turn the image into an index that nobody here reads.
             "--provenance=false",
-            "--load",
-            "--tag",
-            request.tag,
         ]
         .into_iter()
         .map(OsString::from)
+        .chain(request.goal.arguments(request.tag))
         .chain(request.flags.iter().map(OsString::from))
         .chain([request.context.as_os_str().to_owned()])
         .collect();

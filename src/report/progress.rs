@@ -95,6 +95,7 @@ impl Progress {
             Stage::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
             Stage::Built { seconds } => format!("built in {seconds:.1} s"),
             Stage::Pulling { image } => format!("pulling {image}"),
+            Stage::Locked { file, image } => locked(file, image),
             Stage::Pushing { image } => format!("pushing {image}"),
             _ => return Vec::new(),
         };
@@ -123,6 +124,7 @@ impl Progress {
             }
             Stage::Building { tag } => self.begin(format!("building {tag}")),
             Stage::Pulling { image } => self.begin(format!("pulling {image}")),
+            Stage::Locked { file, image } => return vec![locked(file, image)],
             Stage::Pushing { image } => self.begin(format!("pushing {image}")),
             Stage::Build(event) => self.draw_build(event),
             Stage::Built { seconds: took } => {
@@ -204,6 +206,10 @@ impl Progress {
     }
 }
 
+fn locked(file: &str, image: &str) -> String {
+    format!("wrote {}: with it, the image is {image}", safe(file))
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -260,6 +266,9 @@ fn json(stage: &Stage) -> Option<String> {
         Stage::Build(event) => serde_json::to_value(event).ok()?,
         Stage::Built { seconds } => serde_json::json!({ "event": "built", "seconds": seconds }),
         Stage::Pulling { image } => serde_json::json!({ "event": "pulling", "image": image }),
+        Stage::Locked { file, image } => {
+            serde_json::json!({ "event": "locked", "file": file, "image": image })
+        }
         Stage::Pushing { image } => serde_json::json!({ "event": "pushing", "image": image }),
         Stage::Starting => serde_json::json!({ "event": "starting" }),
         Stage::Waiting { name, id } => {
