@@ -62,9 +62,9 @@ impl BuildLog {
                 self.flush(*step);
                 self.line(&format!("#{step} CACHED {name}"));
             }
-            BuildEvent::StepFinished { step, seconds, .. } => {
+            BuildEvent::StepFinished { step, name, seconds, .. } => {
                 self.flush(*step);
-                self.line(&format!("#{step} DONE {seconds:.1}s"));
+                self.line(&format!("#{step} DONE {seconds:.1}s {name}"));
             }
             BuildEvent::StepFailed { step, name, error } => {
                 self.flush(*step);

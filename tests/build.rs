@@ -51,7 +51,7 @@ fn a_build_tells_its_steps_and_prints_the_tag() {
                 "building {TAG}\n\
                  \x20 [1/3] FROM docker.io/library/python:3.11-slim (N s)\n\
                  \x20 [2/3] WORKDIR /opt/rlmesh ({workdir})\n\
-                 \x20 [3/3] RUN python -m pip install --disable-pip-version-check --root-user-action=ignore six (N s)\n\
+                 \x20 [3/3] RUN python -m pip install six (N s)\n\
                  \x20 exporting to image (N s)\n\
                  built in N s\n"
             ))
