@@ -50,12 +50,19 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this name too (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l label -d 'A label for the image, when it is built (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-to -d 'Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -70,6 +77,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l pull -d 'Ask the registry for a newer base image, and build again on what it has'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, and touch nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -77,12 +86,19 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ba
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l tag -d 'Give the image this name too (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l label -d 'A label for the image, when it is built (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-to -d 'Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); when it has ended, `reap` removes it' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long the environment may take until it answers, in seconds or as 90s, 5m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long the environment may take to end by itself, in seconds or as 30s, 2m' -r
@@ -101,6 +117,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l tr
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Ask the registry for a newer base image, and build again on what it has'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, and touch nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running, with no owner, until `rlmesh-sandbox stop`'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'
@@ -141,6 +159,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l b
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r

@@ -22,8 +22,8 @@ pub(crate) struct Bounded<'a> {
     pub(crate) memory: Bound,
     /// The version of buildx.
     pub(crate) buildx: &'a str,
-    /// The image that the Dockerfile begins with, as it is written there.
-    pub(crate) base_image: &'a str,
+    /// The image that the Dockerfile begins with, as it is written there, if the engine's own is the one to take.
+    pub(crate) base_image: Option<&'a str>,
     /// A folder that goes with the build.
     pub(crate) folder: &'a Path,
 }
@@ -57,9 +57,12 @@ impl Bounded<'_> {
             buildx: self.buildx,
             folder: self.folder,
         };
-        let base = hands.over(self.base_image, told)?;
+        let base = match self.base_image {
+            Some(image) => hands.over(image, told)?.map(|base| (image, base)),
+            None => None,
+        };
         let images: Vec<_> =
-            base.iter().map(|base| (self.base_image.to_owned(), base.location.clone())).collect();
+            base.iter().map(|(image, base)| ((*image).to_owned(), base.location.clone())).collect();
         let request = BuildRequest { builder: Some(&builder.name), images: &images, ..*request };
         // Now, and not earlier: until here the memory was somebody else's.
         let now = docker.resources()?.time;

@@ -296,6 +296,9 @@ pub struct SandboxArgs {
     /// A module to import before the environment is made, so that it can register itself (repeat for more)
     #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options")]
     pub imports: Vec<String>,
+    /// Install exactly what this file lists, with its hashes; where it is missing, write it after the build
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
+    pub lock: Option<PathBuf>,
     /// Allow an hf:// source to run its repository's code
     #[arg(long, help_heading = "Image options")]
     pub trust_remote_code: bool,
@@ -335,6 +338,30 @@ pub struct ImageArgs {
     /// Build the image even if it exists
     #[arg(long)]
     pub rebuild: bool,
+    /// Give the image this name too (repeat for more)
+    #[arg(long, value_name = "REF")]
+    pub tag: Vec<String>,
+    /// Give the image this name too and push it to its registry (repeat for more)
+    #[arg(long, value_name = "REF")]
+    pub push: Vec<String>,
+    /// A label for the image, when it is built (repeat for more)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+    /// Build for this platform instead of the engine's own, such as linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
+    /// Ask the registry for a newer base image, and build again on what it has
+    #[arg(long)]
+    pub pull: bool,
+    /// Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)
+    #[arg(long, value_name = "SPEC")]
+    pub cache_from: Vec<String>,
+    /// Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)
+    #[arg(long, value_name = "SPEC")]
+    pub cache_to: Vec<String>,
+    /// Print the Dockerfile and the bootstrap JSON, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// How the container runs.

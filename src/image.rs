@@ -4,24 +4,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::bounded::Bounded;
+use crate::build_log::BuildLog;
+use crate::build_options::{BuildOptions, Rebuild, is_for_platform};
 use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
-use crate::docker::build::BuildRequest;
+use crate::docker::build::{BuildRequest, Goal, ProgressForm};
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
+use crate::lock::{self, Locking};
 use crate::memory::BuildMemory;
 use crate::options::Environment;
 use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
 use crate::stage::{Listener, Stage};
-
-/// Whether an image that exists is good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rebuild {
-    IfMissing,
-    Always,
-}
 
 /// An image that the engine has.
 #[derive(Debug, Clone)]
@@ -33,24 +29,72 @@ pub(crate) struct Image {
     pub(crate) built_in: Option<Duration>,
 }
 
-/// Makes sure that the plan's image is there.
+/// Makes sure that the plan's image is there, under every name that is asked for.
 ///
 /// # Errors
 /// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
 pub(crate) fn ensure(
     docker: &Docker,
     plan: &Plan,
-    rebuild: Rebuild,
+    build: &BuildOptions,
     environment: &Environment,
     told: &mut Listener<'_>,
 ) -> Result<Image, SandboxError> {
-    check_name(plan)?;
-    let tag = plan.image();
-    if rebuild == Rebuild::IfMissing
-        && let Some(id) = docker.image_id(&tag)?
-    {
-        return Ok(Image { tag, id, built_in: None });
+    check(plan, build)?;
+    let image = match there(docker, plan, build, told)? {
+        Some(image) => image,
+        None => make(docker, plan, build, environment, told)?,
+    };
+    for name in build.tags.iter().chain(&build.pushes) {
+        docker.tag_image(&image.tag, name)?;
     }
+    for name in &build.pushes {
+        told(Stage::Pushing { image: name.clone() });
+        docker.push_image(name)?;
+    }
+    Ok(image)
+}
+
+/// The image, where the engine has it already and it is good enough.
+fn there(
+    docker: &Docker,
+    plan: &Plan,
+    build: &BuildOptions,
+    told: &mut Listener<'_>,
+) -> Result<Option<Image>, SandboxError> {
+    // What a lock lists is what this build installs.
+    if build.rebuild == Rebuild::Always || plan.is_to_be_locked() {
+        return Ok(None);
+    }
+    let tag = plan.image();
+    let Some(facts) = docker.image(&tag)? else { return Ok(None) };
+    // The tag is the same for every platform, and an image for another one is not what was asked for.
+    let wanted = match (&build.platform, plan, &facts.platform) {
+        (Some(platform), _, _) => Some(platform.clone()),
+        (None, Plan::Build(_), Some(_)) => {
+            let engine = docker.engine()?;
+            Some(format!("{}/{}", engine.os, engine.arch))
+        }
+        (None, _, _) => None,
+    };
+    if let (Some(has), Some(wanted)) = (facts.platform, wanted)
+        && !is_for_platform(&has, &wanted)
+    {
+        told(Stage::Warning(format!("the image {tag} is for {has}, and makes way for one for {wanted}")));
+        return Ok(None);
+    }
+    Ok(Some(Image { tag, id: facts.id, built_in: None }))
+}
+
+/// Builds or pulls the image.
+fn make(
+    docker: &Docker,
+    plan: &Plan,
+    build: &BuildOptions,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<Image, SandboxError> {
+    let tag = plan.image();
     let started = Instant::now();
     match plan {
         Plan::Build(spec) => {
@@ -59,32 +103,131 @@ pub(crate) fn ensure(
             let folder = RunFolder::create(&environment.temp_dir())?;
             let context = context::write(folder.path(), spec)?;
             fetch_source(spec, &context, docker, environment, told)?;
-            let request = BuildRequest { tag: &tag, context: &context, builder: None, images: &[] };
-            match spec.build_memory {
-                BuildMemory::Off => docker
-                    .build(&request, &mut |event| told(Stage::Build(event)))
-                    .map_err(|failed| diagnosis::build::build_error(*failed))?,
-                BuildMemory::Within(memory) => {
-                    let (base_image, folder) = (spec.base_image.as_str(), folder.path());
-                    Bounded { docker, environment, memory, buildx: &buildx, base_image, folder }
-                        .build(&request, told)?;
-                }
+            let flags = build.flags(spec);
+            let request = BuildRequest {
+                tag: &tag,
+                goal: Goal::Image,
+                context: &context,
+                builder: None,
+                images: &[],
+                progress: ProgressForm::of_buildx(&buildx),
+                flags: &flags,
+            };
+            let site = Site { docker, spec, build, environment, buildx: &buildx, folder: folder.path() };
+            site.run(&request, told)?;
+            if let Locking::Write(file) = &spec.locking {
+                let flags = build.flags_beside_the_image();
+                site.write_lock(file, &BuildRequest { flags: &flags, ..request }, told)?;
             }
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });
-            docker.pull(reference)?;
+            docker.pull(reference, build.platform.as_deref())?;
         }
     }
     let took = started.elapsed();
     told(Stage::Built { seconds: took.as_secs_f64() });
-    let id = docker.image_id(&tag)?.ok_or_else(|| {
+    let facts = docker.image(&tag)?.ok_or_else(|| {
         SandboxError::ImageBuild(Problem::new(
             format!("the build went well, but the engine has no image {tag}"),
             "is the builder another engine's? check `docker buildx ls` and BUILDX_BUILDER",
         ))
     })?;
-    Ok(Image { tag, id, built_in: Some(took) })
+    Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// Where and how a spec is built.
+struct Site<'a> {
+    docker: &'a Docker,
+    spec: &'a EffectiveSpec,
+    build: &'a BuildOptions,
+    environment: &'a Environment,
+    /// The version of buildx.
+    buildx: &'a str,
+    /// A folder that goes with the build.
+    folder: &'a Path,
+}
+
+impl Site<'_> {
+    /// Builds, within the ceiling if there is one, and keeps the whole log of a build that failed.
+    fn run(&self, request: &BuildRequest<'_>, told: &mut Listener<'_>) -> Result<(), SandboxError> {
+        let logs = self.environment.state_folder().map(|state| state.join("logs"));
+        let mut log = BuildLog::begin(logs.as_deref(), request.tag);
+        let mut told = |stage| {
+            if let (Some(log), Stage::Build(event)) = (&mut log, &stage) {
+                log.tell(event);
+            }
+            told(stage);
+        };
+        let built = match self.spec.build_memory {
+            BuildMemory::Off => self
+                .docker
+                .build(request, &mut |event| told(Stage::Build(event)))
+                .map_err(|failed| diagnosis::build::build_error(*failed)),
+            BuildMemory::Within(memory) => Bounded {
+                docker: self.docker,
+                environment: self.environment,
+                memory,
+                buildx: self.buildx,
+                // What the engine has may be old, or for its own platform only.
+                base_image: self.build.takes_the_base_as_it_is().then_some(self.spec.base_image.as_str()),
+                folder: self.folder,
+            }
+            .build(request, &mut told),
+        };
+        built.map_err(|error| match error {
+            SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_) => {
+                match log.take().and_then(BuildLog::keep) {
+                    Some(path) => {
+                        error.map_problem(|problem| problem.details(format!("whole log: {}", path.display())))
+                    }
+                    None => error,
+                }
+            }
+            // Nothing was built: docker does not answer, or the user had enough.
+            error => error,
+        })
+    }
+
+    /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.
+    fn write_lock(
+        &self,
+        file: &Path,
+        request: &BuildRequest<'_>,
+        told: &mut Listener<'_>,
+    ) -> Result<(), SandboxError> {
+        let dockerfile = request.context.join(context::lock::LOCK_DOCKERFILE);
+        let folder = request.context.with_file_name("found");
+        let request =
+            BuildRequest { goal: Goal::Files { dockerfile: &dockerfile, folder: &folder }, ..*request };
+        // The image's own steps come by once more, out of the cache: nobody needs to see that.
+        self.run(&request, &mut |_| {})?;
+        let found = std::fs::read_to_string(folder.join(context::lock::LOCK_FILE)).map_err(|error| {
+            SandboxError::ImageBuild(Problem::new(
+                format!("the build went well, but left no lock: {error}"),
+                "is the builder another machine's? check `docker buildx ls` and BUILDX_BUILDER",
+            ))
+        })?;
+        let lock = lock::write(file, &found, self.spec)?;
+        let locked = EffectiveSpec { locking: Locking::Install(lock), ..self.spec.clone() };
+        told(Stage::Locked { file: file.display().to_string(), image: locked.image_tag() });
+        Ok(())
+    }
+}
+
+/// Refuses what would come to nothing.
+///
+/// # Errors
+/// [`SandboxError::InvalidSource`], [`SandboxError::InvalidOption`].
+pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxError> {
+    check_name(plan)?;
+    match (plan, build.first_of_a_build()) {
+        (Plan::Prebuilt { .. }, Some(flag)) => Err(SandboxError::InvalidOption(Problem::new(
+            format!("{flag} has no effect on a prebuilt image"),
+            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Puts an hf source's files into the context.

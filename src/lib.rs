@@ -29,6 +29,8 @@
 struct Readme;
 
 mod bounded;
+mod build_log;
+mod build_options;
 mod builders;
 mod context;
 mod diagnosis;
@@ -39,10 +41,12 @@ mod families;
 mod handover;
 mod hub;
 mod image;
+mod image_labels;
 mod image_reference;
 mod interrupt;
 mod kwargs;
 mod library;
+mod lock;
 mod memory;
 mod options;
 mod owner;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::build_options::BuildOptions;
 use crate::docker::Docker;
 use crate::error::{SandboxError, Signal};
 use crate::hub::Hub;
-use crate::image::Rebuild;
 use crate::interrupt::Interrupt;
 use crate::options::{Environment, RunOptions, SandboxOptions};
 use crate::plan::{self, Consent, World};
@@ -116,7 +116,8 @@ fn started(
     let plan = plan::resolve(source, options, Consent::ToRun, &world)?;
     let _sweep = Sweep::begin(docker, &environment);
     let told = &mut |_| {};
-    let request = Request { rebuild: Rebuild::IfMissing, options: RunOptions::default() };
+    let build = BuildOptions::default();
+    let request = Request { build: &build, options: RunOptions::default() };
     let running = start::launch(docker, &plan, request, &environment, told)?;
     // From here on the owner's labels speak for the container.
     running.keep()?;

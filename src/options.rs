@@ -58,6 +58,14 @@ impl Environment {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
     }
 
+    /// The program's own folder for what is worth keeping and belongs to nobody's project, such as logs:
+    /// `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`; `None` where there is no home.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        let state = self.path("XDG_STATE_HOME").filter(|path| path.is_absolute());
+        let state = state.or_else(|| self.path("HOME").map(|home| home.join(".local/state")))?;
+        Some(state.join("rlmesh-sandbox"))
+    }
+
     /// Where temporary folders go: TMPDIR, else the system's own place.
     pub(crate) fn temp_dir(&self) -> PathBuf {
         self.path("TMPDIR").unwrap_or_else(|| {
@@ -147,6 +155,8 @@ pub struct SandboxOptions {
     pub num_envs: Option<usize>,
     /// How the copies are stepped. Default: [`VectorizationMode::Sync`].
     pub vectorization_mode: Option<VectorizationMode>,
+    /// A file with the exact packages to install, with their hashes; where it is missing, a build writes it.
+    pub lock: Option<PathBuf>,
     /// Consent to run code from a Hugging Face repository.
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
@@ -186,6 +196,7 @@ impl SandboxOptions {
             kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
             num_envs: args.num_envs.as_deref().map(parse_num_envs).transpose()?,
             vectorization_mode: args.vectorization_mode.as_deref().map(str::parse).transpose()?,
+            lock: args.lock.clone(),
             trust_remote_code: args.trust_remote_code,
             allow_unpinned_hf: args.allow_unpinned_hf,
             no_lfs: args.no_lfs,
@@ -259,7 +270,7 @@ pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> Sa
     SandboxError::InvalidOption(Problem::new(message, hint))
 }
 
-fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
+pub(crate) fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
     let value = value.trim();
     if value.is_empty() {
         return Err(invalid(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Lfs, Patience};
+use crate::lock::Locking;
 use crate::options::{DEFAULT_BASE_IMAGE, SandboxOptions};
 use crate::package;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
@@ -54,8 +55,12 @@ pub(crate) fn resolve(
     Ok(Plan::Build(Box::new(EffectiveSpec {
         source: resolved,
         base_image,
-        rlmesh_package,
+        locking: match &options.lock {
+            Some(file) => Locking::at(&world.folder.join(file), &rlmesh_package, &options.packages)?,
+            None => Locking::Unlocked,
+        },
         packages: options.packages.clone(),
+        rlmesh_package,
         imports: options.imports.clone(),
         lfs: match source {
             EnvironmentSourceRef::Hf(_) if options.no_lfs => Lfs::Pointers,
@@ -81,6 +86,7 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
     let given = [
         ("packages (--package)", !options.packages.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("lock (--lock)", options.lock.is_some()),
         ("no_lfs (--no-lfs)", options.no_lfs),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),

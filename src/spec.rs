@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::hub::Lfs;
+use crate::lock::Locking;
 use crate::memory::BuildMemory;
 use crate::options::VectorizationMode;
 use crate::package::RlmeshPackage;
@@ -28,6 +29,7 @@ pub(crate) struct EffectiveSpec {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) serving: Serving,
+    pub(crate) locking: Locking,
     /// Which form of its LFS files an hf source is built with.
     pub(crate) lfs: Lfs,
     /// The most that an hf source's files may have together, in bytes. It decides whether there is an image, not which.
@@ -92,6 +94,8 @@ struct BuildInputs<'a> {
     imports: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lfs: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<&'a str>,
 }
 
 impl EffectiveSpec {
@@ -105,6 +109,7 @@ impl EffectiveSpec {
             packages: &self.packages,
             imports: &self.imports,
             lfs: (self.lfs == Lfs::Pointers).then_some("pointers"),
+            lock: self.locking.digest(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -147,6 +152,11 @@ impl Plan {
         }
     }
 
+    /// Whether a lock is to be written of what the build installs.
+    pub(crate) fn is_to_be_locked(&self) -> bool {
+        matches!(self, Plan::Build(spec) if matches!(spec.locking, Locking::Write(_)))
+    }
+
     /// Whether Docker can hold an image of that name at all.
     pub(crate) fn image_name_fits(&self) -> bool {
         match self {
@@ -168,6 +178,7 @@ mod tests {
             packages: Vec::new(),
             imports: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            locking: Locking::Unlocked,
             lfs: Lfs::Files,
             source_limit: 0,
             build_memory: BuildMemory::Off,

@@ -40,6 +40,14 @@ pub(crate) enum Stage {
     Pulling {
         image: String,
     },
+    /// A lock was written; whoever uses it gets this image from then on.
+    Locked {
+        file: String,
+        image: String,
+    },
+    Pushing {
+        image: String,
+    },
     Starting,
     Waiting {
         name: String,

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::build_options::BuildOptions;
 use crate::context;
 use crate::context::dockerfile::{CONTAINER_PORT, IMAGE_FOLDER};
 use crate::docker::Docker;
-use crate::docker::container::{self, NewContainer, StartFailure};
+use crate::docker::container::{self, NewContainer, Platform, StartFailure};
 use crate::docker::invocation::Cause;
 use crate::error::{Problem, SandboxError};
-use crate::image::{self, Image, Rebuild};
+use crate::image::{self, Image};
 use crate::interrupt::Yield;
 use crate::options::{Environment, Ownership, RunOptions};
 use crate::owner::{self, Owner};
@@ -44,8 +45,8 @@ pub(crate) struct Running {
 
 /// What is asked for, beside the plan.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Request {
-    pub(crate) rebuild: Rebuild,
+pub(crate) struct Request<'a> {
+    pub(crate) build: &'a BuildOptions,
     pub(crate) options: RunOptions,
 }
 
@@ -57,22 +58,22 @@ pub(crate) struct Request {
 pub(crate) fn launch(
     docker: &Docker,
     plan: &Plan,
-    request: Request,
+    request: Request<'_>,
     environment: &Environment,
     told: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
     let began = Instant::now();
     image::check_name(plan)?;
-    if request.rebuild == Rebuild::IfMissing {
+    if request.build.leaves_the_image_alone() && !plan.is_to_be_locked() {
         // Most often the image is there, and asking for it would take longer than being told that it is not.
-        match start(docker, plan, None, request.options, environment, began, told) {
+        match start(docker, plan, None, request, environment, began, told) {
             Err(NotUp::NoImage(_)) => {}
             outcome => return outcome.map_err(NotUp::into_error),
         }
     }
-    let image = image::ensure(docker, plan, request.rebuild, environment, told)?;
+    let image = image::ensure(docker, plan, request.build, environment, told)?;
     told(Stage::Starting);
-    start(docker, plan, image.built_in, request.options, environment, began, told).map_err(NotUp::into_error)
+    start(docker, plan, image.built_in, request, environment, began, told).map_err(NotUp::into_error)
 }
 
 /// Why nothing came up. Nothing is left of the attempt.
@@ -100,17 +101,23 @@ fn start(
     docker: &Docker,
     plan: &Plan,
     built_in: Option<Duration>,
-    options: RunOptions,
+    request: Request<'_>,
     environment: &Environment,
     began: Instant,
     told: &mut Listener<'_>,
 ) -> Result<Running, NotUp> {
-    let owner = owner(options.ownership)?;
+    let owner = owner(request.options.ownership)?;
     let folder = RunFolder::create(&environment.temp_dir())?;
-    let (id, name) = match start_container(docker, plan, &owner, &folder) {
+    let (id, name) = match start_container(docker, plan, request.build, &owner, &folder) {
         Ok(started) => started,
         Err(NoStart::Nothing(error)) => return Err(NotUp::Failed(error)),
         Err(NoStart::NoImage(error)) => return Err(NotUp::NoImage(error)),
+        Err(NoStart::OtherPlatform(name, error)) => {
+            return Err(match discard(docker, &name, folder, error) {
+                error @ SandboxError::ContainerStartup(_) => NotUp::NoImage(error),
+                error => NotUp::Failed(error),
+            });
+        }
         Err(NoStart::Perhaps(name, error)) => return Err(discard(docker, &name, folder, error).into()),
         Err(NoStart::Soon(name, error)) => {
             await_container(docker, &name);
@@ -121,7 +128,7 @@ fn start(
     let ready = docker
         .interrupt
         .check()
-        .and_then(|()| watch::until_ready(docker, plan, &id, options.ready_timeout, environment));
+        .and_then(|()| watch::until_ready(docker, plan, &id, request.options.ready_timeout, environment));
     match ready {
         Ok(ready) => {
             if let Some(reason) = &ready.handshake.mismatch {
@@ -150,6 +157,8 @@ fn start(
 enum NoStart {
     Nothing(SandboxError),
     NoImage(SandboxError),
+    /// The image cannot be used, and a container of that name may be there.
+    OtherPlatform(String, SandboxError),
     /// A container of that name may be there.
     Perhaps(String, SandboxError),
     /// The client was killed, and the engine may still be making the container of that name.
@@ -209,6 +218,7 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
 fn start_container(
     docker: &Docker,
     plan: &Plan,
+    build: &BuildOptions,
     owner: &Owner,
     folder: &RunFolder,
 ) -> Result<(String, String), NoStart> {
@@ -231,6 +241,11 @@ fn start_container(
             environment: &variables,
             port: CONTAINER_PORT,
             file: file.as_deref().map(|file| (file, target.as_str())),
+            platform: match (&build.platform, plan) {
+                (Some(platform), _) => Platform::Named(platform),
+                (None, Plan::Build(_)) => Platform::Engines,
+                (None, Plan::Prebuilt { .. }) => Platform::Any,
+            },
         };
         attempts -= 1;
         match docker.run_container(&new) {
@@ -243,6 +258,13 @@ fn start_container(
             Err(StartFailure::NameTaken(_)) => {}
             Err(StartFailure::NoImage(failure)) => {
                 return Err(NoStart::NoImage(container::start_error(failure)));
+            }
+            Err(StartFailure::OtherPlatform) => {
+                let error = SandboxError::ContainerStartup(Problem::new(
+                    format!("the image {image} is for another platform than the engine's"),
+                    "name the platform with --platform, or build it again with --rebuild",
+                ));
+                return Err(NoStart::OtherPlatform(name, error));
             }
             Err(StartFailure::NotDocker(error)) => return Err(NoStart::Perhaps(name, error)),
             Err(StartFailure::Other(failure)) => {

@@ -62,8 +62,8 @@ impl Engine for StandIn {
             .on("info *", info())
             .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
             .on("image inspect --format {{.Id}} {{.Size}} *", base)
-            .on("image inspect --format {{.Id}} rlmesh-sandbox*", no_image().once())
-            .on("image inspect --format {{.Id}} rlmesh-sandbox*", Reply::stdout(format!("{ID}\n")))
+            .on("image inspect --format {{.Id}} {{.Os}}*", no_image().once())
+            .on("image inspect --format {{.Id}} {{.Os}}*", Reply::stdout(format!("{ID}\n")))
     }
 
     fn with_builder(self) -> Self {

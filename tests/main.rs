@@ -6,6 +6,7 @@ mod support;
 
 mod bounded;
 mod build;
+mod build_flags;
 mod generated;
 mod hash;
 mod hf;

@@ -1,29 +1,36 @@
 //! `build`: makes sure that the image of a source is there, and prints its tag.
 
+use crate::build_options::BuildOptions;
 use crate::cli::BuildArgs;
-use crate::commands::Session;
+use crate::commands::{Session, dry_run};
 use crate::error::{Exit, Problem, SandboxError};
-use crate::image::{self, Rebuild};
+use crate::image;
 use crate::plan::Consent;
 use crate::report::{Format, json};
 use crate::spec::Plan;
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let plan = session.plan(&args.sandbox, Consent::ToRun)?;
+    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    let plan = match args.image.dry_run {
+        true => session.plan_to_show(&args.sandbox)?,
+        false => session.plan(&args.sandbox, Consent::ToRun)?,
+    };
     let Plan::Build(spec) = &plan else {
         return Err(SandboxError::InvalidSource(Problem::new(
             "a prebuilt image is not built",
             "name a Gymnasium id or hf://org/repo@commit; `run` takes image://REF as it is",
         )));
     };
+    if args.image.dry_run {
+        return dry_run::run(&plan, session);
+    }
     let docker = session.docker()?;
-    let image =
-        image::ensure(&docker, &plan, rebuild(args.image.rebuild), &session.environment, &mut |stage| {
-            session.report.stage(&stage);
-        })?;
+    let image = image::ensure(&docker, &plan, &build, &session.environment, &mut |stage| {
+        session.report.stage(&stage);
+    })?;
     session.report.clear();
     if image.built_in.is_none() {
-        session.report.note("the image is there already; --rebuild builds it again");
+        session.report.note(&note(&build));
     }
     match session.report.format() {
         Format::Json => {
@@ -35,7 +42,16 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxEr
     Ok(Exit::Done)
 }
 
-/// The flag as what it means.
-pub(super) fn rebuild(is_asked_for: bool) -> Rebuild {
-    if is_asked_for { Rebuild::Always } else { Rebuild::IfMissing }
+/// What people should know of an image that was not built.
+pub(super) fn note(build: &BuildOptions) -> String {
+    let mut note = "the image is there already; --rebuild builds it again".to_owned();
+    let in_vain = build.in_vain();
+    if !in_vain.is_empty() {
+        note += &format!(
+            ", which {} ask{} for",
+            in_vain.join(" and "),
+            if in_vain.len() == 1 { "s" } else { "" }
+        );
+    }
+    note
 }

@@ -64,7 +64,7 @@ fn examine(session: &Session) -> Vec<Check> {
 
 fn base_image(docker: &Docker, environment: &Environment) -> Result<String, SandboxError> {
     let image = environment.text("RLMESH_SANDBOX_BASE_IMAGE")?.unwrap_or(DEFAULT_BASE_IMAGE);
-    Ok(match docker.image_id(image)? {
+    Ok(match docker.image(image)? {
         Some(_) => format!("{image} is there"),
         None => format!("{image} is not there yet; the first build pulls it"),
     })

@@ -3,6 +3,7 @@
 mod build;
 mod completions;
 mod doctor;
+mod dry_run;
 mod hash;
 mod logs;
 mod ls;
@@ -88,18 +89,40 @@ impl Session {
 
     /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
     fn plan(&self, args: &SandboxArgs, consent: Consent) -> Result<Plan, SandboxError> {
+        self.plan_for(args, consent, &|| Ok(self.docker()?.engine()?.arch))
+    }
+
+    /// The same for an engine with this machine's own processor, without asking it: nothing of it is to run.
+    fn plan_to_show(&self, args: &SandboxArgs) -> Result<Plan, SandboxError> {
+        self.plan_for(args, Consent::ToLookUp, &|| Ok(own_processor().to_owned()))
+    }
+
+    fn plan_for(
+        &self,
+        args: &SandboxArgs,
+        consent: Consent,
+        processor: &dyn Fn() -> Result<String, SandboxError>,
+    ) -> Result<Plan, SandboxError> {
         let source: EnvironmentSourceRef = args.source.parse()?;
         let options = SandboxOptions::from_args(args, &self.environment)?;
         let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let processor = || Ok(self.docker()?.engine()?.arch);
         let commit = |hf: &HfSourceRef, patience| {
             let told = &mut |stage| self.report.stage(&stage);
             let commit = self.hub()?.commit(hf, patience, told);
             self.report.clear();
             commit
         };
-        let world = World { folder: &folder, processor: &processor, commit: &commit };
+        let world = World { folder: &folder, processor, commit: &commit };
         plan::resolve(&source, options, consent, &world)
+    }
+}
+
+/// This machine's processor in Docker's naming.
+fn own_processor() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
     }
 }
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use crate::build_options::BuildOptions;
 use crate::cli::RunArgs;
-use crate::commands::{Session, build};
+use crate::commands::{Session, build, dry_run};
 use crate::docker::Docker;
 use crate::docker::inspection::short;
 use crate::docker::log::{Follow, LogLines};
 use crate::error::{Exit, Problem, SandboxError, Signal};
+use crate::image;
 use crate::interrupt::{Sender, Yield};
 use crate::options::{Ownership, RunOptions};
 use crate::owner::Phase;
@@ -29,14 +31,24 @@ const SWEEP_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxError> {
     let options = RunOptions::from_args(&args.container)?;
+    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    if args.image.dry_run {
+        let plan = session.plan_to_show(&args.sandbox)?;
+        image::check(&plan, &build)?;
+        return dry_run::run(&plan, session);
+    }
     let plan = session.plan(&args.sandbox, Consent::ToRun)?;
+    image::check(&plan, &build)?;
     start::check_owner(options.ownership)?;
     let docker = session.docker()?;
     let sweep = Sweep::begin(&docker, &session.environment);
     let told = &mut |stage| session.report.stage(&stage);
-    let rebuild = build::rebuild(args.image.rebuild);
-    let running = start::launch(&docker, &plan, Request { rebuild, options }, &session.environment, told)?;
+    let request = Request { build: &build, options };
+    let running = start::launch(&docker, &plan, request, &session.environment, told)?;
     session.report.clear();
+    if running.image.built_in.is_none() && !build.in_vain().is_empty() {
+        session.report.note(&build::note(&build));
+    }
     let up = Up { session, docker: &docker, plan: &plan, running: &running, grace: options.stop_timeout };
     if !args.command.is_empty() {
         return up.around(&args.command);

@@ -1,7 +1,9 @@
 //! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
 
 use crate::context::bootstrap::SOURCE_SUBDIR;
+use crate::context::lock;
 use crate::context::{PACKAGES_FOLDER, REQUIREMENTS_FOLDER};
+use crate::lock::Locking;
 use crate::package::RlmeshPackage;
 use crate::spec::{EffectiveSpec, ResolvedSource};
 
@@ -29,18 +31,22 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec) -> String {
          ENV RLMESH_PORT={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
         base = spec.base_image
     );
-    text += &install(&mount, &[rlmesh, "gymnasium"]);
     let is_hf = matches!(spec.source, ResolvedSource::Hf { .. });
-    if is_hf {
-        text += &format!(
-            "RUN --mount=type=bind,source={REQUIREMENTS_FOLDER},target={IMAGE_FOLDER}/{SOURCE_SUBDIR},rw \
-             --mount=type=cache,target=/root/.cache/pip \
-             cd {IMAGE_FOLDER}/{SOURCE_SUBDIR} && if [ -f requirements.txt ]; then \
-             python -m pip install --disable-pip-version-check --root-user-action=ignore -r requirements.txt; fi\n"
-        );
-    }
-    if !spec.packages.is_empty() {
-        text += &install("", &spec.packages.iter().map(String::as_str).collect::<Vec<_>>());
+    if let Locking::Install(_) = &spec.locking {
+        text += &lock::install(spec);
+    } else {
+        text += &install(&mount, &[rlmesh, "gymnasium"]);
+        if is_hf {
+            text += &format!(
+                "RUN --mount=type=bind,source={REQUIREMENTS_FOLDER},target={IMAGE_FOLDER}/{SOURCE_SUBDIR},rw \
+                 --mount=type=cache,target=/root/.cache/pip \
+                 cd {IMAGE_FOLDER}/{SOURCE_SUBDIR} && if [ -f requirements.txt ]; then \
+                 python -m pip install --disable-pip-version-check --root-user-action=ignore -r requirements.txt; fi\n"
+            );
+        }
+        if !spec.packages.is_empty() {
+            text += &install("", &spec.packages.iter().map(String::as_str).collect::<Vec<_>>());
+        }
     }
     if is_hf {
         text += &format!("COPY {SOURCE_SUBDIR}/ {IMAGE_FOLDER}/{SOURCE_SUBDIR}/\n");

@@ -2,13 +2,16 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod dockerfile;
+pub(crate) mod lock;
 mod requirements;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::context::lock::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT, lock_dockerfile};
 use crate::error::{Problem, SandboxError};
 use crate::hub::REQUIREMENTS_FILE;
+use crate::lock::Locking;
 use crate::package::RlmeshPackage;
 use crate::run_folder::cannot_write;
 use crate::spec::EffectiveSpec;
@@ -28,7 +31,16 @@ const BOOTSTRAP_FILE: &str = "bootstrap.json";
 pub(crate) fn write(parent: &Path, spec: &EffectiveSpec) -> Result<PathBuf, SandboxError> {
     let folder = parent.join("context");
     make(&folder)?;
-    put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec))?;
+    let dockerfile = dockerfile::dockerfile(spec);
+    put(&folder.join("Dockerfile"), &dockerfile)?;
+    match &spec.locking {
+        Locking::Unlocked => {}
+        Locking::Write(_) => {
+            put(&folder.join(LOCK_DOCKERFILE), &lock_dockerfile(&dockerfile, &spec.base_image))?;
+            put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
+        }
+        Locking::Install(lock) => put(&folder.join(LOCK_FILE), &lock.requirements)?,
+    }
     write_bootstrap(&folder, &bootstrap::bootstrap_json(spec))?;
     if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {
         let name = install_path.rsplit('/').next().unwrap_or_default();

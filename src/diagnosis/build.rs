@@ -9,6 +9,34 @@ const QUOTED_LINES: usize = 20;
 /// What is known to go wrong in builds: a text that gives it away, and what to do. The first match is the
 /// likeliest; texts are compared in lower case.
 const KNOWN: &[(&[&str], &str)] = &[
+    (
+        &["cache export is not supported"],
+        "the engine's own builder exports no cache but type=inline: turn on Docker's containerd image store, or use a builder of your own (`docker buildx create --use`)",
+    ),
+    (
+        &["do not match the hashes", "hash mismatch for"],
+        "the index has another file than the one that --lock lists: find out why, or remove the lock to have it written anew",
+    ),
+    (
+        &["in --require-hashes mode, all requirements must have"],
+        "the lock lacks a package that another one needs: remove it to have it written anew",
+    ),
+    (
+        &["no match for platform", "does not provide the specified platform"],
+        "the base image is not made for that platform: check --platform and --base-image",
+    ),
+    (
+        &["exec format error"],
+        "this engine cannot run programs of that platform: build on a machine that can, or install QEMU's binfmt handlers there",
+    ),
+    (
+        &["so the lock was not written"],
+        "a lock needs every package from an index: check PIP_INDEX_URL and the network of the engine, or leave --lock out",
+    ),
+    (
+        &["of which there is no hash to lock"],
+        "a lock holds packages from an index or an archive's address: leave --lock out, or install a release of it",
+    ),
     (&["no space left on device"], "the engine's disk is full: make room, e.g. with `docker system prune`"),
     (
         &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],

@@ -206,6 +206,7 @@ mod tests {
             build_memory: crate::memory::BuildMemory::Off,
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             lfs: crate::hub::Lfs::Files,
+            locking: crate::lock::Locking::Unlocked,
             source_limit: 0,
         }))
     }

@@ -7,18 +7,101 @@ use std::path::Path;
 use crate::docker::Docker;
 use crate::docker::invocation::{Cause, Failure, Streams};
 use crate::docker::log::Tail;
+use crate::docker::plain::PlainDecoder;
 use crate::docker::rawjson::{BuildEvent, Decoder};
 
 /// An image to be.
 #[derive(Debug)]
 pub(crate) struct BuildRequest<'a> {
     pub(crate) tag: &'a str,
+    pub(crate) goal: Goal<'a>,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
     /// The builder to build on; `None` leaves it to buildx.
     pub(crate) builder: Option<&'a str>,
     /// Images that the builder cannot see, and where they are: name and location, as `--build-context` takes them.
     pub(crate) images: &'a [(String, OsString)],
+    pub(crate) progress: ProgressForm,
+    /// Further flags of `docker buildx build`.
+    pub(crate) flags: &'a [String],
+}
+
+/// What a build leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal<'a> {
+    /// An image in the engine's store.
+    Image,
+    /// The files of the last stage of another Dockerfile, in a folder.
+    Files { dockerfile: &'a Path, folder: &'a Path },
+}
+
+impl Goal<'_> {
+    fn arguments(self, tag: &str) -> Vec<OsString> {
+        match self {
+            Goal::Image => ["--load", "--tag", tag].map(OsString::from).to_vec(),
+            Goal::Files { dockerfile, folder } => {
+                // The value is a line of CSV, and the folder's name may hold a comma.
+                let folder = folder.to_string_lossy().replace('"', "\"\"");
+                let output = format!("--output=type=local,\"dest={folder}\"");
+                vec!["--file".into(), dockerfile.into(), output.into()]
+            }
+        }
+    }
+}
+
+/// The form in which buildx tells its progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProgressForm {
+    RawJson,
+    /// For people; the only one of buildx before 0.13.
+    Plain,
+}
+
+impl ProgressForm {
+    /// What a version of buildx (`v0.29.1`) has. One that cannot be read counts as new.
+    pub(crate) fn of_buildx(version: &str) -> Self {
+        let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(0)), Some(Ok(minor))) if minor < 13 => ProgressForm::Plain,
+            _ => ProgressForm::RawJson,
+        }
+    }
+
+    fn flag(self) -> &'static str {
+        match self {
+            ProgressForm::RawJson => "--progress=rawjson",
+            ProgressForm::Plain => "--progress=plain",
+        }
+    }
+}
+
+/// Reads either form.
+enum AnyDecoder {
+    RawJson(Decoder),
+    Plain(PlainDecoder),
+}
+
+impl AnyDecoder {
+    fn new(form: ProgressForm) -> Self {
+        match form {
+            ProgressForm::RawJson => AnyDecoder::RawJson(Decoder::default()),
+            ProgressForm::Plain => AnyDecoder::Plain(PlainDecoder::default()),
+        }
+    }
+
+    fn push(&mut self, piece: &[u8], event: &mut dyn FnMut(BuildEvent)) {
+        match self {
+            AnyDecoder::RawJson(decoder) => decoder.push(piece, event),
+            AnyDecoder::Plain(decoder) => decoder.push(piece, event),
+        }
+    }
+
+    fn finish(self, event: &mut dyn FnMut(BuildEvent)) {
+        match self {
+            AnyDecoder::RawJson(decoder) => decoder.finish(event),
+            AnyDecoder::Plain(decoder) => decoder.finish(event),
+        }
+    }
 }
 
 /// What a failed build left behind.
@@ -52,6 +135,21 @@ impl Docker {
         request: &BuildRequest<'_>,
         event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), Box<BuildFailure>> {
+        match self.build_once(request, request.progress, event) {
+            Err(failed) if failed.is_about_progress() && request.progress == ProgressForm::RawJson => {
+                self.note("this buildx has no rawjson progress: plain instead");
+                self.build_once(request, ProgressForm::Plain, event)
+            }
+            ended => ended,
+        }
+    }
+
+    fn build_once(
+        &self,
+        request: &BuildRequest<'_>,
+        progress: ProgressForm,
+        event: &mut dyn FnMut(BuildEvent),
+    ) -> Result<(), Box<BuildFailure>> {
         let builder = request.builder.iter().flat_map(|name| ["--builder".into(), OsString::from(name)]);
         let images = request.images.iter().flat_map(|(name, location)| {
             let mut context = OsString::from(format!("{name}="));
@@ -61,21 +159,20 @@ impl Docker {
         let arguments: Vec<OsString> = [
             "buildx",
             "build",
-            "--progress=rawjson",
+            progress.flag(),
             // Attestations would turn the image into an index that nobody here reads.
             "--provenance=false",
-            "--load",
-            "--tag",
-            request.tag,
         ]
         .into_iter()
         .map(OsString::from)
         .chain(builder)
         .chain(images)
+        .chain(request.goal.arguments(request.tag))
+        .chain(request.flags.iter().map(OsString::from))
         .chain([request.context.as_os_str().to_owned()])
         .collect();
         let mut record = Record::default();
-        let mut decoder = Decoder::default();
+        let mut decoder = AnyDecoder::new(progress);
         let ended = self.command(arguments).unlimited().stream(Streams::Stderr, &mut |chunk| {
             decoder.push(chunk, &mut |happened| {
                 record.keep(&happened);
@@ -87,6 +184,18 @@ impl Docker {
             event(happened);
         });
         ended.map_err(|failure| Box::new(record.into_failure(failure)))
+    }
+}
+
+impl BuildFailure {
+    /// Whether buildx did not even begin, since it does not know the form of the progress.
+    fn is_about_progress(&self) -> bool {
+        let is_said = |line: &String| {
+            ["invalid progress mode", "unknown progress", "unsupported progress"]
+                .iter()
+                .any(|needle| line.to_lowercase().contains(needle))
+        };
+        self.step.is_none() && self.said.iter().any(is_said)
     }
 }
 
@@ -142,6 +251,25 @@ impl Record {
             step: self.failed,
             unfinished: self.running.into_values().collect(),
             said: self.said,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_versions_have_no_json() {
+        for (version, form) in [
+            ("v0.12.1", ProgressForm::Plain),
+            ("0.9.1+ds1", ProgressForm::Plain),
+            ("v0.13.0", ProgressForm::RawJson),
+            ("v0.29.1-desktop.1", ProgressForm::RawJson),
+            ("v1.0.0", ProgressForm::RawJson),
+            ("", ProgressForm::RawJson),
+        ] {
+            assert_eq!(ProgressForm::of_buildx(version), form, "{version}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::docker::Docker;
 use crate::docker::engine::{not_docker, unreadable};
 use crate::docker::inspection::Inspection;
-use crate::docker::invocation::{Cause, Failure, Invocation};
+use crate::docker::invocation::{Cause, Failure, Invocation, Printed};
 use crate::error::SandboxError;
 use crate::interrupt::Yield;
 use crate::owner::MARK;
@@ -26,6 +26,18 @@ pub(crate) struct NewContainer<'a> {
     pub(crate) port: u16,
     /// A file to copy into the container before it starts, and where: also the entrypoint's argument.
     pub(crate) file: Option<(&'a Path, &'a str)>,
+    pub(crate) platform: Platform<'a>,
+}
+
+/// Which platform a container's image must be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform<'a> {
+    /// Whatever it is for: the engine may emulate it.
+    Any,
+    /// The engine's own, and nothing emulated.
+    Engines,
+    /// `linux/arm64`.
+    Named(&'a str),
 }
 
 /// Why `docker run` made no container that runs.
@@ -34,32 +46,14 @@ pub(crate) enum StartFailure {
     NameTaken(Failure),
     /// The engine does not have the image: there is nothing to remove.
     NoImage(Failure),
+    /// The image is for another platform than the engine's: there may be a container.
+    OtherPlatform,
     /// It printed no container's id.
     NotDocker(SandboxError),
     Other(Failure),
 }
 
 impl Docker {
-    /// The id of an image that the engine has, by its tag.
-    ///
-    /// # Errors
-    /// [`SandboxError::Docker`] where the engine does not answer; a missing image is `None`.
-    pub(crate) fn image_id(&self, tag: &str) -> Result<Option<String>, SandboxError> {
-        match self.command(["image", "inspect", "--format", "{{.Id}}", tag]).run() {
-            Ok(printed) if printed.stdout.starts_with("sha256:") => {
-                Ok(Some(printed.stdout.trim().to_owned()))
-            }
-            Ok(printed) => Err(not_docker("docker image inspect", &printed.stdout)),
-            // Status and output are the same for a dead engine: the text decides.
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
-            Err(failure) => Err(failure.into_error(
-                &format!("docker could not look for the image {tag}"),
-                "check `docker image ls`",
-                SandboxError::Docker,
-            )),
-        }
-    }
-
     /// Starts a container with nothing that it does not need: no capabilities, no new privileges, one
     /// port on the loopback interface. It stays after its end, so that its log outlives a crash.
     pub(crate) fn run_container<'a>(&'a self, new: &NewContainer<'_>) -> Result<String, StartFailure> {
@@ -71,6 +65,9 @@ impl Docker {
         option("--cap-drop", "ALL".to_owned());
         option("--security-opt", "no-new-privileges".to_owned());
         option("--publish", format!("127.0.0.1::{}", new.port));
+        if let Platform::Named(platform) = new.platform {
+            option("--platform", platform.to_owned());
+        }
         for (name, value) in new.labels {
             option("--label", format!("{name}={value}"));
         }
@@ -87,9 +84,15 @@ impl Docker {
             invocation = invocation.environment(name, value);
         }
         let id = match invocation.run() {
+            Ok(Printed { stderr, .. }) | Err(Failure { stderr, .. })
+                if new.platform == Platform::Engines
+                    && stderr.contains("does not match the detected host platform") =>
+            {
+                return Err(StartFailure::OtherPlatform);
+            }
             Ok(printed) => printed.stdout.lines().last().unwrap_or_default().trim().to_owned(),
             Err(failure) if is_name_conflict(&failure) => return Err(StartFailure::NameTaken(failure)),
-            Err(failure) if failure.stderr.contains("No such image") => {
+            Err(failure) if is_image_missing(&failure.stderr) => {
                 return Err(StartFailure::NoImage(failure));
             }
             Err(failure) => return Err(StartFailure::Other(failure)),
@@ -212,12 +215,15 @@ impl Docker {
         forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
     }
 
-    /// Fetches an image that the engine does not have.
+    /// Fetches an image that the engine does not have, for a platform (`linux/arm64`) or its own.
     ///
     /// # Errors
     /// [`SandboxError::ContainerStartup`] where it cannot be had.
-    pub(crate) fn pull(&self, image: &str) -> Result<(), SandboxError> {
-        self.command(["pull", "--quiet", image]).unlimited().run().map(|_| ()).map_err(|failure| {
+    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Result<(), SandboxError> {
+        let mut arguments = vec!["pull", "--quiet"];
+        arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
+        arguments.push(image);
+        self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
             failure.into_error(
                 &format!("the image {image} is not here and could not be pulled"),
                 "check its name, and `docker login` where it is private",
@@ -225,6 +231,11 @@ impl Docker {
             )
         })
     }
+}
+
+/// Whether the engine has no such image, or none for the platform that was named.
+fn is_image_missing(stderr: &str) -> bool {
+    stderr.contains("No such image") || stderr.contains("was found but does not match the specified platform")
 }
 
 fn is_name_conflict(failure: &Failure) -> bool {

@@ -45,6 +45,7 @@ enum Pace {
 #[derive(Debug)]
 pub(crate) struct Printed {
     pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// A command that did not succeed.
@@ -142,7 +143,7 @@ impl<'a> Invocation<'a> {
         };
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         match self.cause(output.status, end.cause) {
-            None => Ok(Printed { stdout }),
+            None => Ok(Printed { stdout, stderr }),
             Some(cause) => Err(self.failure(cause, &stdout, &stderr)),
         }
     }

@@ -5,11 +5,13 @@ pub(crate) mod builder;
 pub(crate) mod buildx;
 pub(crate) mod container;
 pub(crate) mod engine;
+pub(crate) mod image;
 pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
 pub(crate) mod oom;
+mod plain;
 pub(crate) mod rawjson;
 
 use std::ffi::OsString;

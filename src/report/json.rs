@@ -21,6 +21,17 @@ pub(crate) struct Built<'a> {
     pub(crate) seconds: f64,
 }
 
+/// `--dry-run`.
+#[derive(Serialize)]
+pub(crate) struct Rendered<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) image: &'a str,
+    pub(crate) build_hash: Option<String>,
+    /// `None` for a prebuilt image, as the payload.
+    pub(crate) dockerfile: Option<String>,
+    pub(crate) bootstrap: Option<Box<serde_json::value::RawValue>>,
+}
+
 /// `run`.
 #[derive(Serialize)]
 pub(crate) struct Started<'a> {

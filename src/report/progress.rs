@@ -1,6 +1,6 @@
 //! What long work is doing, as bars, lines or JSON: stages in, what to show out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +15,12 @@ use crate::stage::Stage;
 
 /// How long work may take before anything is drawn: most of it is over by then.
 const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How many steps that are over stay in sight.
+const SHOWN_FINISHED: usize = 6;
+
+/// How much of a step's title a terminal shows, in characters: the rest of the line is for what it is doing.
+const LONGEST_TITLE: usize = 48;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) struct Progress {
     has_color: bool,
     head: Option<ProgressBar>,
     steps: HashMap<usize, ProgressBar>,
+    /// The last steps that are over.
+    finished: VecDeque<ProgressBar>,
     transfers: HashMap<usize, HashMap<String, (u64, Option<u64>)>>,
     is_drawing: Option<Arc<AtomicBool>>,
 }
@@ -44,6 +52,7 @@ impl Progress {
             has_color,
             head: None,
             steps: HashMap::new(),
+            finished: VecDeque::new(),
             transfers: HashMap::new(),
             is_drawing: None,
         }
@@ -62,6 +71,9 @@ impl Progress {
     /// Takes everything off the terminal.
     pub(crate) fn clear(&mut self) {
         for (_, bar) in self.steps.drain() {
+            bar.finish_and_clear();
+        }
+        for bar in self.finished.drain(..) {
             bar.finish_and_clear();
         }
         if let Some(head) = self.head.take() {
@@ -95,6 +107,8 @@ impl Progress {
             Stage::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
             Stage::Built { seconds } => format!("built in {seconds:.1} s"),
             Stage::Pulling { image } => format!("pulling {image}"),
+            Stage::Locked { file, image } => locked(file, image),
+            Stage::Pushing { image } => format!("pushing {image}"),
             _ => return Vec::new(),
         };
         vec![line]
@@ -122,6 +136,8 @@ impl Progress {
             }
             Stage::Building { tag } => self.begin(format!("building {tag}")),
             Stage::Pulling { image } => self.begin(format!("pulling {image}")),
+            Stage::Locked { file, image } => return vec![locked(file, image)],
+            Stage::Pushing { image } => self.begin(format!("pushing {image}")),
             Stage::Build(event) => self.draw_build(event),
             Stage::Built { seconds: took } => {
                 self.clear();
@@ -166,26 +182,51 @@ impl Progress {
         });
     }
 
+    fn end_step(&mut self, step: usize) {
+        self.transfers.remove(&step);
+        if let Some(bar) = self.steps.remove(&step) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Keeps a step in sight until the build is over, above those that run.
+    fn show_finished(&mut self, name: &str, how: String) {
+        if self.finished.len() == SHOWN_FINISHED {
+            self.finished.pop_front().inspect(ProgressBar::finish_and_clear);
+        }
+        // The head comes first, and then they in their order.
+        let bar = self.bars.insert(self.finished.len() + 1, ProgressBar::new_spinner());
+        bar.set_style(style("  {prefix:.dim} {msg:.dim}"));
+        bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
+        bar.set_message(how);
+        self.finished.push_back(bar);
+    }
+
     fn draw_build(&mut self, event: &BuildEvent) {
         match event {
             BuildEvent::StepStarted { step, name } if is_telling(name) => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 bar.set_style(style("  {prefix} {wide_msg:.dim} {elapsed:>5}"));
-                bar.set_prefix(safe(&title(name)));
+                bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
                 bar.enable_steady_tick(Duration::from_millis(200));
                 self.steps.insert(*step, bar);
             }
-            BuildEvent::StepFinished { step, .. } | BuildEvent::StepFailed { step, .. } => {
-                self.transfers.remove(step);
-                if let Some(bar) = self.steps.remove(step) {
-                    bar.finish_and_clear();
+            BuildEvent::StepFinished { step, name, seconds, cached } => {
+                self.end_step(*step);
+                if is_telling(name) {
+                    self.show_finished(
+                        name,
+                        if *cached { "cached".to_owned() } else { format!("{seconds:.1} s") },
+                    );
                 }
             }
+            BuildEvent::StepFailed { step, .. } => self.end_step(*step),
             BuildEvent::Output { step, text } => {
                 // The last thing that the step said, which pip and uv rewrite with carriage returns.
                 let last = text.split(['\n', '\r']).map(str::trim).rfind(|line| !line.is_empty());
                 if let (Some(bar), Some(last)) = (self.steps.get(step), last) {
-                    bar.set_message(safe(last));
+                    // pip draws a bar of its own before the bytes.
+                    bar.set_message(safe(last.trim_start_matches(['━', '╸', '╺', ' '])));
                 }
             }
             BuildEvent::Transfer { step, id, done, total, .. } => {
@@ -202,6 +243,18 @@ impl Progress {
     }
 }
 
+fn locked(file: &str, image: &str) -> String {
+    format!("wrote {}: with it, the image is {image}", safe(file))
+}
+
+/// The text, or as much of its start as fits, in characters.
+fn fitting(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest - 1) {
+        Some((end, _)) if text[end..].chars().nth(1).is_some() => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -211,7 +264,7 @@ fn is_telling(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("[internal]")
 }
 
-/// A step's name as people read it: without mounts, and without the quotes of the exec form.
+/// A step's name as people read it: without mounts and other options, and without the quotes of the exec form.
 fn title(name: &str) -> String {
     let (position, instruction) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         Some((position, instruction)) => (position.rsplit(' ').next(), instruction),
@@ -222,6 +275,7 @@ fn title(name: &str) -> String {
     if let Some((verb, array)) = text.split_once(" [")
         && let Ok(words) = serde_json::from_str::<Vec<String>>(&format!("[{array}"))
     {
+        let words: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
         text = format!("{verb} {}", words.join(" "));
     }
     match position {
@@ -258,6 +312,10 @@ fn json(stage: &Stage) -> Option<String> {
         Stage::Build(event) => serde_json::to_value(event).ok()?,
         Stage::Built { seconds } => serde_json::json!({ "event": "built", "seconds": seconds }),
         Stage::Pulling { image } => serde_json::json!({ "event": "pulling", "image": image }),
+        Stage::Locked { file, image } => {
+            serde_json::json!({ "event": "locked", "file": file, "image": image })
+        }
+        Stage::Pushing { image } => serde_json::json!({ "event": "pushing", "image": image }),
         Stage::Starting => serde_json::json!({ "event": "starting" }),
         Stage::Waiting { name, id } => {
             serde_json::json!({ "event": "waiting", "container_name": name, "container_id": id })
@@ -282,11 +340,22 @@ mod tests {
                 r#"[stage-0 3/4] RUN --mount=type=cache,target=/root/.cache/pip ["python","-m","pip","install","six"]"#,
                 "[3/4] RUN python -m pip install six",
             ),
+            (
+                r#"[2/2] RUN ["pip","install","--require-hashes","-r","lock.txt"]"#,
+                "[2/2] RUN pip install -r lock.txt",
+            ),
             ("[2/3] RUN echo [a] --x", "[2/3] RUN echo [a]"),
             ("exporting to image", "exporting to image"),
         ] {
             assert_eq!(title(name), shown);
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_its_place_ends_with_a_mark() {
+        assert_eq!(fitting("abcd", 4), "abcd");
+        assert_eq!(fitting("äbcde", 4), "äbc…");
+        assert_eq!(fitting("", 4), "");
     }
 
     #[test]

@@ -60,6 +60,13 @@ fn in_order_of_interest<'a>(
     versions.into_iter()
 }
 
+/// What an image would be made from: each file below a line with its name, as `head` has it.
+pub(crate) fn rendered(image: &str, files: impl Iterator<Item = (&'static str, String)>) -> String {
+    let files = files.map(|(name, content)| format!("\n==> {name} <==\n{}\n", content.trim_end()));
+    let text = std::iter::once(format!("image: {image}\n")).chain(files).collect::<String>();
+    text.trim_end().to_owned()
+}
+
 /// Columns under headings, as wide as their widest cell; the last one runs on.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..headings.len())

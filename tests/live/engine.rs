@@ -105,18 +105,21 @@ pub(crate) fn tag(line: &str) -> String {
 /// A run of the real program against the real engine, with a temporary folder of its own.
 pub(crate) struct Live {
     pub(crate) tmp: tempfile::TempDir,
+    pub(crate) state: tempfile::TempDir,
 }
 
 impl Live {
     pub(crate) fn new() -> Self {
         docker(&["version", "--format", "{{.Server.Version}}"]);
-        Self { tmp: tempfile::tempdir().unwrap() }
+        Self { tmp: tempfile::tempdir().unwrap(), state: tempfile::tempdir().unwrap() }
     }
 
     /// The program, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).env("TMPDIR", self.tmp.path());
+        // What a test wants to fail is no log to keep for the user.
+        command.env("XDG_STATE_HOME", self.state.path());
         command
     }
 

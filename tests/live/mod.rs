@@ -1,5 +1,6 @@
 //! Real sandboxes on a real engine, stepped by real rlmesh clients. Without an engine they fail: run `tests/engine/up`.
 
+mod build_flags;
 mod builders;
 mod engine;
 mod failures;

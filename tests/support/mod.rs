@@ -107,6 +107,10 @@ impl Run {
         self.world.path().join("here")
     }
 
+    pub(crate) fn home(&self) -> PathBuf {
+        self.world.path().join("home")
+    }
+
     pub(crate) fn tmp(&self) -> PathBuf {
         self.world.path().join("tmp")
     }

@@ -1,0 +1,452 @@
+//! The flags that say how an image comes to be: what docker is told, and what is refused before it is.
+
+use crate::support::{Reply, Run, StandIn, fixture};
+
+const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
+const HASH: &str = "7e4a80df0452";
+const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
+const ENGINE: &str = r#"{"Version":"26.1.5","Os":"linux","Arch":"amd64"}"#;
+
+fn missing_image() -> Reply {
+    Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error response from daemon: No such image: x\n") }
+}
+
+fn image_for(platform: &str) -> Reply {
+    Reply::stdout(format!("{ID} {platform}\n"))
+}
+
+fn with_buildx() -> StandIn {
+    StandIn::new()
+        .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
+        .on("version *", Reply::stdout(ENGINE))
+        .on("tag *", Reply::default())
+}
+
+fn built() -> Reply {
+    Reply::default().stderr(fixture("buildx/built-0.29.1.txt"))
+}
+
+/// An engine without the image, where a build goes well.
+fn building() -> StandIn {
+    with_buildx()
+        .on("image inspect *", missing_image().once())
+        .on("buildx build *", built())
+        .on("image inspect *", image_for("linux/amd64"))
+}
+
+/// The one command line that builds.
+#[track_caller]
+fn build_of(calls: &[String]) -> &str {
+    let builds: Vec<&String> = calls.iter().filter(|call| call.starts_with("buildx build")).collect();
+    assert_eq!(builds.len(), 1, "{calls:?}");
+    builds[0]
+}
+
+fn labels() -> String {
+    format!(
+        "--label=org.opencontainers.image.title=gym://CartPole-v1 \
+         --label=org.opencontainers.image.base.name=python:3.11-slim \
+         --label=rlmesh.image.source=gym://CartPole-v1 --label=rlmesh.image.build-hash={} \
+         --label=rlmesh.image.rlmesh-package=rlmesh==0.1.0 --label=rlmesh.image.created-by=rlmesh-sandbox {}",
+        full_hash(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+fn full_hash() -> String {
+    let output = Run::line("hash CartPole-v1").spawn().wait_with_output().unwrap();
+    let hash = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    assert!(hash.len() == 64 && hash.starts_with(HASH));
+    hash
+}
+
+#[test]
+fn every_flag_reaches_buildx_as_it_is() {
+    let checked = Run::line(
+        "-q build CartPole-v1 --cache-from ghcr.io/org/cache --cache-from type=local,src=/c --cache-to type=inline \
+         --platform linux/amd64 --label a=b=c --label org.opencontainers.image.title=mine",
+    )
+    .docker(building())
+    .stdout(format!("{TAG}\n"))
+    .check();
+    assert_eq!(
+        build_of(&checked.calls),
+        format!(
+            "buildx build --progress=rawjson --provenance=false --load --tag {TAG} --platform=linux/amd64 \
+             --cache-from=ghcr.io/org/cache --cache-from=type=local,src=/c --cache-to=type=inline {} --label=a=b=c \
+             --label=org.opencontainers.image.title=mine <world>/tmp/rlmesh-sandbox-run-<random>/context",
+            labels()
+        )
+    );
+}
+
+#[test]
+fn pull_builds_again_on_the_newest_base() {
+    let docker = with_buildx().on("buildx build *", built()).on("image inspect *", image_for("linux/amd64"));
+    let checked = Run::line("-q build CartPole-v1 --pull").docker(docker).stdout(format!("{TAG}\n")).check();
+    assert!(build_of(&checked.calls).contains(&format!("--tag {TAG} --pull --label=")));
+}
+
+#[test]
+fn an_image_that_is_there_gets_its_names_and_is_pushed() {
+    let docker =
+        with_buildx().on("image inspect *", image_for("linux/amd64")).on("push *", Reply::stdout("x\n"));
+    let checked = Run::line("build CartPole-v1 --tag mine:1 --push localhost:5000/a:1 --label a=b --cache-to x")
+        .docker(docker)
+        .stdout(format!("{TAG}\n"))
+        .stderr("pushing localhost:5000/a:1\nthe image is there already; --rebuild builds it again, which --label and --cache-to ask for\n")
+        .check();
+    assert_eq!(
+        checked.calls[1..],
+        [
+            "version --format {{json .Server}}".to_owned(),
+            format!("tag {TAG} mine:1"),
+            format!("tag {TAG} localhost:5000/a:1"),
+            "push --quiet localhost:5000/a:1".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_push_that_is_refused() {
+    let docker = with_buildx()
+        .on("image inspect *", image_for("linux/amd64"))
+        .on("push *", Reply::fails(1, "unauthorized: authentication required\n"));
+    Run::line("-q build CartPole-v1 --push ghcr.io/org/a")
+        .docker(docker)
+        .status(5)
+        .stderr(
+            "error: ghcr.io/org/a was not pushed: unauthorized: authentication required\n\
+             hint: log in with `docker login REGISTRY`, and check that you may push there\n\n\
+             unauthorized: authentication required\n",
+        )
+        .check();
+}
+
+#[test]
+fn an_image_for_another_platform_is_built_anew() {
+    for (line, has, wants, platform) in [
+        ("build CartPole-v1 --progress none", "linux/arm64", "linux/amd64", None),
+        (
+            "build CartPole-v1 --progress none --platform linux/arm64/v8",
+            "linux/amd64",
+            "linux/arm64/v8",
+            Some("linux/arm64/v8"),
+        ),
+    ] {
+        let docker = with_buildx().on("buildx build *", built()).on("image inspect *", image_for(has));
+        let checked = Run::line(line)
+            .docker(docker)
+            .stdout(format!("{TAG}\n"))
+            .stderr(format!("warning: the image {TAG} is for {has}, and makes way for one for {wants}\n"))
+            .check();
+        let build = build_of(&checked.calls);
+        assert_eq!(build.contains("--platform"), platform.is_some(), "{build}");
+        assert!(
+            platform.is_none_or(|platform| build.contains(&format!("--platform={platform} "))),
+            "{build}"
+        );
+    }
+}
+
+#[test]
+fn the_platform_that_docker_itself_would_take_is_meant() {
+    let docker = with_buildx().on("image inspect *", image_for("linux/arm64"));
+    Run::line("-q build CartPole-v1")
+        .docker(docker)
+        .env("DOCKER_DEFAULT_PLATFORM", "linux/arm64")
+        .stdout(format!("{TAG}\n"))
+        .check();
+}
+
+#[test]
+fn a_container_of_another_platform_is_removed_and_its_image_built_anew() {
+    let id = "a".repeat(64);
+    let docker = with_buildx()
+        .on("ps *", Reply::default())
+        .on("rm *", Reply::default())
+        .on(
+            "run *",
+            Reply::stdout(format!("{id}\n"))
+                .stderr("WARNING: The requested image's platform (linux/arm64) does not match the detected host platform (linux/amd64/v3) and no specific platform was requested\n"),
+        )
+        .on("image inspect *", image_for("linux/arm64"))
+        .on("buildx build *", built());
+    let checked = Run::line("run CartPole-v1 --progress none")
+        .docker(docker)
+        .status(6)
+        .stderr(format!(
+            "warning: the image {TAG} is for linux/arm64, and makes way for one for linux/amd64\n\
+             error: the image {TAG} is for another platform than the engine's\n\
+             hint: name the platform with --platform, or build it again with --rebuild\n"
+        ))
+        .check();
+    let verbs: Vec<&str> = checked.main_calls().iter().map(|call| call.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        verbs,
+        ["run", "rm", "image", "version", "buildx", "buildx", "image", "run", "rm"],
+        "{:?}",
+        checked.calls
+    );
+}
+
+#[test]
+fn run_passes_the_platform_on() {
+    let docker = with_buildx()
+        .on("ps *", Reply::default())
+        .on("run *", Reply::fails(125, "docker: Error response from daemon: image with reference x was found but does not match the specified platform: wanted linux/arm64, actual: linux/amd64\n"))
+        .on("image inspect *", image_for("linux/amd64"))
+        .on("pull *", Reply::fails(1, "Error response from daemon: no match for platform in manifest\n"));
+    let checked = Run::line("-q run image://org/a:1 --platform linux/arm64")
+        .docker(docker)
+        .status(6)
+        .stderr(
+            "error: the image org/a:1 is not here and could not be pulled: no match for platform in manifest\n\
+             hint: check its name, and `docker login` where it is private\n\n\
+             Error response from daemon: no match for platform in manifest\n",
+        )
+        .check();
+    let calls = checked.main_calls();
+    assert!(calls[0].contains(" --platform linux/arm64 "), "{calls:?}");
+    assert_eq!(calls[2], "pull --quiet --platform linux/arm64 org/a:1");
+}
+
+#[test]
+fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
+    for (line, message) in [
+        (
+            "build CartPole-v1 --label rlmesh.sandbox.owner-pid=1",
+            "label (--label) rlmesh.sandbox.owner-pid is one of this tool's own",
+        ),
+        ("run CartPole-v1 --platform arm64", "platform (--platform) is \"arm64\""),
+        ("run image://org/a --push org/b", "--push has no effect on a prebuilt image"),
+        ("build CartPole-v1 --tag A", "tag (--tag) \"A\" is no name for an image"),
+        ("build CartPole-v1 --cache-from type=local,src", "cache_from (--cache-from) is \"type=local,src\""),
+    ] {
+        let run = Run::line(line);
+        let output = run.spawn().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {stderr}");
+        assert_eq!(stderr.lines().next().unwrap(), format!("error: {message}"));
+        assert!(run.stand_in().calls().is_empty());
+    }
+}
+
+/// What buildx 0.12 prints of a build whose last step fails.
+const PLAIN: &str = "\
+#0 building with \"default\" instance using docker driver
+
+#1 [internal] load build definition from Dockerfile
+#1 DONE 0.1s
+
+#2 [1/3] FROM docker.io/library/python:3.11-slim
+#2 CACHED
+
+#3 [2/3] WORKDIR /opt/rlmesh
+#3 DONE 0.2s
+
+#4 [3/3] RUN [\"python\",\"-m\",\"pip\",\"install\",\"rlmesh==99\"]
+#4 1.532 ERROR: Could not find a version that satisfies the requirement rlmesh==99 (from versions: 0.1.0)
+#4 1.533 ERROR: No matching distribution found for rlmesh==99
+#4 ERROR: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1
+------
+ > [3/3] RUN:
+------
+ERROR: failed to solve: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1
+";
+
+fn failing(version: &str, stderr: &str) -> StandIn {
+    StandIn::new()
+        .on("buildx version", Reply::stdout(format!("github.com/docker/buildx {version} abc\n")))
+        .on("image inspect *", missing_image())
+        .on("buildx build --progress=plain *", Reply::fails(1, stderr))
+        .on("buildx build *", Reply::fails(1, "ERROR: invalid progress mode rawjson\n"))
+}
+
+#[test]
+fn a_buildx_without_rawjson_builds_and_fails_as_well() {
+    for (version, forms) in [("v0.12.1", "plain"), ("v9-of-mine", "rawjson plain")] {
+        let run = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99").docker(failing(version, PLAIN));
+        let output = run.spawn().wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{stderr}");
+        let lines: Vec<&str> = stderr.lines().collect();
+        assert_eq!(
+            lines[1..6],
+            [
+                "  [1/3] FROM docker.io/library/python:3.11-slim (cached)",
+                "  [2/3] WORKDIR /opt/rlmesh (0.2 s)",
+                "  [3/3] RUN python -m pip install rlmesh==99 failed",
+                "error: the image was not built: No matching distribution found for rlmesh==99",
+                "hint: no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
+            ]
+        );
+        let tried: Vec<String> = run
+            .stand_in()
+            .calls()
+            .iter()
+            .filter_map(|call| call.strip_prefix("buildx build --progress="))
+            .map(|call| call.split(' ').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(tried.join(" "), forms);
+        assert!(run.stand_in().calls().iter().all(|call| !call.starts_with("build ")), "the legacy builder");
+    }
+}
+
+#[test]
+fn the_whole_log_of_a_failed_build_is_kept_and_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let run = Run::line("build CartPole-v1 --progress none").docker(failing("v0.12.1", PLAIN));
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let path = stderr.lines().last().unwrap().strip_prefix("whole log: ").unwrap();
+    let folder = run.home().join(".local/state/rlmesh-sandbox/logs");
+    assert_eq!(std::path::Path::new(path).parent().unwrap(), folder);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(path.as_ref()), mode(&folder)), (0o600, 0o700));
+    let log = std::fs::read_to_string(path).unwrap();
+    for line in [
+        "#2 CACHED [1/3] FROM docker.io/library/python:3.11-slim",
+        "#4 ERROR: Could not find a version that satisfies the requirement rlmesh==99 (from versions: 0.1.0)",
+        "ERROR: failed to solve: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1",
+    ] {
+        assert!(log.lines().any(|found| found == line), "{line}\n{log}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_no_reason_to_fail() {
+    let run = Run::line("build CartPole-v1 --progress none")
+        .docker(failing("v0.12.1", PLAIN))
+        .env("XDG_STATE_HOME", "/dev/null");
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(5) && !stderr.contains("whole log"), "{stderr}");
+}
+
+#[test]
+fn the_log_of_a_build_that_went_well_is_gone() {
+    let run = Run::line("-q build CartPole-v1").docker(building()).env("XDG_STATE_HOME", "");
+    assert!(run.spawn().wait_with_output().unwrap().status.success());
+    let folder = run.home().join(".local/state/rlmesh-sandbox/logs");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}
+
+const DOCKERFILE: &str = "FROM python:3.11-slim\n";
+const BOOTSTRAP: &str = r#"{"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{"x":1.50},"num_envs":1,"vectorization_mode":"sync"}}"#;
+
+#[test]
+fn a_dry_run_shows_what_would_be_built_and_touches_nothing() {
+    for verb in ["build", "run", "run -d --format env"] {
+        let run = Run::line(&format!("{verb} CartPole-v1 -k x=1.50 --dry-run")).docker(StandIn::missing());
+        let output = run.spawn().wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let (image, files) = stdout.split_once("\n\n==> Dockerfile <==\n").unwrap();
+        let (dockerfile, bootstrap) = files.split_once("\n\n==> bootstrap.json <==\n").unwrap();
+        assert_eq!(image, format!("image: {TAG}"));
+        assert!(
+            dockerfile.starts_with(DOCKERFILE) && dockerfile.ends_with("\"rlmesh._bootstrap.sandbox_env\"]")
+        );
+        assert_eq!(bootstrap, format!("{BOOTSTRAP}\n"));
+        assert!(run.stand_in().calls().is_empty());
+        assert_eq!(std::fs::read_dir(run.home()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(run.tmp()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_dry_run_as_json() {
+    let run = Run::line("run CartPole-v1 -k x=1.50 --dry-run --format json").docker(StandIn::missing());
+    let output = run.spawn().wait_with_output().unwrap();
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["source"], "gym://CartPole-v1");
+    assert_eq!(shown["image"], TAG);
+    assert_eq!(shown["build_hash"], full_hash());
+    assert!(shown["dockerfile"].as_str().unwrap().starts_with(DOCKERFILE));
+    assert_eq!(shown["bootstrap"]["spec"]["env_id"], "CartPole-v1");
+    assert!(String::from_utf8(output.stdout).unwrap().contains(BOOTSTRAP), "digits stay as they are");
+    Run::line("run image://org/a:1 --dry-run --format json")
+        .docker(StandIn::missing())
+        .stdout("{\"source\":\"image://org/a:1\",\"image\":\"org/a:1\",\"build_hash\":null,\"dockerfile\":null,\"bootstrap\":null}\n")
+        .check();
+}
+
+#[test]
+fn a_dry_run_of_a_local_checkout_asks_no_engine() {
+    let run = Run::line("build CartPole-v1 --rlmesh-package local --dry-run").docker(StandIn::missing());
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(!stderr.contains("docker"), "{stderr}");
+}
+
+const LOCK: &str = "\
+# python 3.11, x86_64
+# the base image has: pip setuptools
+gymnasium==1.4.0 \\
+    --hash=sha256:1cb947c59e7c72d8eabb2c2274c00cd20948e69f8452a9ef4092223be24fdf0e
+rlmesh==0.1.0 \\
+    --hash=sha256:9754f630a32abfdbb76386abe1bc1e706c982db2d62dfa119c9952eb2de7697d
+";
+
+#[test]
+fn a_lock_is_written_after_the_build_and_then_installed_alone() {
+    let write = r#"for word; do case $word in *dest=*) folder=${word#*dest=}; folder=${folder%\"};; esac; done
+        [ -z "$folder" ] || { mkdir "$folder" && cp "$STAND_IN/found" "$folder/lock.txt"; }
+        for word; do :; done; rm -rf "$STAND_IN/context"; cp -r "$word" "$STAND_IN/context""#;
+    let docker = || {
+        let docker = with_buildx()
+            .on("buildx build *", built().hook(write))
+            .on("image inspect *", image_for("linux/amd64"));
+        std::fs::write(docker.folder().join("found"), LOCK).unwrap();
+        docker
+    };
+    let run = Run::line("-q build CartPole-v1 --lock lock.txt --cache-from x --label a=b").docker(docker());
+    let output = run.spawn().wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.stdout,
+        format!("{TAG}\n").as_bytes(),
+        "a lock that is yet to be written changes no hash"
+    );
+    let builds: Vec<String> =
+        run.stand_in().calls().into_iter().filter(|call| call.starts_with("buildx build")).collect();
+    assert!(
+        builds[0].contains(" --load ") && builds[1].contains("/context/Dockerfile.lock --output=type=local,")
+    );
+    assert!(builds[1].contains("--cache-from=x") && !builds[1].contains("--label"), "{}", builds[1]);
+    let lock = std::fs::read_to_string(run.here().join("lock.txt")).unwrap();
+    assert!(lock.starts_with("# made by rlmesh-sandbox ") && lock.ends_with(LOCK), "{lock}");
+
+    let again = Run::line("-q build CartPole-v1 --rebuild --lock lock.txt").docker(docker());
+    std::fs::write(again.here().join("lock.txt"), &lock).unwrap();
+    let output = again.spawn().wait_with_output().unwrap();
+    let locked = String::from_utf8(output.stdout).unwrap();
+    assert!(locked.starts_with("rlmesh-sandbox-cartpole-v1:") && locked.trim() != TAG, "{locked}");
+    let context = again.stand_in().folder().join("context");
+    let dockerfile = std::fs::read_to_string(context.join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains("--require-hashes") && !dockerfile.contains("gymnasium"), "{dockerfile}");
+    assert_eq!(std::fs::read_to_string(context.join("lock.txt")).unwrap().lines().count(), 2);
+
+    let hash = Run::line("hash CartPole-v1 --tag --lock lock.txt").stdout(locked);
+    std::fs::write(hash.here().join("lock.txt"), format!("# another comment\n{lock}")).unwrap();
+    hash.check();
+}
+
+#[test]
+fn a_lock_that_does_not_fit_is_refused() {
+    let run = Run::line("build CartPole-v1 -p six --lock lock.txt").status(2).stderr(
+        "error: lock (--lock) <world>/here/lock.txt does not list six, which is to be installed\n\
+             hint: remove the file, and it is written anew after the build\n",
+    );
+    std::fs::write(run.here().join("lock.txt"), LOCK).unwrap();
+    run.check();
+    Run::line("build CartPole-v1 --lock nowhere/lock.txt")
+        .status(2)
+        .stderr(
+            "error: lock (--lock) <world>/here/nowhere/lock.txt has no folder to be written into\n\
+             hint: make the folder first\n",
+        )
+        .check();
+}
