@@ -450,3 +450,18 @@ fn a_lock_that_does_not_fit_is_refused() {
         )
         .check();
 }
+
+#[test]
+fn run_names_the_image_before_it_starts_it() {
+    let docker = with_buildx()
+        .on("ps *", Reply::default())
+        .on("rm *", Reply::default())
+        .on("image inspect *", image_for("linux/amd64"))
+        .on("run *", Reply::fails(125, "docker: Error response from daemon: no room\n"));
+    let run = Run::line("-q run CartPole-v1 --tag mine:1").docker(docker);
+    assert_eq!(run.spawn().wait_with_output().unwrap().status.code(), Some(6));
+    let calls = run.stand_in().calls();
+    let place = |start: &str| calls.iter().position(|call| call.starts_with(start));
+    assert!(place(&format!("tag {TAG} mine:1")).unwrap() < place("run -d").unwrap(), "{calls:?}");
+    assert!(calls.iter().filter(|call| call.starts_with("run ")).count() == 1, "{calls:?}");
+}

@@ -4,6 +4,7 @@ python lock.py BASE FILE: BASE is the base image's root folder. It needs no more
 """
 
 import base64
+import hashlib
 import html.parser
 import importlib.metadata
 import json
@@ -119,6 +120,18 @@ def hashes_from_index(name, version):
     fail("no index has a sha256 of %s %s, so the lock was not written" % (name, version))
 
 
+def digest_of(name, url):
+    """Installers do not always note the hash of an archive whose address they were given."""
+    digest = hashlib.sha256()
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            for piece in iter(lambda: answer.read(1 << 20), b""):
+                digest.update(piece)
+    except OSError as error:
+        fail("%s cannot be fetched again from %s (%s), so the lock was not written" % (name, url, error))
+    return digest.hexdigest()
+
+
 def entry(name, one):
     direct = json.loads(one.read_text("direct_url.json") or "null")
     if direct is None:
@@ -129,6 +142,8 @@ def entry(name, one):
         return "# %s %s is installed from a wheel file, apart from this list" % (name, one.version)
     archive = direct.get("archive_info", {})
     digest = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").partition("sha256=")[2]
+    if not digest and "archive_info" in direct and url.startswith(("https:", "http:")):
+        digest = digest_of(name, url)
     if not digest or url.startswith("file:"):
         fail("%s was installed from %s, of which there is no hash to lock" % (name, url))
     return "%s @ %s \\\n    --hash=sha256:%s" % (name, url, digest)
