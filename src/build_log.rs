@@ -30,6 +30,8 @@ pub(crate) struct BuildLog {
     /// What each step has printed of a line that is not over.
     lines: HashMap<usize, Vec<u8>>,
     is_kept: bool,
+    /// Whether anything happened at all.
+    has_events: bool,
 }
 
 impl BuildLog {
@@ -49,6 +51,7 @@ impl BuildLog {
             end: None,
             lines: HashMap::new(),
             is_kept: false,
+            has_events: false,
         };
         log.line(&format!("build of {tag}, {now}"));
         Some(log)
@@ -56,6 +59,7 @@ impl BuildLog {
 
     /// Writes down what happened.
     pub(crate) fn tell(&mut self, event: &BuildEvent) {
+        self.has_events = true;
         match event {
             BuildEvent::StepStarted { step, name } => self.line(&format!("#{step} {name}")),
             BuildEvent::StepFinished { step, name, cached: true, .. } => {
@@ -77,8 +81,11 @@ impl BuildLog {
         }
     }
 
-    /// Keeps the log, and only the newest beside it.
+    /// Keeps the log, and only the newest beside it. A build that never began leaves none.
     pub(crate) fn keep(mut self) -> Option<PathBuf> {
+        if !self.has_events {
+            return None;
+        }
         let steps: Vec<usize> = self.lines.keys().copied().collect();
         steps.into_iter().for_each(|step| self.flush(step));
         if let Some((left_out, tail)) = self.end.take() {
@@ -234,7 +241,10 @@ mod tests {
             fs::write(home.path().join(format!("build-202001{day}000000-x-1.log")), "").unwrap();
         }
         fs::write(home.path().join("notes.txt"), "").unwrap();
-        let kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap().keep().unwrap();
+        let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
+        kept.tell(&output("line\n"));
+        let kept = kept.keep().unwrap();
+        assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none(), "nothing happened");
         let logs = logs_in(home.path()).unwrap();
         assert_eq!(logs.len(), KEPT);
         assert!(

@@ -158,7 +158,8 @@ fn the_ceiling_is_told_with_the_step_and_what_to_try() {
              \n\
              failing step: [3/3] RUN compile (process \"compile\" did not complete successfully: exit code: 137)\n\
              cc1plus: working\n\
-             ERROR: failed to build: failed to solve: process \"compile\" did not complete successfully\n",
+             ERROR: failed to build: failed to solve: process \"compile\" did not complete successfully\n\
+             whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n",
         )
         .check();
 }
@@ -216,7 +217,7 @@ fn a_build_that_ends_well_goes_through_the_builder_and_leaves_no_watch() {
     assert_eq!(calls[1], "buildx version");
     assert!(calls.contains(&format!("buildx inspect {NAME}")), "{calls:?}");
     let build = calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
-    assert!(build.contains(&format!("--load --tag {TAG} --builder {NAME} <world>")), "{build}");
+    assert!(build.contains(&format!("--builder {NAME} --load --tag {TAG} ")), "{build}");
     assert!(!calls.iter().any(|call| call.contains("create") || call.contains("--until")), "{calls:?}");
     // It may have been ended before it got to write its number.
     if let Ok(pid) = std::fs::read_to_string(checked.docker.folder().join("watch")) {
@@ -486,7 +487,8 @@ fn a_builder_that_does_not_start_says_what_to_do() {
              hint: from a mirror: docker buildx rm {NAME}; docker buildx create --name {NAME} --driver docker-container --driver-opt memory=1g,memory-swap=1g,image=MIRROR/moby/buildkit:buildx-stable-1\n\
              hint: or build without a ceiling: --build-memory off\n\
              \n\
-             failing step: [internal] booting buildkit\n"
+             failing step: [internal] booting buildkit\n\
+             whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n"
         ))
         .check();
 }
