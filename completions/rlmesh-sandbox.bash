@@ -79,7 +79,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --dry-run --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --tag --push --label --platform --pull --cache-from --cache-to --dry-run --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -124,6 +124,10 @@ _rlmesh__sandbox() {
                     fi
                     return 0
                     ;;
+                --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-source-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -154,6 +158,25 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --installer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --tag)
@@ -260,7 +283,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -303,6 +326,10 @@ _rlmesh__sandbox() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-source-size)
@@ -489,7 +516,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --lock --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --tag --push --label --platform --pull --cache-from --cache-to --dry-run --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --no-lfs --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --tag --push --label --platform --pull --cache-from --cache-to --dry-run --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -534,6 +561,10 @@ _rlmesh__sandbox() {
                     fi
                     return 0
                     ;;
+                --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-source-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -564,6 +595,25 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --installer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-cert)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --tag)

@@ -51,12 +51,15 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l installer -d 'What installs Python packages [default: uv, and pip where uv cannot be had]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts beside the system\'s; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this name too (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l label -d 'A label for the image, when it is built (repeat for more)' -r
@@ -87,12 +90,15 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rl
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l installer -d 'What installs Python packages [default: uv, and pip where uv cannot be had]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts beside the system\'s; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l tag -d 'Give the image this name too (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l label -d 'A label for the image, when it is built (repeat for more)' -r
@@ -160,6 +166,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, so that it can register itself (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly what this file lists, with its hashes; where it is missing, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The most that an hf:// source\'s files may have together [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text' -r

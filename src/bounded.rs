@@ -9,10 +9,10 @@ use crate::docker::build::BuildRequest;
 use crate::docker::builder;
 use crate::docker::invocation::Cause;
 use crate::docker::oom::{OomEvidence, OomWatch};
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::handover::Hands;
 use crate::memory::{Bound, Ceiling};
-use crate::options::Environment;
 use crate::stage::{Listener, Stage};
 
 /// What a bounded build works with, beside the request.

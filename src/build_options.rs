@@ -1,10 +1,13 @@
 //! How an image comes to be, read from flags and checked; nothing of it enters the build hash, and it starts nothing.
 
+use std::path::PathBuf;
+
 use crate::cli::ImageArgs;
+use crate::environment::Environment;
 use crate::error::SandboxError;
 use crate::image_labels;
 use crate::image_reference::is_image_reference;
-use crate::options::{Environment, Field, checked_text, invalid};
+use crate::options::{Field, checked_text, invalid};
 use crate::spec::EffectiveSpec;
 
 const TAG: Field = Field("tag", "--tag");
@@ -12,6 +15,7 @@ const PUSH: Field = Field("push", "--push");
 const LABEL: Field = Field("label", "--label");
 const PLATFORM: Field = Field("platform", "--platform");
 const CACHE_FROM: Field = Field("cache_from", "--cache-from");
+const INSTALLER: Field = Field("installer", "--installer");
 const CACHE_TO: Field = Field("cache_to", "--cache-to");
 
 /// What starts the labels that this tool and the SDK judge containers by, and those of its images.
@@ -35,6 +39,15 @@ pub(crate) enum BaseImage {
     Newest,
 }
 
+/// What installs Python packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Installer {
+    /// uv, and pip where uv cannot be had.
+    #[default]
+    Uv,
+    Pip,
+}
+
 /// How the image comes to be, beside what goes into it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct BuildOptions {
@@ -49,6 +62,9 @@ pub(crate) struct BuildOptions {
     pub(crate) platform: Option<String>,
     pub(crate) cache_from: Vec<String>,
     pub(crate) cache_to: Vec<String>,
+    pub(crate) installer: Installer,
+    /// A file of certificates that the build trusts beside the system's.
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 impl BuildOptions {
@@ -71,6 +87,8 @@ impl BuildOptions {
             platform: platform.as_deref().map(self::platform).transpose()?,
             cache_from: all(&args.cache_from, |text| cache(CACHE_FROM, text))?,
             cache_to: all(&args.cache_to, |text| cache(CACHE_TO, text))?,
+            installer: args.installer.as_deref().map_or(Ok(Installer::Uv), installer)?,
+            ca_cert: args.ca_cert.clone().or_else(|| environment.path("RLMESH_SANDBOX_CA_CERT")),
         })
     }
 
@@ -131,6 +149,14 @@ impl BuildOptions {
 
 fn all<T>(texts: &[String], check: impl Fn(&str) -> Result<T, SandboxError>) -> Result<Vec<T>, SandboxError> {
     texts.iter().map(|text| check(text)).collect()
+}
+
+fn installer(text: &str) -> Result<Installer, SandboxError> {
+    match text.trim() {
+        "uv" => Ok(Installer::Uv),
+        "pip" => Ok(Installer::Pip),
+        _ => Err(invalid(format!("{INSTALLER} is {text:?}"), "use uv or pip")),
+    }
 }
 
 fn reference(field: Field, text: &str) -> Result<String, SandboxError> {

@@ -7,9 +7,9 @@ use crate::docker::Docker;
 use crate::docker::builder::{self, Endpoint, Fault};
 use crate::docker::buildx::{BuilderCache, BuilderContainer};
 use crate::docker::engine::Resources;
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::memory::Ceiling;
-use crate::options::Environment;
 use crate::use_lock::UseLock;
 
 /// How often a builder that others make and remove at the same time is looked at anew.

@@ -209,7 +209,7 @@ pub struct ReapArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
-    /// hf://org/repo[@revision][:suite[/task]]
+    /// The repository, as `run` takes it: hf://org/repo, with a revision if need be
     #[arg(value_name = "SOURCE")]
     pub source: String,
     /// Print this file of it, such as env.py, instead of the list
@@ -299,6 +299,9 @@ pub struct SandboxArgs {
     /// Install exactly what this file lists, with its hashes; where it is missing, write it after the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
     pub lock: Option<PathBuf>,
+    /// A Debian package to install, for a base image with apt (repeat for more)
+    #[arg(long, value_name = "NAME", help_heading = "Image options")]
+    pub apt: Vec<String>,
     /// Allow an hf:// source to run its repository's code
     #[arg(long, help_heading = "Image options")]
     pub trust_remote_code: bool,
@@ -338,6 +341,13 @@ pub struct ImageArgs {
     /// Build the image even if it exists
     #[arg(long)]
     pub rebuild: bool,
+    /// What installs Python packages [default: uv, and pip where uv cannot be had]
+    #[arg(long, value_name = "uv|pip")]
+    pub installer: Option<String>,
+    /// Certificates (PEM) that the build trusts beside the system's; they do not enter the image
+    /// [env: RLMESH_SANDBOX_CA_CERT]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub ca_cert: Option<PathBuf>,
     /// Give the image this name too (repeat for more)
     #[arg(long, value_name = "REF")]
     pub tag: Vec<String>,

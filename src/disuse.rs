@@ -8,9 +8,9 @@ use crate::builders;
 use crate::docker::Docker;
 use crate::docker::builder::{self, Endpoint, SeenBuilder};
 use crate::docker::buildx::BuilderCache;
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::handover::{self, Copy};
-use crate::options::Environment;
 use crate::use_lock::{self, UseLock};
 
 /// Something that takes disk, and what is to be done with it.

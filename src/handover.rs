@@ -14,9 +14,9 @@ use crate::builders;
 use crate::docker::Docker;
 use crate::docker::oci::{LocalImage, SaveFailure, layout_digest};
 use crate::docker::rawjson::BuildEvent;
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::interrupt::Interrupt;
-use crate::options::Environment;
 use crate::stage::{Listener, Stage};
 use crate::use_lock::{self, UseLock};
 

@@ -10,11 +10,12 @@ use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
 use crate::docker::build::{BuildRequest, Goal, ProgressForm};
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
+use crate::install_settings::InstallSettings;
 use crate::lock::{self, Locking};
 use crate::memory::BuildMemory;
-use crate::options::Environment;
 use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
 use crate::stage::{Listener, Stage};
@@ -101,9 +102,11 @@ fn make(
             told(Stage::Building { tag: tag.clone() });
             let buildx = docker.buildx()?;
             let folder = RunFolder::create(&environment.temp_dir())?;
-            let context = context::write(folder.path(), spec)?;
+            let settings = InstallSettings::read(environment, build.ca_cert.as_deref())?;
+            let context = context::write(folder.path(), spec, build.installer)?;
             fetch_source(spec, &context, docker, environment, told)?;
-            let flags = build.flags(spec);
+            let handed = handed_over(spec, folder.path(), &settings, told)?;
+            let flags = [build.flags(spec), handed.clone()].concat();
             let request = BuildRequest {
                 tag: &tag,
                 goal: Goal::Image,
@@ -111,12 +114,13 @@ fn make(
                 builder: None,
                 images: &[],
                 progress: ProgressForm::of_buildx(&buildx),
+                mask: &settings.mask(),
                 flags: &flags,
             };
             let site = Site { docker, spec, build, environment, buildx: &buildx, folder: folder.path() };
             site.run(&request, told)?;
             if let Locking::Write(file) = &spec.locking {
-                let flags = build.flags_beside_the_image();
+                let flags = [build.flags_beside_the_image(), handed].concat();
                 site.write_lock(file, &BuildRequest { flags: &flags, ..request }, told)?;
             }
         }
@@ -134,6 +138,26 @@ fn make(
         ))
     })?;
     Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// The flags that let the installers know, and reach, what the user's environment says of indexes and proxies.
+fn handed_over(
+    spec: &EffectiveSpec,
+    folder: &Path,
+    settings: &InstallSettings,
+    told: &mut Listener<'_>,
+) -> Result<Vec<String>, SandboxError> {
+    let mut flags = context::write_secrets(folder, settings)?;
+    if settings.needs_host_network() {
+        match spec.build_memory {
+            BuildMemory::Off => flags.push("--network=host".to_owned()),
+            BuildMemory::Within(_) => told(Stage::Warning(
+                "a bounded build has a network of its own, in which the loopback address of an index or proxy leads nowhere"
+                    .to_owned(),
+            )),
+        }
+    }
+    Ok(flags)
 }
 
 /// Where and how a spec is built.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::build_options::BuildOptions;
 use crate::docker::Docker;
+use crate::environment::Environment;
 use crate::error::{SandboxError, Signal};
 use crate::hub::Hub;
 use crate::interrupt::Interrupt;
-use crate::options::{Environment, RunOptions, SandboxOptions};
+use crate::options::{RunOptions, SandboxOptions};
 use crate::plan::{self, Consent, World};
 use crate::readiness::Handshake;
 use crate::reap::{self, Care, Sweep};

@@ -1,7 +1,5 @@
 //! What the user wants, read once from flags and environment variables and checked; it starts nothing and asks no network.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cli::{ContainerArgs, SandboxArgs};
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::hub::USUAL_SOURCE_LIMIT;
 use crate::image_reference::is_image_reference;
@@ -22,73 +21,6 @@ pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
 
 /// The longest duration that an option takes; beyond it a typing error is more likely.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// The process's environment variables as a value: read here and nowhere else, so that a test passes a map.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    variables: BTreeMap<OsString, OsString>,
-}
-
-impl Environment {
-    /// The variables of this process.
-    pub fn of_this_process() -> Self {
-        std::env::vars_os().collect()
-    }
-
-    /// A variable's trimmed text; a blank one counts as unset.
-    ///
-    /// # Errors
-    /// [`SandboxError::InvalidOption`] where the value is not UTF-8.
-    pub fn text(&self, name: &str) -> Result<Option<&str>, SandboxError> {
-        let Some(value) = self.variables.get(&OsString::from(name)) else { return Ok(None) };
-        let Some(value) = value.to_str() else {
-            return Err(invalid(format!("{name} is not valid UTF-8"), format!("set {name} to plain text")));
-        };
-        Ok(Some(value.trim()).filter(|value| !value.is_empty()))
-    }
-
-    /// A variable as a path; a blank one counts as unset.
-    pub fn path(&self, name: &str) -> Option<PathBuf> {
-        let value = self.variables.get(&OsString::from(name))?;
-        (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
-    }
-
-    /// Whether a variable is set to anything at all, as NO_COLOR is meant to be read.
-    pub fn is_set(&self, name: &str) -> bool {
-        self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
-    }
-
-    /// The program's own folder for what is worth keeping and belongs to nobody's project, such as logs:
-    /// `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`; `None` where there is no home.
-    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
-        let state = self.path("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        let state = state.or_else(|| self.path("HOME").map(|home| home.join(".local/state")))?;
-        Some(state.join("rlmesh-sandbox"))
-    }
-
-    /// Where temporary folders go: TMPDIR, else the system's own place.
-    pub(crate) fn temp_dir(&self) -> PathBuf {
-        self.path("TMPDIR").unwrap_or_else(|| {
-            if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }
-        })
-    }
-
-    /// Where this program keeps what can be had again: `rlmesh-sandbox` in XDG_CACHE_HOME, else in `~/.cache`.
-    /// A relative XDG_CACHE_HOME counts as unset, as its specification says.
-    pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
-        let caches = self
-            .path("XDG_CACHE_HOME")
-            .filter(|folder| folder.is_absolute())
-            .or_else(|| Some(self.path("HOME")?.join(".cache")))?;
-        Some(caches.join("rlmesh-sandbox"))
-    }
-}
-
-impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
-        Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
-    }
-}
 
 /// How the copies of a vector environment are stepped, in Gymnasium's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -147,6 +79,8 @@ pub struct SandboxOptions {
     pub rlmesh_package: Option<String>,
     /// Pip requirements to install beside rlmesh and gymnasium, in this order.
     pub packages: Vec<String>,
+    /// Debian packages to install, as apt takes them: `NAME` or `NAME=VERSION`.
+    pub apt: Vec<String>,
     /// Modules to import before the environment is made.
     pub imports: Vec<String>,
     /// Keyword arguments for the environment: any JSON values.
@@ -192,6 +126,7 @@ impl SandboxOptions {
             base_image: args.base_image.clone().or(environment.base_image),
             rlmesh_package: args.rlmesh_package.clone().or(environment.rlmesh_package),
             packages: args.packages.clone(),
+            apt: args.apt.clone(),
             imports: args.imports.clone(),
             kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
             num_envs: args.num_envs.as_deref().map(parse_num_envs).transpose()?,
@@ -222,6 +157,7 @@ impl SandboxOptions {
             base_image: one(BASE_IMAGE, self.base_image)?,
             rlmesh_package: one(RLMESH_PACKAGE, self.rlmesh_package)?,
             packages: many(PACKAGES, self.packages)?,
+            apt: many(APT, self.apt)?,
             imports: many(IMPORTS, self.imports)?,
             max_source_size: one(MAX_SOURCE_SIZE, self.max_source_size)?,
             build_memory: one(BUILD_MEMORY, self.build_memory)?,
@@ -230,6 +166,7 @@ impl SandboxOptions {
         options.base_image.iter().try_for_each(|image| check_image(image))?;
         options.rlmesh_package.iter().try_for_each(|package| check_requirement(RLMESH_PACKAGE, package))?;
         options.packages.iter().try_for_each(|package| check_requirement(PACKAGES, package))?;
+        options.apt.iter().try_for_each(|name| check_apt(name))?;
         options.imports.iter().try_for_each(|module| check_module(module))?;
         options.source_limit()?;
         options.memory()?;
@@ -254,6 +191,7 @@ pub(crate) struct Field(pub(crate) &'static str, pub(crate) &'static str);
 const BASE_IMAGE: Field = Field("base_image", "--base-image");
 const RLMESH_PACKAGE: Field = Field("rlmesh_package", "--rlmesh-package");
 const PACKAGES: Field = Field("packages", "--package");
+const APT: Field = Field("apt", "--apt");
 const IMPORTS: Field = Field("imports", "--import");
 const NUM_ENVS: Field = Field("num_envs", "--num-envs");
 const MAX_SOURCE_SIZE: Field = Field("max_source_size", "--max-source-size");
@@ -310,6 +248,37 @@ fn check_requirement(field: Field, requirement: &str) -> Result<(), SandboxError
         ));
     }
     Ok(())
+}
+
+/// `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would take a name that ends in a dash as one to
+/// remove, and one that starts with it as an option.
+fn check_apt(package: &str) -> Result<(), SandboxError> {
+    let (name, version) = match package.split_once('=') {
+        Some((name, version)) => (name, Some(version)),
+        None => (package, None),
+    };
+    let (name, architecture) = match name.split_once(':') {
+        Some((name, architecture)) => (name, Some(architecture)),
+        None => (name, None),
+    };
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_name = name.len() >= 2
+        && name.starts_with(is_word)
+        && !name.ends_with('-')
+        && name.chars().all(|c| is_word(c) || matches!(c, '+' | '-' | '.'));
+    let is_architecture = architecture
+        .is_none_or(|text| text.starts_with(is_word) && text.chars().all(|c| is_word(c) || c == '-'));
+    let is_version = version.is_none_or(|text| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | ':' | '~'))
+    });
+    if is_name && is_architecture && is_version {
+        return Ok(());
+    }
+    Err(invalid(
+        format!("{APT} {package:?} is no Debian package"),
+        "name one package to each --apt: NAME, or NAME=VERSION",
+    ))
 }
 
 fn check_module(module: &str) -> Result<(), SandboxError> {
@@ -428,6 +397,19 @@ mod tests {
         match result {
             Err(error @ SandboxError::InvalidOption(_)) => error.to_string(),
             other => panic!("expected InvalidOption, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn debian_packages_and_nothing_else_that_apt_would_take() {
+        for package in ["libgl1", "g++", "libstdc++6", "libgl1=1.6.0-1", "libc6:arm64", "x11-apps=2:1~rc1+b2"]
+        {
+            assert!(check_apt(package).is_ok(), "{package}");
+        }
+        for package in
+            ["", "x", "-y", "libgl1-", "LibGL", "a b", "libgl1=", "libgl1/sid", "a;b", "lib*", "./x.deb"]
+        {
+            refusal(check_apt(package));
         }
     }
 

@@ -62,6 +62,7 @@ pub(crate) fn resolve(
         packages: options.packages.clone(),
         rlmesh_package,
         imports: options.imports.clone(),
+        apt: options.apt.clone(),
         lfs: match source {
             EnvironmentSourceRef::Hf(_) if options.no_lfs => Lfs::Pointers,
             _ => Lfs::Files,
@@ -85,6 +86,7 @@ fn serving(options: SandboxOptions) -> Serving {
 fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
     let given = [
         ("packages (--package)", !options.packages.is_empty()),
+        ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
         ("no_lfs (--no-lfs)", options.no_lfs),

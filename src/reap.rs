@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::docker::Docker;
 use crate::docker::inspection::Inspection;
+use crate::environment::Environment;
 use crate::error::SandboxError;
-use crate::options::Environment;
 use crate::owner::{self, Owner, Proof, Reason, Verdict};
 use crate::process::{self, Host};
 use crate::run_folder::{self, Abandoned, Survey};

@@ -28,6 +28,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) rlmesh_package: RlmeshPackage,
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
+    /// Debian packages.
+    pub(crate) apt: Vec<String>,
     pub(crate) serving: Serving,
     pub(crate) locking: Locking,
     /// Which form of its LFS files an hf source is built with.
@@ -92,6 +94,8 @@ struct BuildInputs<'a> {
     rlmesh_package: &'a RlmeshPackage,
     packages: &'a [String],
     imports: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lfs: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +112,7 @@ impl EffectiveSpec {
             rlmesh_package: &self.rlmesh_package,
             packages: &self.packages,
             imports: &self.imports,
+            apt: &self.apt,
             lfs: (self.lfs == Lfs::Pointers).then_some("pointers"),
             lock: self.locking.digest(),
         };
@@ -177,6 +182,7 @@ mod tests {
             rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
             packages: Vec::new(),
             imports: Vec::new(),
+            apt: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             locking: Locking::Unlocked,
             lfs: Lfs::Files,
@@ -216,6 +222,14 @@ mod tests {
         assert!(spec.canonical_json().contains(
             r#""rlmesh_package":{"kind":"wheel","source_path":"/w/a.whl","install_path":"/opt/rlmesh/packages/a.whl","sha256":"00"},"packages":[]"#
         ));
+    }
+
+    #[test]
+    fn system_packages_join_only_where_there_are_some() {
+        let mut spec = cartpole();
+        assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
+        spec.apt = vec!["libgl1".to_owned()];
+        assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"]}"#));
     }
 
     #[test]

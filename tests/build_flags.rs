@@ -426,7 +426,7 @@ fn a_lock_is_written_after_the_build_and_then_installed_alone() {
     assert!(locked.starts_with("rlmesh-sandbox-cartpole-v1:") && locked.trim() != TAG, "{locked}");
     let context = again.stand_in().folder().join("context");
     let dockerfile = std::fs::read_to_string(context.join("Dockerfile")).unwrap();
-    assert!(dockerfile.contains("--require-hashes") && !dockerfile.contains("gymnasium"), "{dockerfile}");
+    assert!(dockerfile.contains("\"--lock\"") && !dockerfile.contains("gymnasium"), "{dockerfile}");
     assert_eq!(std::fs::read_to_string(context.join("lock.txt")).unwrap().lines().count(), 2);
 
     let hash = Run::line("hash CartPole-v1 --tag --lock lock.txt").stdout(locked);

@@ -22,7 +22,7 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxEr
         )));
     };
     if args.image.dry_run {
-        return dry_run::run(&plan, session);
+        return dry_run::run(&plan, build.installer, session);
     }
     let docker = session.docker()?;
     let image = image::ensure(&docker, &plan, &build, &session.environment, &mut |stage| {

@@ -2,8 +2,9 @@
 
 use crate::commands::Session;
 use crate::docker::Docker;
+use crate::environment::Environment;
 use crate::error::{Exit, SandboxError};
-use crate::options::{DEFAULT_BASE_IMAGE, Environment};
+use crate::options::DEFAULT_BASE_IMAGE;
 use crate::owner::EngineSite;
 use crate::report::json::{Check, Examined};
 use crate::report::{Format, Paint, Report, text};

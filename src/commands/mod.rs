@@ -21,10 +21,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, SandboxArgs, Verb};
 use crate::docker::Docker;
+use crate::environment::Environment;
 use crate::error::{Exit, Problem, SandboxError};
 use crate::hub::Hub;
 use crate::interrupt::{Interrupt, Signals};
-use crate::options::{Environment, SandboxOptions};
+use crate::options::SandboxOptions;
 use crate::plan::{self, Consent, World};
 use crate::report::{Format, Report};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};

@@ -1,7 +1,9 @@
 //! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
 
+use crate::build_options::Installer;
 use crate::context::bootstrap::SOURCE_SUBDIR;
-use crate::context::lock;
+use crate::context::install;
+use crate::context::lock::{self, LOCK_FILE};
 use crate::context::{PACKAGES_FOLDER, REQUIREMENTS_FOLDER};
 use crate::lock::Locking;
 use crate::package::RlmeshPackage;
@@ -13,43 +15,82 @@ pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
 /// The port that the server listens on inside the container. The SDK relies on it.
 pub(crate) const CONTAINER_PORT: u16 = 50051;
 
+/// Where a build step finds what is mounted for it. Nothing of it stays in the image.
+pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
+
+/// The build secrets: what the installers are told, and the certificates that they trust beside the system's.
+pub(crate) const SETTINGS_SECRET: &str = "rlmesh-sandbox-settings";
+pub(crate) const CERTIFICATES_SECRET: &str = "rlmesh-sandbox-certificates";
+
+/// Which downloads a step shares. What a repository's requirements run could leave something behind for
+/// whoever installs from the same cache next, so each repository has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Downloads<'a> {
+    OfAll,
+    /// `org/repo`.
+    OfRepository(&'a str),
+}
+
+impl Downloads<'_> {
+    fn id(self) -> String {
+        match self {
+            Downloads::OfAll => "rlmesh-sandbox-python".to_owned(),
+            Downloads::OfRepository(repo) => format!("rlmesh-sandbox-python-{}", repo.replace('/', "--")),
+        }
+    }
+}
+
 /// The Dockerfile that builds `spec`.
 ///
 /// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
-/// have in common comes first, so that they share its layers.
-pub(crate) fn dockerfile(spec: &EffectiveSpec) -> String {
-    let (rlmesh, mount) = match &spec.rlmesh_package {
-        RlmeshPackage::Pip { spec } => (spec.as_str(), String::new()),
-        RlmeshPackage::Wheel { install_path, .. } => (
-            install_path.as_str(),
-            format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} "),
-        ),
+/// have in common comes first, so that they share its layers; what changes oftenest comes last.
+pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
+    let wheels =
+        format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} ");
+    let (rlmesh, wheel) = match &spec.rlmesh_package {
+        RlmeshPackage::Pip { spec } => (spec.as_str(), None),
+        RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
     };
+    let repo = match &spec.source {
+        ResolvedSource::Hf { repo, .. } => Some(repo.as_str()),
+        ResolvedSource::Gym { .. } => None,
+    };
+    let source = format!("{IMAGE_FOLDER}/{SOURCE_SUBDIR}");
+    let step =
+        |downloads, mount: &str, arguments: &[&str]| install_step(installer, downloads, mount, arguments);
+    let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
+
     let mut text = format!(
         "FROM {base}\n\
          WORKDIR {IMAGE_FOLDER}\n\
          ENV RLMESH_PORT={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
         base = spec.base_image
     );
-    let is_hf = matches!(spec.source, ResolvedSource::Hf { .. });
     if let Locking::Install(_) = &spec.locking {
-        text += &lock::install(spec);
+        // The lock names everything, so that there is no common part to come first.
+        text += &apt_step(&spec.apt);
+        let lock = format!("{MOUNTS}/{LOCK_FILE}");
+        let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
+        text += &step(after_the_source, &mount, &["--lock", &lock]);
+        if let Some(mount) = wheel {
+            text += &step(after_the_source, mount, &["--no-deps", rlmesh]);
+        }
     } else {
-        text += &install(&mount, &[rlmesh, "gymnasium"]);
-        if is_hf {
-            text += &format!(
-                "RUN --mount=type=bind,source={REQUIREMENTS_FOLDER},target={IMAGE_FOLDER}/{SOURCE_SUBDIR},rw \
-                 --mount=type=cache,target=/root/.cache/pip \
-                 cd {IMAGE_FOLDER}/{SOURCE_SUBDIR} && if [ -f requirements.txt ]; then \
-                 python -m pip install --disable-pip-version-check --root-user-action=ignore -r requirements.txt; fi\n"
-            );
+        text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
+        text += &apt_step(&spec.apt);
+        if repo.is_some() {
+            // Without the rest of the repository, so that a change there installs nothing again. Requirements
+            // that name files of the repository find them where they will be.
+            let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
+            text += &step(after_the_source, &mount, &["--requirements", &source]);
         }
         if !spec.packages.is_empty() {
-            text += &install("", &spec.packages.iter().map(String::as_str).collect::<Vec<_>>());
+            let packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
+            text += &step(after_the_source, "", &packages);
         }
     }
-    if is_hf {
-        text += &format!("COPY {SOURCE_SUBDIR}/ {IMAGE_FOLDER}/{SOURCE_SUBDIR}/\n");
+    if repo.is_some() {
+        text += &format!("COPY {SOURCE_SUBDIR}/ {source}/\n");
     }
     text += &format!(
         "EXPOSE {CONTAINER_PORT}\n\
@@ -58,12 +99,166 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec) -> String {
     text
 }
 
-/// One layer of packages. The exec form keeps every requirement apart from any shell.
-fn install(mount: &str, requirements: &[&str]) -> String {
-    let mut command =
-        vec!["python", "-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore"];
-    command.extend(requirements);
-    let command = serde_json::to_string(&command)
-        .unwrap_or_else(|error| unreachable!("texts always serialize: {error}"));
-    format!("RUN {mount}--mount=type=cache,target=/root/.cache/pip {command}\n")
+/// The Dockerfile of an image, continued by the stage that writes its lock.
+pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
+    let script = script("install.sh");
+    let run = |script_file: &str, base: &str, file: &str| {
+        let command = exec(&["/bin/sh", &script, "--write-lock", script_file, base, file]);
+        format!("{} {command}", install_mounts(Downloads::OfAll))
+    };
+    lock::lock_dockerfile(&dockerfile(spec, installer), &spec.base_image, &run)
+}
+
+fn install_step(installer: Installer, downloads: Downloads<'_>, mount: &str, arguments: &[&str]) -> String {
+    let script = script("install.sh");
+    let mut command = vec!["/bin/sh", &script];
+    if installer == Installer::Pip {
+        command.extend(["--installer", "pip"]);
+    }
+    command.extend(arguments);
+    // The exec form keeps every requirement apart from any shell.
+    format!("RUN {mount}{} {}\n", install_mounts(downloads), exec(&command))
+}
+
+/// The scripts, what they keep from build to build, and what they are told. A secret is no part of what
+/// decides whether a layer is made again, nor is one that is missing an error.
+///
+/// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
+/// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
+fn install_mounts(downloads: Downloads<'_>) -> String {
+    format!(
+        "{} --mount=type=cache,id={},target={MOUNTS}/cache {}",
+        script_mount(),
+        downloads.id(),
+        secret_mounts()
+    )
+}
+
+fn script_mount() -> String {
+    format!("--mount=type=bind,source={folder},target={MOUNTS}/{folder}", folder = install::FOLDER)
+}
+
+fn secret_mounts() -> String {
+    format!(
+        "--mount=type=secret,id={SETTINGS_SECRET},target={MOUNTS}/settings,mode=0444 \
+         --mount=type=secret,id={CERTIFICATES_SECRET},target={MOUNTS}/certificates,mode=0444"
+    )
+}
+
+/// System packages; apt itself can't share its folders with another apt at work.
+fn apt_step(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let script = script("apt.sh");
+    let mut command = vec!["/bin/sh", &script];
+    command.extend(names.iter().map(String::as_str));
+    format!(
+        "RUN {} {} --mount=type=cache,id=rlmesh-sandbox-apt,target=/var/cache/apt,sharing=locked \
+         --mount=type=cache,id=rlmesh-sandbox-apt-lists,target=/var/lib/apt/lists,sharing=locked {}\n",
+        script_mount(),
+        secret_mounts(),
+        exec(&command)
+    )
+}
+
+fn script(name: &str) -> String {
+    format!("{MOUNTS}/{}/{name}", install::FOLDER)
+}
+
+fn exec(words: &[&str]) -> String {
+    serde_json::to_string(words).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::hub::Lfs;
+    use crate::memory::BuildMemory;
+    use crate::spec::Serving;
+
+    fn spec(source: ResolvedSource) -> EffectiveSpec {
+        EffectiveSpec {
+            source,
+            base_image: "python:3.11-slim".to_owned(),
+            rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
+            packages: Vec::new(),
+            imports: Vec::new(),
+            apt: Vec::new(),
+            locking: Locking::Unlocked,
+            serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            lfs: Lfs::Files,
+            source_limit: 0,
+            build_memory: BuildMemory::Off,
+        }
+    }
+
+    fn gym() -> EffectiveSpec {
+        spec(ResolvedSource::Gym { env_id: "CartPole-v1".to_owned() })
+    }
+
+    fn hf() -> EffectiveSpec {
+        let (repo, resolved_revision) = ("org/repo".to_owned(), "0".repeat(40));
+        spec(ResolvedSource::Hf { repo, resolved_revision, suite: None, task: None })
+    }
+
+    /// The instructions, each without its mounts and with the arguments of its script.
+    fn instructions(spec: &EffectiveSpec) -> Vec<String> {
+        let short = |line: &str| {
+            let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with("--mount")).collect();
+            words.join(" ").replace("\"/bin/sh\",\"/run/rlmesh-sandbox/install/", "")
+        };
+        dockerfile(spec, Installer::Uv).lines().map(short).collect()
+    }
+
+    #[test]
+    fn what_is_common_comes_first_and_what_changes_oftenest_last() {
+        let mut full = hf();
+        full.apt = vec!["libgl1".to_owned()];
+        full.packages = vec!["six".to_owned()];
+        assert_eq!(
+            instructions(&full),
+            [
+                "FROM python:3.11-slim",
+                "WORKDIR /opt/rlmesh",
+                "ENV RLMESH_PORT=50051 PYTHONUNBUFFERED=1",
+                r#"RUN [install.sh","rlmesh==0.1.0","gymnasium"]"#,
+                r#"RUN [apt.sh","libgl1"]"#,
+                r#"RUN [install.sh","--requirements","/opt/rlmesh/source"]"#,
+                r#"RUN [install.sh","six"]"#,
+                "COPY source/ /opt/rlmesh/source/",
+                "EXPOSE 50051",
+                r#"ENTRYPOINT ["python","-m","rlmesh._bootstrap.sandbox_env"]"#,
+            ]
+        );
+        let (gym, hf) = (dockerfile(&gym(), Installer::Uv), dockerfile(&hf(), Installer::Uv));
+        let common = |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(common(&gym), common(&hf), "the layers with rlmesh are one");
+        assert!(!gym.contains("syntax=") && !gym.contains("source/"));
+    }
+
+    #[test]
+    fn a_repository_has_downloads_of_its_own_from_where_its_code_may_run() {
+        let mut full = hf();
+        full.packages = vec!["six".to_owned()];
+        let ids: Vec<String> = dockerfile(&full, Installer::Uv)
+            .split("--mount=type=cache,id=")
+            .skip(1)
+            .filter_map(|rest| rest.split(',').next().map(str::to_owned))
+            .collect();
+        let own = "rlmesh-sandbox-python-org--repo";
+        assert_eq!(ids, ["rlmesh-sandbox-python", own, own]);
+    }
+
+    #[test]
+    fn a_requirement_reaches_no_shell() {
+        let mut hostile = gym();
+        hostile.packages = vec!["x; rm -rf / && \"$HOME\"".to_owned()];
+        assert!(
+            dockerfile(&hostile, Installer::Pip)
+                .contains(r#"install.sh","--installer","pip","x; rm -rf / && \"$HOME\""]"#)
+        );
+    }
 }

@@ -1,9 +1,4 @@
-//! A lock in the Dockerfile: the installation of exactly what it lists, and the stage that writes one; pure text.
-
-use crate::context::PACKAGES_FOLDER;
-use crate::context::dockerfile::IMAGE_FOLDER;
-use crate::package::RlmeshPackage;
-use crate::spec::EffectiveSpec;
+//! The stage of a Dockerfile that writes a lock; pure text.
 
 /// The lock in the build context, and in the folder that the stage which writes one leaves.
 pub(crate) const LOCK_FILE: &str = "lock.txt";
@@ -14,35 +9,24 @@ pub(crate) const LOCK_DOCKERFILE: &str = "Dockerfile.lock";
 /// What runs in it.
 pub(crate) const LOCK_SCRIPT: (&str, &str) = ("lock.py", include_str!("lock.py"));
 
-/// Installs the lock and nothing else; a wheel file of rlmesh's is not in it, but in the build hash.
-pub(crate) fn install(spec: &EffectiveSpec) -> String {
-    let mut text = format!(
-        "RUN --mount=type=bind,source={LOCK_FILE},target={IMAGE_FOLDER}/{LOCK_FILE} \
-         --mount=type=cache,target=/root/.cache/pip \
-         [\"python\",\"-m\",\"pip\",\"install\",\"--disable-pip-version-check\",\"--root-user-action=ignore\",\
-         \"--require-hashes\",\"-r\",\"{IMAGE_FOLDER}/{LOCK_FILE}\"]\n"
-    );
-    if let RlmeshPackage::Wheel { install_path, .. } = &spec.rlmesh_package {
-        text += &format!(
-            "RUN --mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} \
-             [\"python\",\"-m\",\"pip\",\"install\",\"--disable-pip-version-check\",\"--root-user-action=ignore\",\
-             \"--no-deps\",\"{install_path}\"]\n"
-        );
-    }
-    text
-}
-
 /// The Dockerfile of an image, continued: its result is a folder with the lock of what the image has beyond
 /// its base. Everything before is the image's own, and so in the builder's cache.
-pub(crate) fn lock_dockerfile(dockerfile: &str, base_image: &str) -> String {
+///
+/// `run` gives the rest of a RUN that has the script write the lock: from its path, the base's folder and the
+/// lock's path.
+pub(crate) fn lock_dockerfile(
+    dockerfile: &str,
+    base_image: &str,
+    run: &dyn Fn(&str, &str, &str) -> String,
+) -> String {
     let (script, _) = LOCK_SCRIPT;
+    let run = run(&format!("/rlmesh-{script}"), "/rlmesh-base", &format!("/rlmesh-{LOCK_FILE}"));
     format!(
         "{image}\
          FROM {base_image} AS rlmesh-base\n\
          FROM rlmesh-image AS rlmesh-locking\n\
          RUN --mount=type=bind,from=rlmesh-base,target=/rlmesh-base \
-         --mount=type=bind,source={script},target=/rlmesh-{script} \
-         [\"python\",\"/rlmesh-{script}\",\"/rlmesh-base\",\"/rlmesh-{LOCK_FILE}\"]\n\
+         --mount=type=bind,source={script},target=/rlmesh-{script} {run}\n\
          FROM scratch\n\
          COPY --from=rlmesh-locking /rlmesh-{LOCK_FILE} /{LOCK_FILE}\n",
         image = with_named_result(dockerfile)
@@ -65,7 +49,11 @@ mod tests {
 
     #[test]
     fn the_stage_that_writes_a_lock_follows_the_image_as_it_is() {
-        let text = lock_dockerfile("FROM uv AS tools\nFROM python:3.11-slim\nRUN x\n", "python:3.11-slim");
+        let text = lock_dockerfile(
+            "FROM uv AS tools\nFROM python:3.11-slim\nRUN x\n",
+            "python:3.11-slim",
+            &|script, base, file| format!("y {script} {base} {file}"),
+        );
         let image = "FROM uv AS tools\nFROM python:3.11-slim AS rlmesh-image\nRUN x\nFROM python:3.11-slim AS rlmesh-base\n";
         assert!(text.starts_with(image), "{text}");
     }

@@ -2,15 +2,19 @@
 
 pub(crate) mod bootstrap;
 pub(crate) mod dockerfile;
+mod install;
 pub(crate) mod lock;
 mod requirements;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::context::lock::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT, lock_dockerfile};
+use crate::build_options::Installer;
+use crate::context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET};
+use crate::context::lock::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT};
 use crate::error::{Problem, SandboxError};
 use crate::hub::REQUIREMENTS_FILE;
+use crate::install_settings::InstallSettings;
 use crate::lock::Locking;
 use crate::package::RlmeshPackage;
 use crate::run_folder::cannot_write;
@@ -28,15 +32,19 @@ const BOOTSTRAP_FILE: &str = "bootstrap.json";
 ///
 /// # Errors
 /// [`SandboxError::Wheel`] where the wheel vanished since it was hashed; [`SandboxError::System`].
-pub(crate) fn write(parent: &Path, spec: &EffectiveSpec) -> Result<PathBuf, SandboxError> {
+pub(crate) fn write(
+    parent: &Path,
+    spec: &EffectiveSpec,
+    installer: Installer,
+) -> Result<PathBuf, SandboxError> {
     let folder = parent.join("context");
     make(&folder)?;
-    let dockerfile = dockerfile::dockerfile(spec);
-    put(&folder.join("Dockerfile"), &dockerfile)?;
+    put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec, installer))?;
+    write_install(&folder)?;
     match &spec.locking {
         Locking::Unlocked => {}
         Locking::Write(_) => {
-            put(&folder.join(LOCK_DOCKERFILE), &lock_dockerfile(&dockerfile, &spec.base_image))?;
+            put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, installer))?;
             put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
         }
         Locking::Install(lock) => put(&folder.join(LOCK_FILE), &lock.requirements)?,
@@ -54,6 +62,46 @@ pub(crate) fn write(parent: &Path, spec: &EffectiveSpec) -> Result<PathBuf, Sand
         })?;
     }
     Ok(folder)
+}
+
+/// The scripts that build steps run. Nothing else is in their folder, so that no layer depends on more.
+fn write_install(context: &Path) -> Result<(), SandboxError> {
+    let folder = context.join(install::FOLDER);
+    make(&folder)?;
+    install::FILES.iter().try_for_each(|(name, content)| put(&folder.join(name), content))
+}
+
+/// Writes what the installers are told into files that no one else can read, outside of the context, and
+/// returns the flags that hand them to a build as secrets.
+///
+/// # Errors
+/// [`SandboxError::System`].
+pub(crate) fn write_secrets(parent: &Path, settings: &InstallSettings) -> Result<Vec<String>, SandboxError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut flags = Vec::new();
+    if let Some(lines) = settings.lines() {
+        let file = parent.join("settings");
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file)
+            .and_then(|mut opened| opened.write_all(lines.as_bytes()))
+            .map_err(|error| cannot_write(&file, &error))?;
+        flags.push(secret_flag(SETTINGS_SECRET, &file));
+    }
+    if let Some(file) = settings.certificates() {
+        // The value is a line of CSV, which a user's path may break; this one's does not.
+        let copy = parent.join("certificates");
+        fs::copy(file, &copy).map_err(|error| cannot_write(&copy, &error))?;
+        flags.push(secret_flag(CERTIFICATES_SECRET, &copy));
+    }
+    Ok(flags)
+}
+
+fn secret_flag(id: &str, file: &Path) -> String {
+    format!("--secret=id={id},\"src={}\"", file.display().to_string().replace('"', "\"\""))
 }
 
 /// Writes the bootstrap payload as a file that any user inside a container can read; the folder around it

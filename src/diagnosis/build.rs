@@ -1,6 +1,7 @@
 //! Why a build failed: the failing step and what it printed in, cause and hints out.
 
 use crate::docker::build::BuildFailure;
+use crate::docker::step::title;
 use crate::error::{Problem, SandboxError};
 
 /// How many lines of a step's output an error quotes.
@@ -9,6 +10,34 @@ const QUOTED_LINES: usize = 20;
 /// What is known to go wrong in builds: a text that gives it away, and what to do. The first match is the
 /// likeliest; texts are compared in lower case.
 const KNOWN: &[(&[&str], &str)] = &[
+    (
+        &["the base image has no python", "the base image has python ", "the base image has no `python`"],
+        "use a base image with Python 3.10 or newer, such as python:3.11-slim",
+    ),
+    (
+        &["the base image has no pip, and uv cannot be had"],
+        "use a base image that has pip, or let the build reach a package index that has uv",
+    ),
+    (
+        &["the base image has no apt-get"],
+        "--apt is for Debian and its kin: use such a --base-image, or one that has what you need",
+    ),
+    (
+        &["the base image's user is not root"],
+        "use a base image whose user is root, or one that has what you need",
+    ),
+    (
+        &["unable to locate package", "has no installation candidate"],
+        "check the name given with --apt: it is that of a package of the base image's own Debian release",
+    ),
+    (
+        &["exec: \"/bin/sh\"", "/bin/sh: no such file"],
+        "the base image has no shell: use one that has a shell and Python, such as python:3.11-slim",
+    ),
+    (
+        &["refuses the user or password", "401 unauthorized", "401 client error"],
+        "the package index refuses the login: check the user and password in PIP_INDEX_URL or UV_DEFAULT_INDEX",
+    ),
     (
         &["cache export is not supported"],
         "the engine's own builder exports no cache but type=inline: turn on Docker's containerd image store, or use a builder of your own (`docker buildx create --use`)",
@@ -51,6 +80,9 @@ const KNOWN: &[(&[&str], &str)] = &[
             "no matching distribution found",
             "could not find a version that satisfies",
             "was not found in the package registry",
+            "there is no version of",
+            "there are no versions of",
+            "only the following versions of",
         ],
         "no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
     ),
@@ -64,7 +96,7 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
-        "the index's certificate is not trusted inside the build: use a base image with your company's certificates",
+        "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
     ),
     (
         &[
@@ -88,12 +120,14 @@ const KNOWN: &[(&[&str], &str)] = &[
             "no such file or directory: 'gcc'",
             "no such file or directory: 'cmake'",
             "unknown compiler",
+            "broken toolchain",
+            "is not able to compile a simple test program",
         ],
-        "a package has no wheel for this Python and no compiler to build it with: use a base image with build tools, or another Python",
+        "a package has no wheel for this Python and no compiler to build it with: pass --apt build-essential (or --apt cmake), or use another Python",
     ),
     (
         &["fatal error: ", "cannot find -l"],
-        "a package is compiled and lacks a system library: use a base image that has it",
+        "a package is compiled and lacks a system library: install its Debian package with --apt (libNAME-dev), or use a base image that has it",
     ),
     (
         &["exec: \"python\"", "python: not found", "no module named pip"],
@@ -127,7 +161,7 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
     let problem =
         Problem::new(format!("the image was not built: {}", cause(&step.output, &step.error)), hint)
-            .details(format!("failing step: {}", step.name))
+            .details(format!("failing step: {}", title(&step.name)))
             .details(quoted);
     SandboxError::ImageBuild(problem)
 }
@@ -138,16 +172,32 @@ fn known_hint(evidence: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(needles, _)| is_known(needles)).map(|(_, hint)| *hint)
 }
 
-/// The line in which pip or uv says what is wrong, else BuildKit's own.
+/// What pip, uv or our own scripts say is wrong, else BuildKit's own.
 fn cause(output: &str, error: &str) -> String {
     let said = output
         .lines()
         .map(str::trim)
-        .rfind(|line| line.starts_with("ERROR: ") || line.starts_with("error: "));
-    said.and_then(|line| line.split_once(": "))
-        .map_or(error, |(_, said)| said)
-        .trim_end_matches('.')
-        .to_owned()
+        .rfind(|line| line.starts_with("ERROR: ") || line.starts_with("error: "))
+        .and_then(|line| line.split_once(": "))
+        .map(|(_, said)| said.to_owned());
+    said.or_else(|| uvs_cause(output)).unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
+}
+
+/// uv draws a tree: what failed after a cross, and below it, after an arrow and over several lines, why.
+fn uvs_cause(output: &str) -> Option<String> {
+    let mut lines = output.lines().map(str::trim).skip_while(|line| !line.starts_with('×'));
+    let failed = lines.next()?.trim_start_matches('×').trim();
+    let mut why = String::new();
+    for line in lines.take_while(|line| !line.is_empty() && !line.starts_with("hint:")) {
+        let part = line.trim_start_matches(['│', '├', '╰', '─', '▶', ' ']);
+        // A second arrow begins another sentence.
+        if !why.is_empty() {
+            why.push_str(if line.contains('▶') { "; " } else { " " });
+        }
+        why.push_str(part);
+    }
+    let failed = failed.trim_end_matches(':');
+    Some(if why.is_empty() { failed.to_owned() } else { format!("{failed}: {why}") })
 }
 
 #[cfg(test)]
@@ -208,6 +258,22 @@ mod tests {
         );
         assert_eq!(told.kind(), "Docker");
         assert_eq!(failed(None, "ERROR: unknown flag: --x").kind(), "ImageBuild");
+    }
+
+    /// As uv 0.9 prints them.
+    #[test]
+    fn uv_says_what_is_wrong_in_a_tree() {
+        let output = "Using Python 3.11.2 environment at: /usr\n  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of six==99 and you require six==99, we can\n      conclude that your requirements are unsatisfiable.\n";
+        let told = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
+        assert_eq!(
+            told.to_string(),
+            "the image was not built: No solution found when resolving dependencies: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable"
+        );
+        assert!(told.hints()[0].contains("no such package or version"), "{told:?}");
+        let output = "  × Failed to build `numpy==1.19.5`\n  ├─▶ The build backend returned an error\n  ╰─▶ Call to `x` failed (exit status: 1)\n\n      [stderr]\n      RuntimeError: Broken toolchain: cannot link a simple C program\n";
+        let told = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
+        assert!(told.to_string().ends_with("Failed to build `numpy==1.19.5`: The build backend returned an error; Call to `x` failed (exit status: 1)"), "{told}");
+        assert!(told.hints()[0].contains("--apt build-essential"), "{told:?}");
     }
 
     #[test]

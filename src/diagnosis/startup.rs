@@ -32,7 +32,7 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diag
     }
     if let Some(library) = missing_library(log) {
         hints.push(format!(
-            "the image lacks the system library {library}: use a --base-image that has it (Debian package {})",
+            "the image lacks the system library {library}: pass --apt {}, or use a --base-image that has it",
             debian_package(library)
         ));
     }
@@ -185,7 +185,7 @@ fn debian_package(library: &str) -> String {
         "libxcb" => "libxcb1".to_owned(),
         "libX11" => "libx11-6".to_owned(),
         "libOSMesa" => "libosmesa6".to_owned(),
-        _ => format!("that holds {library}"),
+        _ => format!("NAME (the Debian package that holds {library})"),
     }
 }
 
@@ -202,6 +202,7 @@ mod tests {
             base_image: "python:3.11-slim".to_owned(),
             rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
             packages: Vec::new(),
+            apt: Vec::new(),
             imports: Vec::new(),
             build_memory: crate::memory::BuildMemory::Off,
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
@@ -269,7 +270,7 @@ mod tests {
                 "X-v0",
                 "ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
                 "libGL.so.1",
-                "Debian package libgl1",
+                "--apt libgl1",
             ),
         ] {
             let diagnosis = startup(&plan(env_id), DEAD, log);

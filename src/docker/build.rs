@@ -9,6 +9,7 @@ use crate::docker::invocation::{Cause, Failure, Streams};
 use crate::docker::log::Tail;
 use crate::docker::plain::PlainDecoder;
 use crate::docker::rawjson::{BuildEvent, Decoder};
+use crate::mask::{Mask, MaskedStream};
 
 /// An image to be.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct BuildRequest<'a> {
     /// Images that the builder cannot see, and where they are: name and location, as `--build-context` takes them.
     pub(crate) images: &'a [(String, OsString)],
     pub(crate) progress: ProgressForm,
+    /// What nobody may see of what the build prints.
+    pub(crate) mask: &'a Mask,
     /// Further flags of `docker buildx build`.
     pub(crate) flags: &'a [String],
 }
@@ -172,17 +175,19 @@ impl Docker {
         .chain([request.context.as_os_str().to_owned()])
         .collect();
         let mut record = Record::default();
+        let mut masked = MaskedEvents::new(request.mask);
         let mut decoder = AnyDecoder::new(progress);
-        let ended = self.command(arguments).unlimited().stream(Streams::Stderr, &mut |chunk| {
-            decoder.push(chunk, &mut |happened| {
+        let mut hear = |happened: BuildEvent| {
+            for happened in masked.apply(happened) {
                 record.keep(&happened);
                 event(happened);
-            });
-        });
-        decoder.finish(&mut |happened| {
-            record.keep(&happened);
-            event(happened);
-        });
+            }
+        };
+        let ended = self
+            .command(arguments)
+            .unlimited()
+            .stream(Streams::Stderr, &mut |chunk| decoder.push(chunk, &mut hear));
+        decoder.finish(&mut hear);
         ended.map_err(|failure| Box::new(record.into_failure(failure)))
     }
 }
@@ -196,6 +201,49 @@ impl BuildFailure {
                 .any(|needle| line.to_lowercase().contains(needle))
         };
         self.step.is_none() && self.said.iter().any(is_said)
+    }
+}
+
+/// Events as anybody may see them.
+struct MaskedEvents<'a> {
+    mask: &'a Mask,
+    /// What each step's output has held back: a password may come in pieces.
+    streams: HashMap<usize, MaskedStream>,
+}
+
+impl<'a> MaskedEvents<'a> {
+    fn new(mask: &'a Mask) -> Self {
+        Self { mask, streams: HashMap::new() }
+    }
+
+    /// The event, after what its step's output had held back where the step is over.
+    fn apply(&mut self, event: BuildEvent) -> Vec<BuildEvent> {
+        let mask = |text: String| self.mask.apply(&text);
+        match event {
+            BuildEvent::Output { step, text } => {
+                let text = self.streams.entry(step).or_default().push(self.mask, &text);
+                vec![BuildEvent::Output { step, text }]
+            }
+            BuildEvent::StepFinished { step, name, seconds, cached } => {
+                let end = BuildEvent::StepFinished { step, name: mask(name), seconds, cached };
+                self.rest_of(step).into_iter().chain([end]).collect()
+            }
+            BuildEvent::StepFailed { step, name, error } => {
+                let end = BuildEvent::StepFailed { step, name: mask(name), error: mask(error) };
+                self.rest_of(step).into_iter().chain([end]).collect()
+            }
+            BuildEvent::StepStarted { step, name } => {
+                vec![BuildEvent::StepStarted { step, name: mask(name) }]
+            }
+            BuildEvent::Warning { text } => vec![BuildEvent::Warning { text: mask(text) }],
+            BuildEvent::Text { line } => vec![BuildEvent::Text { line: mask(line) }],
+            event @ BuildEvent::Transfer { .. } => vec![event],
+        }
+    }
+
+    fn rest_of(&mut self, step: usize) -> Option<BuildEvent> {
+        let text = self.streams.remove(&step)?.finish(self.mask);
+        (!text.is_empty()).then_some(BuildEvent::Output { step, text })
     }
 }
 

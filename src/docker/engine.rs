@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::docker::Docker;
 use crate::docker::invocation::{Cause, Failure};
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
-use crate::options::Environment;
 use crate::owner::EngineSite;
 
 /// What the engine says of itself.

@@ -13,14 +13,15 @@ pub(crate) mod oci;
 pub(crate) mod oom;
 mod plain;
 pub(crate) mod rawjson;
+pub(crate) mod step;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::interrupt::{Interrupt, Yield};
-use crate::options::Environment;
 use invocation::{Cause, Failure, Invocation};
 
 const INSTALL: &str =

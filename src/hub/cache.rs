@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::environment::Environment;
 use crate::error::SandboxError;
 use crate::hub::digest::{Content, Digest, Hasher};
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
-use crate::options::Environment;
 use crate::run_folder::{RunFolder, cannot_write};
 
 /// The folder below the program's own cache folder.

@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::interrupt::Interrupt;
-use crate::options::{Environment, parse_duration};
+use crate::options::parse_duration;
 use crate::run_folder::cannot_write;
 use crate::source::HfSourceRef;
 use crate::stage::{Listener, Stage};

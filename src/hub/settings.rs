@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::environment::Environment;
 use crate::error::SandboxError;
-use crate::options::{Environment, invalid};
+use crate::options::invalid;
 
 /// Where repositories are unless HF_ENDPOINT says otherwise.
 const PUBLIC_ENDPOINT: &str = "https://huggingface.co";

@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::environment::Environment;
 use crate::error::SandboxError;
 use crate::hub::cache::root;
 use crate::memory::size_of;
-use crate::options::Environment;
 use crate::run_folder::cannot_write;
 
 /// How large the files may be together unless the user says otherwise.

@@ -13,8 +13,8 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 
 use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
+use crate::environment::Environment;
 use crate::error::SandboxError;
-use crate::options::Environment;
 use crate::stage::Stage;
 use progress::Progress;
 

@@ -9,6 +9,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 
 use crate::docker::inspection::short;
 use crate::docker::rawjson::BuildEvent;
+use crate::docker::step::title;
 use crate::report::Paint;
 use crate::report::text::{safe, seconds};
 use crate::stage::Stage;
@@ -264,26 +265,6 @@ fn is_telling(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("[internal]")
 }
 
-/// A step's name as people read it: without mounts and other options, and without the quotes of the exec form.
-fn title(name: &str) -> String {
-    let (position, instruction) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        Some((position, instruction)) => (position.rsplit(' ').next(), instruction),
-        None => (None, name),
-    };
-    let words = instruction.split(' ').filter(|word| !word.starts_with("--"));
-    let mut text = words.collect::<Vec<_>>().join(" ");
-    if let Some((verb, array)) = text.split_once(" [")
-        && let Ok(words) = serde_json::from_str::<Vec<String>>(&format!("[{array}"))
-    {
-        let words: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
-        text = format!("{verb} {}", words.join(" "));
-    }
-    match position {
-        Some(position) => format!("[{position}] {text}"),
-        None => text,
-    }
-}
-
 fn amount(files: usize, size: u64) -> String {
     format!("{files} file{}, {}", if files == 1 { "" } else { "s" }, HumanBytes(size))
 }
@@ -328,28 +309,6 @@ fn json(stage: &Stage) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn titles_keep_what_people_look_for() {
-        for (name, shown) in [
-            (
-                "[1/4] FROM docker.io/library/python:3.11-slim",
-                "[1/4] FROM docker.io/library/python:3.11-slim",
-            ),
-            (
-                r#"[stage-0 3/4] RUN --mount=type=cache,target=/root/.cache/pip ["python","-m","pip","install","six"]"#,
-                "[3/4] RUN python -m pip install six",
-            ),
-            (
-                r#"[2/2] RUN ["pip","install","--require-hashes","-r","lock.txt"]"#,
-                "[2/2] RUN pip install -r lock.txt",
-            ),
-            ("[2/3] RUN echo [a] --x", "[2/3] RUN echo [a]"),
-            ("exporting to image", "exporting to image"),
-        ] {
-            assert_eq!(title(name), shown);
-        }
-    }
 
     #[test]
     fn what_is_too_long_for_its_place_ends_with_a_mark() {

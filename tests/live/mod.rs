@@ -2,6 +2,7 @@
 
 mod build_flags;
 mod builders;
+mod builds;
 mod engine;
 mod failures;
 mod hf;

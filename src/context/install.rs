@@ -1,0 +1,14 @@
+//! The scripts that a build step installs with, mounted into it and never part of the image; what they do stands in them.
+
+/// The folder of the context that holds them. Nothing else is in it, so that no layer depends on more.
+pub(crate) const FOLDER: &str = "install";
+
+/// Every script's name and content.
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("install.sh", include_str!("install/install.sh")),
+    ("install.py", include_str!("install/install.py")),
+    ("settings.py", include_str!("install/settings.py")),
+    ("uv.py", include_str!("install/uv.py")),
+    ("bytecode.py", include_str!("install/bytecode.py")),
+    ("apt.sh", include_str!("install/apt.sh")),
+];

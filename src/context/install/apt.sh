@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs Debian packages into the image that is being built. Downloads and package lists stay in cache mounts.
+mounts=/run/rlmesh-sandbox
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  exit 1
+}
+
+command -v apt-get >/dev/null || fail 'the base image has no apt-get, which --apt needs'
+[ "$(id -u)" = 0 ] || fail "the base image's user is not root, and may not install system packages"
+
+# NAME=VALUE lines: proxies, among others.
+if [ -r $mounts/settings ]; then
+  while IFS= read -r line; do
+    export "$line"
+  done <$mounts/settings
+fi
+# apt reads these in lower case alone.
+for name in HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY; do
+  lower=$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]')
+  eval "value=\${$lower:-\${$name:-}}"
+  [ -z "$value" ] || export "$lower=$value"
+done
+
+work=$(mktemp -d) || exit 1
+# Official images delete every download at once; a copy without that keeps the image's file as it is.
+parts=$work/parts
+mkdir "$parts"
+for file in /etc/apt/apt.conf.d/*; do
+  [ ! -f "$file" ] || [ "${file##*/}" = docker-clean ] || cp "$file" "$parts/"
+done
+if [ -r $mounts/certificates ]; then
+  cat /etc/ssl/certs/ca-certificates.crt $mounts/certificates >"$work/certificates" 2>/dev/null
+  printf 'Acquire::https::CaInfo "%s";\n' "$work/certificates" >"$parts/99certificates"
+fi
+chmod -R a+rX "$work"
+
+quietly() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+    -o Dir::Etc::parts="$parts" -o APT::Keep-Downloaded-Packages=true -o Binary::apt::APT::Keep-Downloaded-Packages=true \
+    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Get::List-Cleanup=false \
+    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# Other images' lists and this one's stand side by side; those that are up to date are not fetched again.
+mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
+quietly update && quietly install --no-install-recommends -- "$@"
+status=$?
+rm -rf "$work" /var/log/apt/*.log /var/log/apt/*.xz /var/log/dpkg.log /var/log/alternatives.log
+exit $status

@@ -1,0 +1,162 @@
+"""Installs Python packages into the image that is being built, with uv, or with pip where uv cannot be had.
+
+usage: install.py [--installer uv|pip] --requirements FOLDER | --lock FILE | [--no-deps] REQUIREMENT…
+       install.py --write-lock SCRIPT BASE FILE
+
+Runs inside a build step as whatever user the base image has, with the standard library of Python 3.10 or
+newer. Downloads and uv itself stay in a cache mount. What the user's environment says of indexes and
+proxies comes in a secret mount, so that it stands in no layer.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+# Isolated, Python does not look for modules beside its script.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import bytecode
+import settings
+
+CACHE = "/run/rlmesh-sandbox/cache"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(text):
+    say("error: " + text)
+    sys.exit(1)
+
+
+def is_writable(path):
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.access(path, os.W_OK)
+
+
+class Place:
+    """Where packages go: Python's own folder, or, where the image's user may not write there, the user's."""
+
+    def __init__(self):
+        paths = sysconfig.get_paths()
+        self.folders = sorted({paths["purelib"], paths["platlib"]})
+        self.is_user = not all(is_writable(folder) for folder in self.folders)
+        if self.is_user:
+            self.prefix = sysconfig.get_config_var("userbase")
+            self.folders = [sysconfig.get_path("purelib", "posix_user")]
+
+    def distributions(self):
+        """What stands there, with a time that a new installation changes."""
+        found = {}
+        for folder in self.folders:
+            try:
+                entries = os.scandir(folder)
+            except FileNotFoundError:
+                continue
+            for entry in entries:
+                if entry.name.endswith(".dist-info"):
+                    found[entry.path] = entry.stat(follow_symlinks=False).st_ctime_ns
+        return found
+
+
+def install(arguments, installer, temporary):
+    place = Place()
+    before = place.distributions()
+    cache = cache_folder() or temporary
+    environment = settings.read(temporary)
+    command = None
+    if installer == "uv":
+        uv = find_uv(cache, environment)
+        if uv:
+            environment["UV_CACHE_DIR"] = os.path.join(cache, "packages")
+            command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
+            if place.is_user:
+                command += ["--prefix", place.prefix]
+    if command is None:
+        if importlib.util.find_spec("pip") is None:
+            fail("the base image has no pip, and uv cannot be had")
+        environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
+        command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
+    status = subprocess.run(command + arguments, env=environment).returncode
+    if status != 0:
+        sys.exit(status if status > 0 else 128 - status)
+    after = place.distributions()
+    bytecode.write([path for path, time in after.items() if before.get(path) != time], cache)
+
+
+def find_uv(cache, environment):
+    """The cache's uv, else one that is fetched; nothing where pip must do."""
+    machine, libc = platform()
+    for _ in range(2):
+        for entry in sorted(os.listdir(cache), reverse=True):
+            uv = os.path.join(cache, entry, "uv")
+            if entry.startswith("uv-") and entry.endswith("-%s-%s" % (machine, libc[0])) and os.path.exists(uv):
+                return uv
+        # Only an empty cache needs these.
+        import uv as fetcher
+
+        try:
+            fetcher.fetch(cache, machine, libc, environment)
+        except fetcher.NoUv as reason:
+            say("note: %s; installing with pip instead" % reason)
+            return None
+        except fetcher.Refused as reason:
+            fail(str(reason))
+    return None
+
+
+def platform():
+    """The processor as wheels spell it, and the libc with its version."""
+    machine = os.uname().machine
+    if sys.maxsize < 2**32:
+        machine = {"x86_64": "i686", "aarch64": "armv7l"}.get(machine, machine)
+    try:
+        version = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+        return machine, ("glibc", tuple(int(part) for part in version.split(".")[:2]))
+    except (ValueError, OSError, AttributeError, IndexError):
+        return machine, ("musl", (1, 2))
+
+
+def cache_folder():
+    """This user's part of the cache mount: what another user has written there may not be writable."""
+    folder = os.path.join(CACHE, str(os.getuid()))
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return None
+
+
+def main(arguments):
+    installer = "uv"
+    if arguments[:1] == ["--installer"]:
+        installer, arguments = arguments[1], arguments[2:]
+    with tempfile.TemporaryDirectory() as temporary:
+        match arguments[0]:
+            case "--write-lock":
+                write_lock(arguments[1:], temporary)
+            case "--lock":
+                install(["--no-deps", "--require-hashes", "-r", arguments[1]], installer, temporary)
+            case "--requirements":
+                os.chdir(arguments[1])
+                if os.path.exists("requirements.txt"):
+                    install(["-r", "requirements.txt"], installer, temporary)
+            case _:
+                install(arguments, installer, temporary)
+
+
+def write_lock(arguments, temporary):
+    """Runs the script that writes a lock with what the installers are told."""
+    status = subprocess.run([sys.executable, "-B", *arguments], env=settings.read(temporary)).returncode
+    sys.exit(status if status >= 0 else 128 - status)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

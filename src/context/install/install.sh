@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs Python packages into the image that is being built: finds its Python, makes sure that `python`
+# is that one, and hands over to install.py. Runs in any POSIX shell; nothing of it stays in the image.
+here=${0%/*}
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  exit 1
+}
+
+version_of() {
+  "$1" -I -S -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])' 2>/dev/null
+}
+
+chosen='' seen='' default=$(command -v python)
+for name in python python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+  path=$(command -v "$name") && version=$(version_of "$path") || continue
+  case $version in
+    3.[0-9] | [!3]*)
+      seen=${seen:-$version}
+      continue
+      ;;
+  esac
+  chosen=$path
+  break
+done
+
+if [ -z "$chosen" ]; then
+  [ -z "$seen" ] || fail "the base image has Python $seen, and rlmesh needs 3.10 or newer"
+  fail 'the base image has no Python'
+fi
+
+# The image is started as `python -m …`, so that `python` must be the one that the packages are for.
+if [ "$chosen" != "$default" ]; then
+  folder=${chosen%/*}
+  if [ -n "$default" ]; then
+    # An older one is in the way: what goes first on PATH wins.
+    folder=${PATH%%:*}
+    mkdir -p "$folder" && rm -f "$folder/python" && printf '#!/bin/sh\nexec %s "$@"\n' "$chosen" >"$folder/python" &&
+      chmod 755 "$folder/python"
+  else
+    ln -s "${chosen##*/}" "$folder/python"
+  fi 2>/dev/null || fail "the base image has no \`python\` beside $chosen, and its user may not add one"
+fi
+
+# -I keeps what a user's folder or PYTHONPATH holds out of the installer; -B leaves no byte code of it behind.
+exec "$chosen" -I -B "$here/install.py" "$@"

@@ -1,0 +1,271 @@
+//! What ends up in an image, and what does not: any base with a Python, shared layers, private indexes, Debian packages.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::live::engine::{Images, Live, containers, docker, together};
+use crate::live::python::{EPISODE, interpreter};
+
+/// A base image that goes with this value.
+struct Base(String);
+
+impl Base {
+    /// The tests' base image, changed.
+    fn of(name: &str, instructions: &str) -> Self {
+        Self::from(name, &format!("FROM python:3.11-slim\n{instructions}\n"))
+    }
+
+    fn from(name: &str, dockerfile: &str) -> Self {
+        let tag = format!("rlmesh-sandbox-tests-{name}:1");
+        let mut build = Command::new("docker")
+            .args(["buildx", "build", "--quiet", "--load", "--tag", &tag, "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        build.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
+        assert!(build.wait().unwrap().success(), "{dockerfile}");
+        Self(tag)
+    }
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        let _ = Command::new("docker").args(["image", "rm", "--force", &self.0]).output();
+    }
+}
+
+/// Python in the tests' base image, wherever it is: the folder of its programs.
+const MOVE_AWAY: &str = "RUN p=$(readlink -f $(command -v python3)) && d=$(dirname $p)";
+
+/// Steps an episode in an image built on that base.
+fn serves(base: &Base, options: &[&str]) -> String {
+    let live = Live::new();
+    let _images = Images::of(&[&format!("CartPole-v1 --base-image {}", base.0)]);
+    let mut arguments = vec!["run", "CartPole-v1", "--base-image", &base.0];
+    arguments.extend(options);
+    let python = interpreter().to_str().unwrap();
+    arguments.extend(["--", python, "-W", "ignore", "-c", EPISODE, "{address}"]);
+    let done = live.run(&arguments).ended(0);
+    live.assert_clean();
+    done.stderr
+}
+
+#[test]
+fn any_base_image_with_a_python_will_do() {
+    let _together = together();
+    for (name, instructions) in [
+        ("no-python-name", "RUN rm -f $(command -v python) /usr/local/bin/python /usr/bin/python".to_owned()),
+        (
+            "managed",
+            "RUN touch $(python3 -c 'import sysconfig; print(sysconfig.get_path(\"stdlib\"))')/EXTERNALLY-MANAGED"
+                .to_owned(),
+        ),
+        (
+            "no-pip",
+            "RUN rm -rf /usr/lib/python3/dist-packages/pip* /usr/local/lib/python3*/site-packages/pip* \
+             /usr/bin/pip* /usr/local/bin/pip*"
+                .to_owned(),
+        ),
+        ("other-prefix", "RUN python3 -m venv /opt/conda\nENV PATH=/opt/conda/bin:/usr/bin:/bin".to_owned()),
+        ("another-user", "RUN useradd --create-home somebody\nUSER somebody".to_owned()),
+    ] {
+        serves(&Base::of(name, &instructions), &[]);
+    }
+    serves(&Base::of("with-pip", ""), &["--installer", "pip"]);
+}
+
+#[test]
+fn a_base_image_without_a_fitting_python_says_so() {
+    let _together = together();
+    let live = Live::new();
+    let old = "#!/bin/sh\\nprintf 3.9\\n";
+    for (name, instructions, said) in [
+        (
+            "none",
+            format!("{MOVE_AWAY} && rm -f $d/python* /usr/bin/python* /usr/local/bin/python*"),
+            "the base image has no Python",
+        ),
+        (
+            "old",
+            format!(
+                "{MOVE_AWAY} && rm -f $d/python* /usr/bin/python* /usr/local/bin/python* \
+                 && printf '{old}' > /usr/bin/python3 && chmod 755 /usr/bin/python3"
+            ),
+            "the base image has Python 3.9, and rlmesh needs 3.10 or newer",
+        ),
+    ] {
+        let base = Base::of(name, &instructions);
+        let done = live.run(&["build", "CartPole-v1", "--base-image", &base.0]).ended(5);
+        assert!(done.stderr.contains(said) && done.stderr.contains("\nhint: "), "{}", done.stderr);
+        assert!(!done.stderr.contains("Traceback") && done.stderr.lines().count() < 30, "{}", done.stderr);
+    }
+}
+
+/// The layers of an image, the first one first.
+fn layers(tag: &str) -> Vec<String> {
+    let printed = docker(&["image", "inspect", "--format", "{{join .RootFS.Layers \" \"}}", tag]);
+    printed.split_whitespace().map(str::to_owned).collect()
+}
+
+fn build(live: &Live, arguments: &[&str]) -> String {
+    // Whatever else has been built on this engine under that name.
+    let mut line = vec!["-q", "build", "--rebuild"];
+    line.extend(arguments);
+    live.run(&line).ended(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn environments_share_what_they_have_in_common() {
+    let (_together, live) = (together(), Live::new());
+    let lines = ["Acrobot-v1", "MountainCar-v0", "Acrobot-v1 -p six", "Acrobot-v1 -p tabulate"];
+    let _images = Images::of(&lines);
+    let [one, other, six, tabulate] =
+        lines.map(|line| layers(&build(&live, &line.split_whitespace().collect::<Vec<_>>())));
+    assert_eq!(one, other, "another environment is made of the same layers");
+    assert_eq!(one[..], six[..one.len()], "another package only adds to them");
+    assert_eq!(one[..], tabulate[..one.len()]);
+    assert_ne!(six, tabulate);
+}
+
+#[test]
+fn neither_uv_nor_what_it_downloads_stays() {
+    let (_together, live) = (together(), Live::new());
+    let _images = Images::of(&["Acrobot-v1"]);
+    let tag = build(&live, &["Acrobot-v1"]);
+    let files = docker(&[
+        "run",
+        "--rm",
+        "--entrypoint",
+        "sh",
+        &tag,
+        "-c",
+        "find / -xdev -name 'uv' -o -xdev -path '/run/rlmesh*' -o -xdev -path '/root/.cache/*'; python -c 'import gymnasium; print(gymnasium.__cached__)'; ls /opt/rlmesh",
+    ]);
+    assert!(files.ends_with(".pyc"), "{files}");
+    assert_eq!(files.lines().count(), 1, "{files}");
+    let compiled = docker(&[
+        "run",
+        "--rm",
+        "--entrypoint",
+        "sh",
+        &tag,
+        "-c",
+        "ls $(python -c 'import gymnasium; print(gymnasium.__cached__)')",
+    ]);
+    assert!(compiled.contains("__pycache__"), "it is there before anybody imports it: {compiled}");
+}
+
+#[test]
+fn debian_packages_are_installed() {
+    let (_together, live) = (together(), Live::new());
+    let _images = Images::of(&["Acrobot-v1 --apt tree"]);
+    let tag = build(&live, &["Acrobot-v1", "--apt", "tree"]);
+    assert!(docker(&["run", "--rm", "--entrypoint", "tree", &tag, "--version"]).starts_with("tree v"));
+    let left = docker(&[
+        "run",
+        "--rm",
+        "--entrypoint",
+        "sh",
+        &tag,
+        "-c",
+        "ls /var/lib/apt/lists /var/cache/apt/archives | grep -c deb || true",
+    ]);
+    assert_eq!(left, "0", "lists and downloads stay in the cache");
+    let done = live.run(&["build", "Acrobot-v1", "--apt", "no-such-package-anywhere"]).ended(5);
+    assert!(
+        done.stderr.contains("no-such-package-anywhere") && done.stderr.contains("\nhint: "),
+        "{}",
+        done.stderr
+    );
+}
+
+/// An index with a password, on the loopback interface: passes on the public one's pages and files.
+const INDEX: &str = r#"
+import base64, http.server, sys, urllib.request
+EXPECTED = "Basic " + base64.b64encode(b"me:" + sys.argv[1].encode()).decode()
+class Index(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+    def do_GET(self):
+        if self.headers.get("Authorization") != EXPECTED:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", "Basic")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        request = urllib.request.Request("https://pypi.org" + self.path, headers={"Accept": self.headers.get("Accept", "*/*")})
+        with urllib.request.urlopen(request) as answer:
+            body, kind = answer.read(), answer.headers["Content-Type"]
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn an_index_with_a_password_is_used_and_the_password_is_nowhere() {
+    const PASSWORD: &str = "correct-horse-7b1f";
+    let (_together, live) = (together(), Live::new());
+    let mut index = Command::new("python3")
+        .args(["-c", INDEX, PASSWORD])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(crate::support::Owned)
+        .unwrap();
+    let mut port = [0; 16];
+    let count = index.0.stdout.as_mut().unwrap().read(&mut port).unwrap();
+    let port = std::str::from_utf8(&port[..count]).unwrap().trim().to_owned();
+    for installer in ["uv", "pip"] {
+        let lines = ["Acrobot-v1 -p colorama -p tabulate"];
+        let _images = Images::of(&lines);
+        let run = |password: &str, arguments: &[&str]| {
+            live.command(arguments)
+                .env("PIP_INDEX_URL", format!("http://me:{password}@127.0.0.1:{port}/simple"))
+                .output()
+                .unwrap()
+        };
+        let build = [
+            "-v",
+            "build",
+            "Acrobot-v1",
+            "-p",
+            "colorama",
+            "-p",
+            "tabulate",
+            "--rebuild",
+            "--installer",
+            installer,
+        ];
+        let output = run(PASSWORD, &build);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        assert!(!said.contains(PASSWORD), "{said}");
+        let tag = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let history = docker(&["history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", &tag]);
+        assert!(!history.contains(PASSWORD) && !history.contains("127.0.0.1"), "{history}");
+        let saved = live.tmp.path().join("image.tar");
+        docker(&["save", "--output", saved.to_str().unwrap(), &tag]);
+        let found = Command::new("grep").args(["-c", "-a", PASSWORD]).arg(&saved).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&found.stdout).trim(), "0", "in a layer or in the configuration");
+        std::fs::remove_file(&saved).unwrap();
+    }
+    // A wrong one: what is said has neither, nor has the log that is kept.
+    let state = tempfile::tempdir().unwrap();
+    let output = live
+        .command(&["-v", "build", "Acrobot-v1", "-p", "iniconfig", "--rebuild"])
+        .env("PIP_INDEX_URL", format!("http://me:wrong-{PASSWORD}@127.0.0.1:{port}/simple"))
+        .env("XDG_STATE_HOME", state.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    let log =
+        std::fs::read_to_string(said.lines().last().unwrap().strip_prefix("whole log: ").unwrap()).unwrap();
+    assert!(!said.contains(PASSWORD) && !log.contains(PASSWORD), "{said}\n{log}");
+    live.assert_clean();
+    assert_eq!(containers("rlmesh.sandbox.source=gym://Acrobot-v1"), Vec::<String>::new());
+}
