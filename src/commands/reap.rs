@@ -14,11 +14,14 @@ use crate::report::json::{Action, Reaped, ReapedCache};
 use crate::report::{Format, Report};
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
-    if args.cache {
-        return empty_cache(args, session);
-    }
-    if args.builders {
-        return reap_builders::run(disuse::parse_age(&args.older_than)?, args.dry_run, session);
+    if args.cache || args.builders {
+        if args.cache {
+            empty_cache(args, session)?;
+        }
+        if args.builders {
+            reap_builders::run(disuse::parse_age(&args.older_than)?, args.dry_run, session)?;
+        }
+        return Ok(Exit::Done);
     }
     let docker = session.docker()?;
     let report = &session.report;
@@ -56,13 +59,13 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
 }
 
 /// The cache belongs to no engine, and docker is not asked.
-fn empty_cache(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
+fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
     let report = &session.report;
     let held =
         if args.dry_run { hub::survey(&session.environment) } else { hub::clear(&session.environment)? };
     let Some(held) = held else {
         report.note("there is no cache");
-        return Ok(Exit::Done);
+        return Ok(());
     };
     let action = match (held.is_in_use, args.dry_run) {
         (true, _) => Action::Kept,
@@ -71,8 +74,7 @@ fn empty_cache(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError>
     };
     let folder = held.folder.display().to_string();
     if report.format() == Format::Json {
-        report.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size })?;
-        return Ok(Exit::Done);
+        return report.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size });
     }
     let what = format!("{} files, {}", held.files, HumanBytes(held.size));
     match action {
@@ -83,7 +85,7 @@ fn empty_cache(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError>
     if !matches!(action, Action::Kept) && held.files > 0 {
         report.result(&folder)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Ids that go are the result; why, and what stays, is for people. JSON has it all.

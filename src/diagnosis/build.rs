@@ -155,14 +155,15 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     if let Some(error) = failed.failure.as_docker_error() {
         return error;
     }
-    let evidence = format!("{}\n{}\n{}", step.output, step.error, failed.said.join("\n"));
+    let cause = cause(&step.output, &step.error);
+    // uv breaks its sentences anywhere; the cause has them whole.
+    let evidence = format!("{cause}\n{}\n{}\n{}", step.output, step.error, failed.said.join("\n"));
     let hint = known_hint(&evidence).unwrap_or("read the end of the step's output below");
     let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
     let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
-    let problem =
-        Problem::new(format!("the image was not built: {}", cause(&step.output, &step.error)), hint)
-            .details(format!("failing step: {}", title(&step.name)))
-            .details(quoted);
+    let problem = Problem::new(format!("the image was not built: {cause}"), hint)
+        .details(format!("failing step: {}", title(&step.name)))
+        .details(quoted);
     SandboxError::ImageBuild(problem)
 }
 
