@@ -10,6 +10,7 @@ proxies comes in a secret mount, so that it stands in no layer.
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -69,24 +70,39 @@ def install(arguments, installer, temporary):
     before = place.distributions()
     cache = cache_folder() or temporary
     environment = settings.read(temporary)
-    command = None
-    if installer == "uv":
-        uv = find_uv(cache, environment)
-        if uv:
-            environment["UV_CACHE_DIR"] = os.path.join(cache, "packages")
-            command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
-            if place.is_user:
-                command += ["--prefix", place.prefix]
-    if command is None:
-        if importlib.util.find_spec("pip") is None:
-            fail("the base image has no pip, and uv cannot be had")
+    has_pip = importlib.util.find_spec("pip") is not None
+    uv = find_uv(cache, environment) if installer == "uv" else None
+    if uv is None and not has_pip:
+        fail("the base image has no pip, and uv cannot be had")
+    status = run_uv(uv, place, cache, environment, arguments, has_pip) if uv else None
+    if status is None:
         environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
         command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
-    status = subprocess.run(command + arguments, env=environment).returncode
+        status = subprocess.run(command + arguments, env=environment).returncode
     if status != 0:
         sys.exit(status if status > 0 else 128 - status)
     after = place.distributions()
     bytecode.write([path for path, time in after.items() if before.get(path) != time], cache)
+
+
+def run_uv(uv, place, cache, environment, arguments, has_pip):
+    """How uv ended; None where pip should have a try."""
+    command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
+    if place.is_user:
+        command += ["--prefix", place.prefix]
+    environment = dict(environment, UV_CACHE_DIR=os.path.join(cache, "packages"))
+    refused = False
+    process = subprocess.Popen(command + arguments, env=environment, stderr=subprocess.PIPE)
+    for line in process.stderr:
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
+        refused = refused or re.search(rb"HTTP status \w+ error \((400|405|501)\b", line)
+    status = process.wait()
+    if status != 0 and refused and has_pip:
+        # uv asks with HEAD and for ranges; some plain indexes know only GET.
+        say("note: the package index refuses what uv asks; installing with pip instead")
+        return None
+    return status
 
 
 def find_uv(cache, environment):
