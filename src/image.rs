@@ -10,6 +10,7 @@ use crate::context;
 use crate::diagnosis;
 use crate::docker::Docker;
 use crate::docker::build::{BuildRequest, Goal, ProgressForm};
+use crate::docker::rawjson::BuildEvent;
 use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
 use crate::hub::{Hub, Wanted};
@@ -100,7 +101,10 @@ fn make(
     match plan {
         Plan::Build(spec) => {
             told(Stage::Building { tag: tag.clone() });
-            let buildx = docker.buildx()?;
+            // Nothing long is begun without buildx. Any other build tells by itself, and asking takes time.
+            let is_long =
+                matches!(spec.source, ResolvedSource::Hf { .. }) || spec.build_memory != BuildMemory::Off;
+            let buildx = if is_long { Some(docker.buildx()?) } else { None };
             let folder = RunFolder::create(&environment.temp_dir())?;
             let settings = InstallSettings::read(environment, build.ca_cert.as_deref())?;
             let context = context::write(folder.path(), spec, build.installer)?;
@@ -113,11 +117,12 @@ fn make(
                 context: &context,
                 builder: None,
                 images: &[],
-                progress: ProgressForm::of_buildx(&buildx),
+                progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
                 mask: &settings.mask(),
                 flags: &flags,
             };
-            let site = Site { docker, spec, build, environment, buildx: &buildx, folder: folder.path() };
+            let site =
+                Site { docker, spec, build, environment, buildx: buildx.as_deref(), folder: folder.path() };
             site.run(&request, told)?;
             if let Locking::Write(file) = &spec.locking {
                 let flags = [build.flags_beside_the_image(), handed].concat();
@@ -166,8 +171,8 @@ struct Site<'a> {
     spec: &'a EffectiveSpec,
     build: &'a BuildOptions,
     environment: &'a Environment,
-    /// The version of buildx.
-    buildx: &'a str,
+    /// The version of buildx, where it was asked for.
+    buildx: Option<&'a str>,
     /// A folder that goes with the build.
     folder: &'a Path,
 }
@@ -184,15 +189,12 @@ impl Site<'_> {
             told(stage);
         };
         let built = match self.spec.build_memory {
-            BuildMemory::Off => self
-                .docker
-                .build(request, &mut |event| told(Stage::Build(event)))
-                .map_err(|failed| diagnosis::build::build_error(*failed)),
+            BuildMemory::Off => self.run_unbounded(request, &mut |event| told(Stage::Build(event))),
             BuildMemory::Within(memory) => Bounded {
                 docker: self.docker,
                 environment: self.environment,
                 memory,
-                buildx: self.buildx,
+                buildx: self.buildx.unwrap_or_default(),
                 // What the engine has may be old, or for its own platform only.
                 base_image: self.build.takes_the_base_as_it_is().then_some(self.spec.base_image.as_str()),
                 folder: self.folder,
@@ -211,6 +213,24 @@ impl Site<'_> {
             // Nothing was built: docker does not answer, or the user had enough.
             error => error,
         })
+    }
+
+    fn run_unbounded(
+        &self,
+        request: &BuildRequest<'_>,
+        event: &mut dyn FnMut(BuildEvent),
+    ) -> Result<(), SandboxError> {
+        let mut built = self.docker.build(request, event);
+        if let (Err(failed), None) = (&built, self.buildx)
+            && failed.step.is_none()
+        {
+            // Nothing was begun: is there a buildx at all, and one that is new enough?
+            let progress = ProgressForm::of_buildx(&self.docker.buildx()?);
+            if progress != request.progress {
+                built = self.docker.build(&BuildRequest { progress, ..*request }, event);
+            }
+        }
+        built.map_err(|failed| diagnosis::build::build_error(*failed))
     }
 
     /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.

@@ -184,7 +184,7 @@ fn a_container_of_another_platform_is_removed_and_its_image_built_anew() {
     let verbs: Vec<&str> = checked.main_calls().iter().map(|call| call.split(' ').next().unwrap()).collect();
     assert_eq!(
         verbs,
-        ["run", "rm", "image", "version", "buildx", "buildx", "image", "run", "rm"],
+        ["run", "rm", "image", "version", "buildx", "image", "run", "rm"],
         "{:?}",
         checked.calls
     );
@@ -265,7 +265,7 @@ fn failing(version: &str, stderr: &str) -> StandIn {
 
 #[test]
 fn a_buildx_without_rawjson_builds_and_fails_as_well() {
-    for (version, forms) in [("v0.12.1", "plain"), ("v9-of-mine", "rawjson plain")] {
+    for version in ["v0.12.1", "v9-of-mine"] {
         let run = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99").docker(failing(version, PLAIN));
         let output = run.spawn().wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -288,7 +288,7 @@ fn a_buildx_without_rawjson_builds_and_fails_as_well() {
             .filter_map(|call| call.strip_prefix("buildx build --progress="))
             .map(|call| call.split(' ').next().unwrap().to_owned())
             .collect();
-        assert_eq!(tried.join(" "), forms);
+        assert_eq!(tried, ["rawjson", "plain"], "{version}");
         assert!(run.stand_in().calls().iter().all(|call| !call.starts_with("build ")), "the legacy builder");
     }
 }

@@ -32,10 +32,16 @@ pub(crate) enum Downloads<'a> {
 }
 
 impl Downloads<'_> {
-    fn id(self) -> String {
+    fn mounts(self) -> String {
+        const ALL: &str = "rlmesh-sandbox-python";
         match self {
-            Downloads::OfAll => "rlmesh-sandbox-python".to_owned(),
-            Downloads::OfRepository(repo) => format!("rlmesh-sandbox-python-{}", repo.replace('/', "--")),
+            Downloads::OfAll => format!("--mount=type=cache,id={ALL},target={MOUNTS}/cache"),
+            // uv itself comes from where all have it: what can only be read cannot be spoilt.
+            Downloads::OfRepository(repo) => format!(
+                "--mount=type=cache,id={ALL}-{},target={MOUNTS}/cache \
+                 --mount=type=cache,id={ALL},target={MOUNTS}/shared,readonly",
+                repo.replace('/', "--")
+            ),
         }
     }
 }
@@ -126,12 +132,7 @@ fn install_step(installer: Installer, downloads: Downloads<'_>, mount: &str, arg
 /// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
 /// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
 fn install_mounts(downloads: Downloads<'_>) -> String {
-    format!(
-        "{} --mount=type=cache,id={},target={MOUNTS}/cache {}",
-        script_mount(),
-        downloads.id(),
-        secret_mounts()
-    )
+    format!("{} {} {}", script_mount(), downloads.mounts(), secret_mounts())
 }
 
 fn script_mount() -> String {
@@ -246,10 +247,12 @@ mod tests {
         let ids: Vec<String> = dockerfile(&full, Installer::Uv)
             .split("--mount=type=cache,id=")
             .skip(1)
-            .filter_map(|rest| rest.split(',').next().map(str::to_owned))
+            .filter_map(|rest| rest.split(' ').next().map(str::to_owned))
             .collect();
-        let own = "rlmesh-sandbox-python-org--repo";
-        assert_eq!(ids, ["rlmesh-sandbox-python", own, own]);
+        let (all, own) = ("rlmesh-sandbox-python", "rlmesh-sandbox-python-org--repo");
+        let writable = |id: &str| format!("{id},target=/run/rlmesh-sandbox/cache");
+        let readable = format!("{all},target=/run/rlmesh-sandbox/shared,readonly");
+        assert_eq!(ids, [writable(all), writable(own), readable.clone(), writable(own), readable]);
     }
 
     #[test]

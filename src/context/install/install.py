@@ -23,6 +23,8 @@ import bytecode
 import settings
 
 CACHE = "/run/rlmesh-sandbox/cache"
+# Everybody's cache, to read from, where a step has one of its own.
+SHARED = "/run/rlmesh-sandbox/shared"
 
 
 def say(text):
@@ -108,11 +110,13 @@ def run_uv(uv, place, cache, environment, arguments, has_pip):
 def find_uv(cache, environment):
     """The cache's uv, else one that is fetched; nothing where pip must do."""
     machine, libc = platform()
+    shared = os.path.join(SHARED, str(os.getuid()))
     for _ in range(2):
-        for entry in sorted(os.listdir(cache), reverse=True):
-            uv = os.path.join(cache, entry, "uv")
-            if entry.startswith("uv-") and entry.endswith("-%s-%s" % (machine, libc[0])) and os.path.exists(uv):
-                return uv
+        for folder in filter(os.path.isdir, (shared, cache)):
+            for entry in sorted(os.listdir(folder), reverse=True):
+                uv = os.path.join(folder, entry, "uv")
+                if entry.startswith("uv-") and entry.endswith("-%s-%s" % (machine, libc[0])) and os.path.exists(uv):
+                    return uv
         # Only an empty cache needs these.
         import uv as fetcher
 
