@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 
 use crate::cli::ImageArgs;
+use crate::context::dockerfile::Steps;
+use crate::context::recipe;
 use crate::environment::Environment;
 use crate::error::SandboxError;
 use crate::image_labels;
 use crate::image_reference::is_image_reference;
+use crate::install_settings::Secrets;
+use crate::lock::Locking;
+use crate::memory::BuildMemory;
 use crate::options::{Field, checked_text, invalid};
 use crate::spec::EffectiveSpec;
 
@@ -124,16 +129,45 @@ impl BuildOptions {
     }
 
     /// What `docker buildx build` is told.
-    pub(crate) fn flags(&self, spec: &EffectiveSpec) -> Vec<String> {
+    pub(crate) fn flags(&self, spec: &EffectiveSpec, secrets: Secrets) -> Vec<String> {
         let mut flags = self.flags_beside_the_image();
         if self.base == BaseImage::Newest {
             flags.push("--pull".to_owned());
         }
         flags.extend(self.cache_to.iter().map(|spec| format!("--cache-to={spec}")));
-        let own = image_labels::of(spec);
-        let labels = own.iter().chain(&self.labels).map(|(key, value)| format!("--label={key}={value}"));
-        flags.extend(labels);
+        flags.extend(
+            self.image_labels(spec, secrets).iter().map(|(key, value)| format!("--label={key}={value}")),
+        );
         flags
+    }
+
+    /// How the steps of the build install.
+    pub(crate) fn steps(&self, secrets: Secrets) -> Steps {
+        Steps { installer: self.installer, secrets }
+    }
+
+    /// The image's labels beside its base's; of two with one key, the latter is the one to be.
+    pub(crate) fn image_labels(&self, spec: &EffectiveSpec, secrets: Secrets) -> Vec<(String, String)> {
+        let mut labels = image_labels::of(spec);
+        labels.extend(self.recipe(spec, secrets).map(|digest| (image_labels::RECIPE.to_owned(), digest)));
+        labels.extend_from_slice(&self.labels);
+        labels
+    }
+
+    /// The digest of what the image is made by; images for a platform that was named are nobody's twins.
+    fn recipe(&self, spec: &EffectiveSpec, secrets: Secrets) -> Option<String> {
+        if self.platform.is_some() { None } else { recipe::digest(spec, self.steps(secrets)) }
+    }
+
+    /// The digest, where an image that was made by the same may stand in for a build: nothing is asked of the
+    /// build itself.
+    pub(crate) fn recipe_instead_of_a_build(&self, spec: &EffectiveSpec, secrets: Secrets) -> Option<String> {
+        let is_about_the_build = self.rebuild == Rebuild::Always
+            || !self.cache_from.is_empty()
+            || !self.cache_to.is_empty()
+            || spec.build_memory != BuildMemory::Off
+            || matches!(spec.locking, Locking::Write(_));
+        if is_about_the_build { None } else { self.recipe(spec, secrets) }
     }
 
     /// Whether the base image that the engine has is the one to build on.

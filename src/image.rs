@@ -20,6 +20,7 @@ use crate::memory::BuildMemory;
 use crate::run_folder::RunFolder;
 use crate::spec::{EffectiveSpec, Plan, ResolvedSource};
 use crate::stage::{Listener, Stage};
+use crate::twin;
 
 /// An image that the engine has.
 #[derive(Debug, Clone)]
@@ -31,6 +32,14 @@ pub(crate) struct Image {
     pub(crate) built_in: Option<Duration>,
 }
 
+/// What is known of the plan's image already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    Nothing,
+    /// The engine has just said that it has none.
+    Missing,
+}
+
 /// Makes sure that the plan's image is there, under every name that is asked for.
 ///
 /// # Errors
@@ -40,10 +49,12 @@ pub(crate) fn ensure(
     plan: &Plan,
     build: &BuildOptions,
     environment: &Environment,
+    known: Known,
     told: &mut Listener<'_>,
 ) -> Result<Image, SandboxError> {
     check(plan, build)?;
-    let image = match there(docker, plan, build, told)? {
+    let there = if known == Known::Missing { None } else { there(docker, plan, build, told)? };
+    let image = match there {
         Some(image) => image,
         None => make(docker, plan, build, environment, told)?,
     };
@@ -101,33 +112,27 @@ fn make(
     match plan {
         Plan::Build(spec) => {
             told(Stage::Building { tag: tag.clone() });
-            // Nothing long is begun without buildx. Any other build tells by itself, and asking takes time.
-            let is_long =
-                matches!(spec.source, ResolvedSource::Hf { .. }) || spec.build_memory != BuildMemory::Off;
-            let buildx = if is_long { Some(docker.buildx()?) } else { None };
-            let folder = RunFolder::create(&environment.temp_dir())?;
             let settings = InstallSettings::read(environment, build.ca_cert.as_deref())?;
-            let context = context::write(folder.path(), spec, build.installer)?;
-            fetch_source(spec, &context, docker, environment, told)?;
-            let handed = handed_over(spec, folder.path(), &settings, told)?;
-            let flags = [build.flags(spec), handed.clone()].concat();
-            let request = BuildRequest {
-                tag: &tag,
-                goal: Goal::Image,
-                context: &context,
-                builder: None,
-                images: &[],
-                progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
-                mask: &settings.mask(),
-                flags: &flags,
+            let secrets = settings.secrets();
+            let twin = match build.recipe_instead_of_a_build(spec, secrets) {
+                Some(recipe) => {
+                    let labels = build.image_labels(spec, secrets);
+                    let wanted = twin::Wanted {
+                        tag: &tag,
+                        recipe: &recipe,
+                        base_image: &spec.base_image,
+                        labels: &labels,
+                    };
+                    twin::make(docker, &wanted, &environment.temp_dir(), told)?
+                }
+                None => None,
             };
-            let site =
-                Site { docker, spec, build, environment, buildx: buildx.as_deref(), folder: folder.path() };
-            site.run(&request, told)?;
-            if let Locking::Write(file) = &spec.locking {
-                let flags = [build.flags_beside_the_image(), handed].concat();
-                site.write_lock(file, &BuildRequest { flags: &flags, ..request }, told)?;
+            if let Some(id) = twin {
+                let took = started.elapsed();
+                told(Stage::Built { seconds: took.as_secs_f64() });
+                return Ok(Image { tag, id, built_in: Some(took) });
             }
+            build_spec(docker, spec, &tag, build, &settings, environment, told)?;
         }
         Plan::Prebuilt { reference, .. } => {
             told(Stage::Pulling { image: reference.clone() });
@@ -143,6 +148,43 @@ fn make(
         ))
     })?;
     Ok(Image { tag, id: facts.id, built_in: Some(took) })
+}
+
+/// Builds the image of a spec.
+fn build_spec(
+    docker: &Docker,
+    spec: &EffectiveSpec,
+    tag: &str,
+    build: &BuildOptions,
+    settings: &InstallSettings,
+    environment: &Environment,
+    told: &mut Listener<'_>,
+) -> Result<(), SandboxError> {
+    // Nothing long is begun without buildx. Any other build tells by itself, and asking takes time.
+    let is_long = matches!(spec.source, ResolvedSource::Hf { .. }) || spec.build_memory != BuildMemory::Off;
+    let buildx = if is_long { Some(docker.buildx()?) } else { None };
+    let folder = RunFolder::create(&environment.temp_dir())?;
+    let context = context::write(folder.path(), spec, build.steps(settings.secrets()))?;
+    fetch_source(spec, &context, docker, environment, told)?;
+    let handed = handed_over(spec, folder.path(), settings, told)?;
+    let flags = [build.flags(spec, settings.secrets()), handed.clone()].concat();
+    let request = BuildRequest {
+        tag,
+        goal: Goal::Image,
+        context: &context,
+        builder: None,
+        images: &[],
+        progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
+        mask: &settings.mask(),
+        flags: &flags,
+    };
+    let site = Site { docker, spec, build, environment, buildx: buildx.as_deref(), folder: folder.path() };
+    site.run(&request, told)?;
+    if let Locking::Write(file) = &spec.locking {
+        let flags = [build.flags_beside_the_image(), handed].concat();
+        site.write_lock(file, &BuildRequest { flags: &flags, ..request }, told)?;
+    }
+    Ok(())
 }
 
 /// The flags that let the installers know, and reach, what the user's environment says of indexes and proxies.

@@ -3,6 +3,9 @@
 use crate::package::RlmeshPackage;
 use crate::spec::{EffectiveSpec, ResolvedSource};
 
+/// The label that holds the digest of what an image was made by.
+pub(crate) const RECIPE: &str = "rlmesh.image.recipe";
+
 /// What an image says of itself, whoever holds it: OCI's own keys first.
 ///
 /// They are given to the builder beside the Dockerfile, so that images share their layers all the same.

@@ -32,6 +32,13 @@ const LOGIN: (&str, [&str; 2]) = ("UV_INDEX_", ["_USERNAME", "_PASSWORD"]);
 /// BuildKit takes no larger secret.
 const LARGEST_CERTIFICATES: u64 = 500 * 1024;
 
+/// Which secrets the steps of a build are handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Secrets {
+    pub(crate) settings: bool,
+    pub(crate) certificates: bool,
+}
+
 /// What the installers inside the build are told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InstallSettings {
@@ -76,6 +83,11 @@ impl InstallSettings {
     pub(crate) fn lines(&self) -> Option<String> {
         let lines: String = self.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         (!lines.is_empty()).then_some(lines)
+    }
+
+    /// What of it there is.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets { settings: !self.variables.is_empty(), certificates: self.certificates.is_some() }
     }
 
     pub(crate) fn certificates(&self) -> Option<&Path> {

@@ -66,6 +66,7 @@ mod spec;
 mod stage;
 mod start;
 mod stop;
+mod twin;
 mod use_lock;
 mod watch;
 

@@ -9,7 +9,8 @@ use crate::docker::Docker;
 use crate::docker::inspection::Inspection;
 use crate::environment::Environment;
 use crate::error::SandboxError;
-use crate::owner::{self, Owner, Proof, Reason, Verdict};
+use crate::interrupt::Yield;
+use crate::owner::{self, Owner, Phase, Proof, Reason, Verdict};
 use crate::process::{self, Host};
 use crate::run_folder::{self, Abandoned, Survey};
 
@@ -18,6 +19,12 @@ pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(2);
 
 /// How long after its making a container that nobody owns may still be somebody's start.
 const STARTING: Duration = Duration::from_secs(120);
+
+/// What the names of containers start with that never run and bear no label: an image is made of them.
+pub(crate) const IDLE_PREFIX: &str = "rlmesh-sandbox-idle-";
+
+/// How long the engine is left to the start of a container before it is asked for others' orphans.
+const HEAD_START: Duration = Duration::from_millis(400);
 
 /// How many containers go on one command line.
 const BATCH: usize = 100;
@@ -60,13 +67,18 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
-    let mut sandboxes = docker.sandboxes()?;
+    let seen = || {
+        let mut seen = docker.sandboxes()?;
+        seen.extend(idle(docker, &survey)?);
+        Ok::<_, SandboxError>(seen)
+    };
+    let mut sandboxes = seen()?;
     if care == Care::Thorough {
         let deadline = Instant::now() + IN_FLIGHT;
         while Instant::now() < deadline && is_expecting(&survey, &sandboxes) {
             docker.interrupt.check()?;
             std::thread::sleep(Duration::from_millis(100));
-            sandboxes = docker.sandboxes()?;
+            sandboxes = seen()?;
         }
     }
     let here = Host::here();
@@ -86,6 +98,8 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
             };
             let verdict = owner::judge(&owner, container.phase(), &here, site, process::liveness);
             let verdict = match verdict {
+                // Nobody but a run that is gone knew its name.
+                Verdict::Orphan(_) if !container.is_sandbox() => Verdict::Orphan(Proof::StartAbandoned),
                 // Somebody whose run folder can't be seen from here may be about to start it, or to read why
                 // it ended. Who asks for `reap` knows better; a sweep that nobody asked for must not guess.
                 Verdict::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
@@ -105,6 +119,16 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
         })
         .collect();
     Ok(Findings { containers, folders: survey.abandoned })
+}
+
+/// The containers without a label that runs which are gone were making images of. Another user's may have such
+/// a name too, and a started one is never ours.
+fn idle(docker: &Docker, survey: &Survey) -> Result<Vec<Inspection>, SandboxError> {
+    let named = survey.abandoned.iter().filter_map(|folder| folder.container.clone());
+    let named: Vec<String> = named.filter(|name| name.starts_with(IDLE_PREFIX)).collect();
+    let mut found = docker.inspect(&named)?;
+    found.retain(|container| !container.is_sandbox() && container.phase() == Phase::Created);
+    Ok(found)
 }
 
 /// Whether a container was made so lately that its start may still be under way.
@@ -170,6 +194,17 @@ impl Findings {
     }
 }
 
+/// Gives the engine time to finish what a killed client had asked it for.
+pub(crate) fn await_container(docker: &Docker, name: &str) {
+    let patience = Instant::now() + IN_FLIGHT;
+    while Instant::now() < patience && docker.interrupt.for_what_yields(Yield::ToThird).is_none() {
+        match docker.exists(name) {
+            Ok(false) => std::thread::sleep(Duration::from_millis(50)),
+            Ok(true) | Err(_) => return,
+        }
+    }
+}
+
 /// A sweep beside other work: what it can't do, the next one will.
 pub(crate) struct Sweep {
     done: Receiver<()>,
@@ -181,6 +216,7 @@ impl Sweep {
         let (docker, environment) = (docker.aside(), environment.clone());
         let (tell, done) = channel();
         std::thread::spawn(move || {
+            std::thread::sleep(HEAD_START);
             let swept =
                 look(&docker, &environment, Care::Quick).and_then(|found| found.remove(&docker, &mut |_| {}));
             if let Err(error) = swept {

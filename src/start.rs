@@ -14,7 +14,7 @@ use crate::docker::container::{self, NewContainer, Platform, StartFailure};
 use crate::docker::invocation::Cause;
 use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
-use crate::image::{self, Image};
+use crate::image::{self, Image, Known};
 use crate::interrupt::Yield;
 use crate::options::{Ownership, RunOptions};
 use crate::owner::{self, Owner};
@@ -65,14 +65,17 @@ pub(crate) fn launch(
 ) -> Result<Running, SandboxError> {
     let began = Instant::now();
     image::check_name(plan)?;
+    let mut known = Known::Nothing;
     if request.build.leaves_the_image_alone() && !plan.is_to_be_locked() {
         // Most often the image is there, and asking for it would take longer than being told that it is not.
         match start(docker, plan, None, request, environment, began, told) {
-            Err(NotUp::NoImage(_)) => {}
+            // One for another platform than was named is there, and to be told about.
+            Err(NotUp::NoImage(_)) if request.build.platform.is_none() => known = Known::Missing,
+            Err(NotUp::NoImage(_) | NotUp::OtherPlatform(_)) => {}
             outcome => return outcome.map_err(NotUp::into_error),
         }
     }
-    let image = image::ensure(docker, plan, request.build, environment, told)?;
+    let image = image::ensure(docker, plan, request.build, environment, known, told)?;
     told(Stage::Starting);
     start(docker, plan, image.built_in, request, environment, began, told).map_err(NotUp::into_error)
 }
@@ -81,13 +84,15 @@ pub(crate) fn launch(
 enum NotUp {
     /// The engine does not have the image.
     NoImage(SandboxError),
+    /// The one that the engine has is for another platform.
+    OtherPlatform(SandboxError),
     Failed(SandboxError),
 }
 
 impl NotUp {
     fn into_error(self) -> SandboxError {
         match self {
-            NotUp::NoImage(error) | NotUp::Failed(error) => error,
+            NotUp::NoImage(error) | NotUp::OtherPlatform(error) | NotUp::Failed(error) => error,
         }
     }
 }
@@ -115,13 +120,13 @@ fn start(
         Err(NoStart::NoImage(error)) => return Err(NotUp::NoImage(error)),
         Err(NoStart::OtherPlatform(name, error)) => {
             return Err(match discard(docker, &name, folder, error) {
-                error @ SandboxError::ContainerStartup(_) => NotUp::NoImage(error),
+                error @ SandboxError::ContainerStartup(_) => NotUp::OtherPlatform(error),
                 error => NotUp::Failed(error),
             });
         }
         Err(NoStart::Perhaps(name, error)) => return Err(discard(docker, &name, folder, error).into()),
         Err(NoStart::Soon(name, error)) => {
-            await_container(docker, &name);
+            reap::await_container(docker, &name);
             return Err(discard(docker, &name, folder, error).into());
         }
     };
@@ -164,17 +169,6 @@ enum NoStart {
     Perhaps(String, SandboxError),
     /// The client was killed, and the engine may still be making the container of that name.
     Soon(String, SandboxError),
-}
-
-/// Gives the engine time to finish what a killed client had asked it for.
-fn await_container(docker: &Docker, name: &str) {
-    let patience = Instant::now() + reap::IN_FLIGHT;
-    while Instant::now() < patience && docker.interrupt.for_what_yields(Yield::ToThird).is_none() {
-        match docker.exists(name) {
-            Ok(false) => std::thread::sleep(Duration::from_millis(50)),
-            Ok(true) | Err(_) => return,
-        }
-    }
 }
 
 /// Removes a container that must not outlive an error, and says so where that fails.

@@ -184,7 +184,7 @@ fn a_container_of_another_platform_is_removed_and_its_image_built_anew() {
     let verbs: Vec<&str> = checked.main_calls().iter().map(|call| call.split(' ').next().unwrap()).collect();
     assert_eq!(
         verbs,
-        ["run", "rm", "image", "version", "buildx", "image", "run", "rm"],
+        ["run", "rm", "image", "version", "image", "buildx", "image", "run", "rm"],
         "{:?}",
         checked.calls
     );

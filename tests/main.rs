@@ -16,6 +16,7 @@ mod reap_builders;
 mod run;
 mod run_failures;
 mod stop;
+mod twin;
 mod usage;
 
 #[cfg(feature = "live")]

@@ -156,6 +156,38 @@ fn an_abandoned_start_goes_with_its_folder() {
     run.check();
 }
 
+/// What an image is made of never runs and bears no label: the folder's word for it has to do.
+#[test]
+fn what_a_killed_run_was_making_an_image_of_goes_too() {
+    for (name, status, is_ours) in [
+        ("rlmesh-sandbox-idle-1", "created", true),
+        ("rlmesh-sandbox-idle-1", "running", false),
+        ("somebodys", "created", false),
+    ] {
+        let mut idle = container("e1", status, json!({"rlmesh.image.source": "gym://CartPole-v1"}));
+        idle["Name"] = json!(format!("/{name}"));
+        let docker = StandIn::new()
+            .on("ps --all *", Reply::default())
+            .on(&format!("container inspect -- {name}"), Reply::stdout(serde_json::to_vec(&[idle]).unwrap()))
+            .on("rm *", Reply::default());
+        let run = Run::line("reap").docker(docker);
+        let run = if is_ours {
+            run.stdout(full("e1") + "\n").stderr(
+                "removed rlmesh-sandbox-idle-1 (e10000000000): the run that was starting it is gone\n\
+                 removed 1 temporary folder of runs that are gone\n",
+            )
+        } else {
+            run.stderr("removed 1 temporary folder of runs that are gone\n")
+        };
+        let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("lock"), "").unwrap();
+        std::fs::write(folder.join("container"), name).unwrap();
+        let checked = run.check();
+        assert_eq!(checked.calls.iter().any(|call| call.starts_with("rm ")), is_ours, "{:?}", checked.calls);
+    }
+}
+
 #[test]
 fn a_container_that_cannot_be_removed() {
     let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));

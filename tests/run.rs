@@ -342,7 +342,6 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::fails(125, missing).once())
-        .on("image inspect *", Reply::fails(1, "Error response from daemon: No such image: env:1\n").once())
         .on("pull --quiet env:1", Reply::stdout("env:1\n"))
         .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")))
         .on("run -d *", Reply::stdout(format!("{ID}\n")))

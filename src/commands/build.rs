@@ -4,7 +4,7 @@ use crate::build_options::BuildOptions;
 use crate::cli::BuildArgs;
 use crate::commands::{Session, dry_run};
 use crate::error::{Exit, Problem, SandboxError};
-use crate::image;
+use crate::image::{self, Known};
 use crate::plan::Consent;
 use crate::report::{Format, json};
 use crate::spec::Plan;
@@ -22,10 +22,10 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxEr
         )));
     };
     if args.image.dry_run {
-        return dry_run::run(&plan, build.installer, session);
+        return dry_run::run(&plan, &build, session);
     }
     let docker = session.docker()?;
-    let image = image::ensure(&docker, &plan, &build, &session.environment, &mut |stage| {
+    let image = image::ensure(&docker, &plan, &build, &session.environment, Known::Nothing, &mut |stage| {
         session.report.stage(&stage);
     })?;
     session.report.clear();

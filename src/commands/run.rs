@@ -35,7 +35,7 @@ pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxErro
     if args.image.dry_run {
         let plan = session.plan_to_show(&args.sandbox)?;
         image::check(&plan, &build)?;
-        return dry_run::run(&plan, build.installer, session);
+        return dry_run::run(&plan, &build, session);
     }
     let plan = session.plan(&args.sandbox, Consent::ToRun)?;
     image::check(&plan, &build)?;

@@ -5,6 +5,7 @@ use crate::context::bootstrap::SOURCE_SUBDIR;
 use crate::context::install;
 use crate::context::lock::{self, LOCK_FILE};
 use crate::context::{PACKAGES_FOLDER, REQUIREMENTS_FOLDER};
+use crate::install_settings::Secrets;
 use crate::lock::Locking;
 use crate::package::RlmeshPackage;
 use crate::spec::{EffectiveSpec, ResolvedSource};
@@ -21,6 +22,13 @@ pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
 /// The build secrets: what the installers are told, and the certificates that they trust beside the system's.
 pub(crate) const SETTINGS_SECRET: &str = "rlmesh-sandbox-settings";
 pub(crate) const CERTIFICATES_SECRET: &str = "rlmesh-sandbox-certificates";
+
+/// How the steps of a build install. Nothing of it enters the image or its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Steps {
+    pub(crate) installer: Installer,
+    pub(crate) secrets: Secrets,
+}
 
 /// Which downloads a step shares. What a repository's requirements run could leave something behind for
 /// whoever installs from the same cache next, so each repository has its own.
@@ -50,7 +58,7 @@ impl Downloads<'_> {
 ///
 /// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
 /// have in common comes first, so that they share its layers; what changes oftenest comes last.
-pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
+pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     let wheels =
         format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} ");
     let (rlmesh, wheel) = match &spec.rlmesh_package {
@@ -62,8 +70,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
         ResolvedSource::Gym { .. } => None,
     };
     let source = format!("{IMAGE_FOLDER}/{SOURCE_SUBDIR}");
-    let step =
-        |downloads, mount: &str, arguments: &[&str]| install_step(installer, downloads, mount, arguments);
+    let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
     let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
 
     let mut text = format!(
@@ -74,7 +81,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
     );
     if let Locking::Install(_) = &spec.locking {
         // The lock names everything, so that there is no common part to come first.
-        text += &apt_step(&spec.apt);
+        text += &apt_step(steps.secrets, &spec.apt);
         let lock = format!("{MOUNTS}/{LOCK_FILE}");
         let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
         text += &step(after_the_source, &mount, &["--lock", &lock]);
@@ -83,7 +90,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
         }
     } else {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
-        text += &apt_step(&spec.apt);
+        text += &apt_step(steps.secrets, &spec.apt);
         if repo.is_some() {
             // Without the rest of the repository, so that a change there installs nothing again. Requirements
             // that name files of the repository find them where they will be.
@@ -106,48 +113,54 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
 }
 
 /// The Dockerfile of an image, continued by the stage that writes its lock.
-pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, installer: Installer) -> String {
+pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     let script = script("install.sh");
     let run = |script_file: &str, base: &str, file: &str| {
         let command = exec(&["/bin/sh", &script, "--write-lock", script_file, base, file]);
-        format!("{} {command}", install_mounts(Downloads::OfAll))
+        format!("{} {command}", install_mounts(steps.secrets, Downloads::OfAll))
     };
-    lock::lock_dockerfile(&dockerfile(spec, installer), &spec.base_image, &run)
+    lock::lock_dockerfile(&dockerfile(spec, steps), &spec.base_image, &run)
 }
 
-fn install_step(installer: Installer, downloads: Downloads<'_>, mount: &str, arguments: &[&str]) -> String {
+fn install_step(steps: Steps, downloads: Downloads<'_>, mount: &str, arguments: &[&str]) -> String {
     let script = script("install.sh");
     let mut command = vec!["/bin/sh", &script];
-    if installer == Installer::Pip {
+    if steps.installer == Installer::Pip {
         command.extend(["--installer", "pip"]);
     }
     command.extend(arguments);
     // The exec form keeps every requirement apart from any shell.
-    format!("RUN {mount}{} {}\n", install_mounts(downloads), exec(&command))
+    format!("RUN {mount}{} {}\n", install_mounts(steps.secrets, downloads), exec(&command))
 }
 
-/// The scripts, what they keep from build to build, and what they are told. A secret is no part of what
-/// decides whether a layer is made again, nor is one that is missing an error.
+/// The scripts, what they keep from build to build, and what they are told.
 ///
 /// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
 /// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
-fn install_mounts(downloads: Downloads<'_>) -> String {
-    format!("{} {} {}", script_mount(), downloads.mounts(), secret_mounts())
+fn install_mounts(secrets: Secrets, downloads: Downloads<'_>) -> String {
+    format!("{} {}{}", script_mount(), downloads.mounts(), secret_mounts(secrets))
 }
 
 fn script_mount() -> String {
     format!("--mount=type=bind,source={folder},target={MOUNTS}/{folder}", folder = install::FOLDER)
 }
 
-fn secret_mounts() -> String {
-    format!(
-        "--mount=type=secret,id={SETTINGS_SECRET},target={MOUNTS}/settings,mode=0444 \
-         --mount=type=secret,id={CERTIFICATES_SECRET},target={MOUNTS}/certificates,mode=0444"
-    )
+/// A secret's content is no part of what decides whether a layer is made again. That a step has one at all is,
+/// and makes BuildKit read every file of the layers below it first: there is no mount without a need.
+fn secret_mounts(secrets: Secrets) -> String {
+    let mut mounts = String::new();
+    if secrets.settings {
+        mounts += &format!(" --mount=type=secret,id={SETTINGS_SECRET},target={MOUNTS}/settings,mode=0444");
+    }
+    if secrets.certificates {
+        mounts +=
+            &format!(" --mount=type=secret,id={CERTIFICATES_SECRET},target={MOUNTS}/certificates,mode=0444");
+    }
+    mounts
 }
 
 /// System packages; apt itself can't share its folders with another apt at work.
-fn apt_step(names: &[String]) -> String {
+fn apt_step(secrets: Secrets, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
@@ -155,10 +168,10 @@ fn apt_step(names: &[String]) -> String {
     let mut command = vec!["/bin/sh", &script];
     command.extend(names.iter().map(String::as_str));
     format!(
-        "RUN {} {} --mount=type=cache,id=rlmesh-sandbox-apt,target=/var/cache/apt,sharing=locked \
+        "RUN {}{} --mount=type=cache,id=rlmesh-sandbox-apt,target=/var/cache/apt,sharing=locked \
          --mount=type=cache,id=rlmesh-sandbox-apt-lists,target=/var/lib/apt/lists,sharing=locked {}\n",
         script_mount(),
-        secret_mounts(),
+        secret_mounts(secrets),
         exec(&command)
     )
 }
@@ -172,7 +185,7 @@ fn exec(words: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::Map;
 
     use super::*;
@@ -196,11 +209,11 @@ mod tests {
         }
     }
 
-    fn gym() -> EffectiveSpec {
+    pub(in crate::context) fn gym() -> EffectiveSpec {
         spec(ResolvedSource::Gym { env_id: "CartPole-v1".to_owned() })
     }
 
-    fn hf() -> EffectiveSpec {
+    pub(in crate::context) fn hf() -> EffectiveSpec {
         let (repo, resolved_revision) = ("org/repo".to_owned(), "0".repeat(40));
         spec(ResolvedSource::Hf { repo, resolved_revision, suite: None, task: None })
     }
@@ -211,7 +224,7 @@ mod tests {
             let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with("--mount")).collect();
             words.join(" ").replace("\"/bin/sh\",\"/run/rlmesh-sandbox/install/", "")
         };
-        dockerfile(spec, Installer::Uv).lines().map(short).collect()
+        dockerfile(spec, Steps::default()).lines().map(short).collect()
     }
 
     #[test]
@@ -234,7 +247,7 @@ mod tests {
                 r#"ENTRYPOINT ["python","-m","rlmesh._bootstrap.sandbox_env"]"#,
             ]
         );
-        let (gym, hf) = (dockerfile(&gym(), Installer::Uv), dockerfile(&hf(), Installer::Uv));
+        let (gym, hf) = (dockerfile(&gym(), Steps::default()), dockerfile(&hf(), Steps::default()));
         let common = |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(common(&gym), common(&hf), "the layers with rlmesh are one");
         assert!(!gym.contains("syntax=") && !gym.contains("source/"));
@@ -244,7 +257,7 @@ mod tests {
     fn a_repository_has_downloads_of_its_own_from_where_its_code_may_run() {
         let mut full = hf();
         full.packages = vec!["six".to_owned()];
-        let ids: Vec<String> = dockerfile(&full, Installer::Uv)
+        let ids: Vec<String> = dockerfile(&full, Steps::default())
             .split("--mount=type=cache,id=")
             .skip(1)
             .filter_map(|rest| rest.split(' ').next().map(str::to_owned))
@@ -256,11 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn only_steps_that_are_handed_secrets_have_mounts_for_them() {
+        let mut spec = gym();
+        spec.apt = vec!["libgl1".to_owned()];
+        let mounts = |settings, certificates| {
+            let steps = Steps { secrets: Secrets { settings, certificates }, ..Steps::default() };
+            let text = dockerfile(&spec, steps);
+            assert!(!text.contains("  ") && !text.contains("\"] "), "{text}");
+            [SETTINGS_SECRET, CERTIFICATES_SECRET]
+                .map(|id| text.matches(&format!(" --mount=type=secret,id={id},")).count())
+        };
+        assert_eq!(mounts(false, false), [0, 0]);
+        assert_eq!(mounts(true, false), [2, 0]);
+        assert_eq!(mounts(false, true), [0, 2]);
+        assert_eq!(mounts(true, true), [2, 2]);
+    }
+
+    #[test]
     fn a_requirement_reaches_no_shell() {
         let mut hostile = gym();
         hostile.packages = vec!["x; rm -rf / && \"$HOME\"".to_owned()];
+        let steps = Steps { installer: Installer::Pip, ..Steps::default() };
         assert!(
-            dockerfile(&hostile, Installer::Pip)
+            dockerfile(&hostile, steps)
                 .contains(r#"install.sh","--installer","pip","x; rm -rf / && \"$HOME\""]"#)
         );
     }

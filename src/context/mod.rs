@@ -4,13 +4,13 @@ pub(crate) mod bootstrap;
 pub(crate) mod dockerfile;
 mod install;
 pub(crate) mod lock;
+pub(crate) mod recipe;
 mod requirements;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::build_options::Installer;
-use crate::context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET};
+use crate::context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::context::lock::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT};
 use crate::error::{Problem, SandboxError};
 use crate::hub::REQUIREMENTS_FILE;
@@ -32,19 +32,15 @@ const BOOTSTRAP_FILE: &str = "bootstrap.json";
 ///
 /// # Errors
 /// [`SandboxError::Wheel`] where the wheel vanished since it was hashed; [`SandboxError::System`].
-pub(crate) fn write(
-    parent: &Path,
-    spec: &EffectiveSpec,
-    installer: Installer,
-) -> Result<PathBuf, SandboxError> {
+pub(crate) fn write(parent: &Path, spec: &EffectiveSpec, steps: Steps) -> Result<PathBuf, SandboxError> {
     let folder = parent.join("context");
     make(&folder)?;
-    put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec, installer))?;
+    put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec, steps))?;
     write_install(&folder)?;
     match &spec.locking {
         Locking::Unlocked => {}
         Locking::Write(_) => {
-            put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, installer))?;
+            put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
             put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
         }
         Locking::Install(lock) => put(&folder.join(LOCK_FILE), &lock.requirements)?,

@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod buildx;
+pub(crate) mod commit;
 pub(crate) mod container;
 pub(crate) mod engine;
 pub(crate) mod image;

@@ -128,6 +128,81 @@ fn environments_share_what_they_have_in_common() {
     assert_ne!(six, tabulate);
 }
 
+/// What containers of an image do, apart from its labels.
+fn configuration(tag: &str) -> (Vec<String>, Vec<String>) {
+    let format = "{{range .Config.Env}}{{.}}\n{{end}}{{.Config.Entrypoint}}\n{{.Config.Cmd}}\n{{.Config.User}}\n{{.Config.WorkingDir}}\n{{.Config.ExposedPorts}}\n{{.Config.Volumes}}";
+    let printed = docker(&["image", "inspect", "--format", format, tag]);
+    (printed.lines().map(str::to_owned).collect(), layers(tag))
+}
+
+/// Whether a build of that image ran.
+fn is_built(done: &crate::live::engine::Done) -> bool {
+    assert_ne!(
+        done.stderr.contains("docker buildx build"),
+        done.stderr.contains("docker commit"),
+        "{done:?}"
+    );
+    done.stderr.contains("docker buildx build")
+}
+
+#[test]
+fn a_second_environment_is_made_of_the_first_without_a_build() {
+    let (_together, live) = (together(), Live::new());
+    // A package that no other test asks for: their images must not do.
+    let lines = ["Acrobot-v1 -p attrs>=20", "CartPole-v1 -p attrs>=20", "Pendulum-v1 -p attrs>=20"];
+    let _images = Images::of(&lines);
+    let [first, second, third] = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let first = build(&live, &first);
+    let done = live.run(&[&["-v", "build"], &second[..]].concat()).ended(0);
+    assert!(!is_built(&done), "{}", done.stderr);
+    let other = done.stdout.trim();
+    assert_eq!(configuration(&first), configuration(other));
+    let label = |tag: &str, name: &str| {
+        docker(&["image", "inspect", "--format", &format!("{{{{index .Config.Labels {name:?}}}}}"), tag])
+    };
+    assert_eq!(label(other, "rlmesh.image.source"), "gym://CartPole-v1");
+    assert_eq!(label(other, "org.opencontainers.image.title"), "gym://CartPole-v1");
+    assert!(other.ends_with(&label(other, "rlmesh.image.build-hash")[..12]));
+    assert_eq!(label(&first, "rlmesh.image.source"), "gym://Acrobot-v1");
+    let python = interpreter().to_str().unwrap();
+    let command = ["--", python, "-W", "ignore", "-c", EPISODE, "{address}"];
+    live.run(&[&["run"], &second[..], &command].concat()).ended(0);
+
+    // What the client's configuration adds to every container is in no image.
+    let config = tempfile::tempdir().unwrap();
+    let proxies = r#"{"proxies":{"default":{"httpProxy":"http://me:battery-staple@127.0.0.1:9"}}}"#;
+    std::fs::write(config.path().join("config.json"), proxies).unwrap();
+    let third = [&["-v", "build"], &third[..]].concat();
+    let output = live.command(&third).env("DOCKER_CONFIG", config.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("docker buildx build"), "{said}");
+    let tag = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(configuration(tag.trim()), configuration(&first));
+    live.assert_clean();
+    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "name=rlmesh-sandbox-idle-"]), "");
+}
+
+#[test]
+fn an_image_on_another_base_of_that_name_does_not_do() {
+    let (_together, live) = (together(), Live::new());
+    let name = "changing-base";
+    let base = Base::of(name, "ENV COLOUR=red");
+    let lines = [
+        format!("Acrobot-v1 --base-image {}", base.0),
+        format!("MountainCar-v0 --base-image {}", base.0),
+        format!("Pendulum-v1 --base-image {}", base.0),
+    ];
+    let _images = Images::of(&lines.each_ref().map(String::as_str));
+    let [first, second, third] = lines.each_ref().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    build(&live, &first);
+    assert!(!is_built(&live.run(&[&["-v", "build"], &second[..]].concat()).ended(0)));
+    let _newer = Base::of(name, "ENV COLOUR=blue");
+    let done = live.run(&[&["-v", "build"], &third[..]].concat()).ended(0);
+    assert!(is_built(&done), "{}", done.stderr);
+    let (lines, _) = configuration(done.stdout.trim());
+    assert!(lines.contains(&"COLOUR=blue".to_owned()), "{lines:?}");
+}
+
 #[test]
 fn neither_uv_nor_what_it_downloads_stays() {
     let (_together, live) = (together(), Live::new());
