@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use crate::live::engine::{Images, Live, containers, docker, together};
+use crate::live::engine::{Images, Live, containers, docker, layers, together};
 use crate::live::python::{EPISODE, interpreter};
 
 /// A base image that goes with this value.
@@ -100,12 +100,6 @@ fn a_base_image_without_a_fitting_python_says_so() {
         assert!(done.stderr.contains(said) && done.stderr.contains("\nhint: "), "{}", done.stderr);
         assert!(!done.stderr.contains("Traceback") && done.stderr.lines().count() < 30, "{}", done.stderr);
     }
-}
-
-/// The layers of an image, the first one first.
-fn layers(tag: &str) -> Vec<String> {
-    let printed = docker(&["image", "inspect", "--format", "{{join .RootFS.Layers \" \"}}", tag]);
-    printed.split_whitespace().map(str::to_owned).collect()
 }
 
 fn build(live: &Live, arguments: &[&str]) -> String {

@@ -33,6 +33,12 @@ pub(crate) fn docker(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// The layers of an image, the first one first.
+pub(crate) fn layers(tag: &str) -> Vec<String> {
+    let printed = docker(&["image", "inspect", "--format", "{{join .RootFS.Layers \" \"}}", tag]);
+    printed.split_whitespace().map(str::to_owned).collect()
+}
+
 /// Whether docker knows a container, by id or name.
 pub(crate) fn exists(container: &str) -> bool {
     Command::new("docker").args(["container", "inspect", container]).output().unwrap().status.success()

@@ -1,6 +1,6 @@
 //! Environments from a Hub, built, started and stepped for real: every shape that `make_env` may return.
 
-use crate::live::engine::{Done, Images, Live, containers, together};
+use crate::live::engine::{Done, Images, Live, containers, layers, together};
 use crate::live::python::{self, EPISODE, VECTOR};
 use crate::support::hub::{Hub, Repository};
 
@@ -23,13 +23,18 @@ fn around(folder: &str, selector: &str, options: &[&str], script: &str) -> Done 
     arguments.extend(options);
     let interpreter = python::interpreter().to_str().unwrap();
     arguments.extend(["--", interpreter, "-W", "ignore", "-c", script, "{address}"]);
-    let cache = tempfile::tempdir().unwrap();
-    let mut command = live.command(&arguments);
-    let output =
-        command.env("HF_ENDPOINT", hub.endpoint()).env("XDG_CACHE_HOME", cache.path()).output().unwrap();
+    let done = run(&live, &hub, &arguments);
     live.assert_clean();
     assert_eq!(containers(&format!("rlmesh.sandbox.source={source}")), Vec::<String>::new());
-    Done::new(&arguments, output)
+    done
+}
+
+/// Runs the program against a hub, with a cache of its own.
+fn run(live: &Live, hub: &Hub, arguments: &[&str]) -> Done {
+    let cache = live.state.path().join("cache");
+    let mut command = live.command(arguments);
+    let output = command.env("HF_ENDPOINT", hub.endpoint()).env("XDG_CACHE_HOME", cache).output().unwrap();
+    Done::new(arguments, output)
 }
 
 #[test]
@@ -89,4 +94,58 @@ fn requirements_are_installed_with_the_files_that_they_name() {
 #[test]
 fn env_py_finds_what_stands_beside_it() {
     around("with-module", "", &[], EPISODE).ended(0);
+}
+
+/// Builds an image of a commit, and gives its tag.
+fn built(live: &Live, hub: &Hub, commit: &str, options: &[&str]) -> String {
+    let source = format!("hf://acme/env@{commit}");
+    let arguments = [&["-q", "build", &source, "--trust-remote-code"], options].concat();
+    run(live, hub, &arguments).ended(0).stdout.trim().to_owned()
+}
+
+/// A repository that requires a package and has a comment of its own in env.py.
+fn requiring(comment: &str) -> Repository {
+    let plain = Repository::fixture("acme/env", "plain");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/hub/plain/env.py");
+    let code = std::fs::read_to_string(folder).unwrap();
+    plain.file("requirements.txt", "tabulate\n").file("env.py", format!("{code}\n# {comment}\n"))
+}
+
+#[test]
+fn a_change_of_the_code_installs_nothing_again() {
+    let (_together, live, hub) = (together(), Live::new(), Hub::start());
+    let commits = [hub.put(requiring("one")), hub.put(requiring("another"))];
+    let sources = commits.each_ref().map(|commit| format!("hf://acme/env@{commit}"));
+    let _images = Images::of(&sources.each_ref().map(String::as_str));
+    let [one, another] = commits.map(|commit| layers(&built(&live, &hub, &commit, &[])));
+    let (last, rest) = one.split_last().unwrap();
+    assert_eq!(rest, &another[..another.len() - 1], "only the files differ");
+    assert_ne!(Some(last), another.last());
+}
+
+#[test]
+fn what_a_repository_requires_is_locked_and_installed_from_the_lock() {
+    let (_together, live, hub) = (together(), Live::new(), Hub::start());
+    let commit = hub.put(requiring("locked"));
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock.txt");
+    let locked = ["--lock", lock.to_str().unwrap()];
+    let first = built(&live, &hub, &commit, &locked);
+    let _first = Images::tags(vec![first.clone()]);
+    let text = std::fs::read_to_string(&lock).unwrap();
+    let names: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("==")).map(|(name, _)| name).collect();
+    assert!(
+        names.contains(&"tabulate") && names.contains(&"rlmesh") && text.contains("--hash=sha256:"),
+        "{text}"
+    );
+    let second = built(&live, &hub, &commit, &locked);
+    let _second = Images::tags(vec![second.clone()]);
+    assert_ne!(first, second, "a lock that is there is part of the hash");
+    let source = format!("hf://acme/env@{commit}");
+    let interpreter = python::interpreter().to_str().unwrap();
+    let command = ["--", interpreter, "-W", "ignore", "-c", EPISODE, "{address}"];
+    let arguments = [&["run", &source, "--trust-remote-code"], &locked[..], &command].concat();
+    run(&live, &hub, &arguments).ended(0);
+    live.assert_clean();
 }
