@@ -15,6 +15,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         "use a base image with Python 3.10 or newer, such as python:3.11-slim",
     ),
     (
+        &["the base image has no pip to install with"],
+        "leave --installer pip out: uv needs none; or use a base image that has pip",
+    ),
+    (
         &["the base image has no pip, and uv cannot be had"],
         "use a base image that has pip, or let the build reach a package index that has uv",
     ),

@@ -49,6 +49,13 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diag
                     .to_owned(),
             );
         }
+        // Signals, as a shell counts them: illegal instruction, abort, bus error, segmentation fault.
+        Some(ContainerEnd { exit_code: 132 | 134 | 135 | 139, .. }) if hints.is_empty() => {
+            hints.push(
+                "compiled code in it crashed: name another version of the package that holds it with -p NAME==VERSION, or use another --base-image"
+                    .to_owned(),
+            );
+        }
         Some(ContainerEnd { exit_code: 0, .. }) if hints.is_empty() => {
             hints.push("what the image runs ended by itself: is it an image that serves rlmesh?".to_owned());
         }
@@ -286,6 +293,8 @@ mod tests {
         assert!(startup(&plan("X-v0"), DEAD, "").hints[0].contains("log"));
         let killed = Some(ContainerEnd { exit_code: 137, is_out_of_memory: false });
         assert!(startup(&plan("X-v0"), killed, "").hints[0].contains("memory"));
+        let crashed = Some(ContainerEnd { exit_code: 139, is_out_of_memory: false });
+        assert!(startup(&plan("X-v0"), crashed, "").hints[0].contains("compiled code"));
     }
 
     #[test]

@@ -38,6 +38,10 @@ impl Drop for Base {
 /// Python in the tests' base image, wherever it is: the folder of its programs.
 const MOVE_AWAY: &str = "RUN p=$(readlink -f $(command -v python3)) && d=$(dirname $p)";
 
+/// Python without its pip.
+const NO_PIP: &str = "RUN rm -rf /usr/lib/python3/dist-packages/pip* /usr/local/lib/python3*/site-packages/pip* \
+    /usr/bin/pip* /usr/local/bin/pip*";
+
 /// Steps an episode in an image built on that base.
 fn serves(base: &Base, options: &[&str]) -> String {
     let live = Live::new();
@@ -61,12 +65,7 @@ fn any_base_image_with_a_python_will_do() {
             "RUN touch $(python3 -c 'import sysconfig; print(sysconfig.get_path(\"stdlib\"))')/EXTERNALLY-MANAGED"
                 .to_owned(),
         ),
-        (
-            "no-pip",
-            "RUN rm -rf /usr/lib/python3/dist-packages/pip* /usr/local/lib/python3*/site-packages/pip* \
-             /usr/bin/pip* /usr/local/bin/pip*"
-                .to_owned(),
-        ),
+        ("no-pip", NO_PIP.to_owned()),
         ("other-prefix", "RUN python3 -m venv /opt/conda\nENV PATH=/opt/conda/bin:/usr/bin:/bin".to_owned()),
         ("another-user", "RUN useradd --create-home somebody\nUSER somebody".to_owned()),
     ] {
@@ -100,6 +99,14 @@ fn a_base_image_without_a_fitting_python_says_so() {
         assert!(done.stderr.contains(said) && done.stderr.contains("\nhint: "), "{}", done.stderr);
         assert!(!done.stderr.contains("Traceback") && done.stderr.lines().count() < 30, "{}", done.stderr);
     }
+    let base = Base::of("only-uv", NO_PIP);
+    let line = ["build", "CartPole-v1", "--base-image", &base.0, "--installer", "pip"];
+    let done = live.run(&line).ended(5);
+    assert!(
+        done.stderr.contains("has no pip to install with\nhint: leave --installer pip out"),
+        "{}",
+        done.stderr
+    );
 }
 
 fn build(live: &Live, arguments: &[&str]) -> String {

@@ -75,7 +75,7 @@ def install(arguments, installer, temporary):
     has_pip = importlib.util.find_spec("pip") is not None
     uv = find_uv(cache, environment) if installer == "uv" else None
     if uv is None and not has_pip:
-        fail("the base image has no pip, and uv cannot be had")
+        fail("the base image has no pip" + (", and uv cannot be had" if installer == "uv" else " to install with"))
     status = run_uv(uv, place, cache, environment, arguments, has_pip) if uv else None
     if status is None:
         environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
