@@ -68,7 +68,11 @@ pub(crate) fn look(docker: &Docker, environment: &Environment, care: Care) -> Re
         survey.starting = second.starting;
     }
     let seen = || {
-        let mut seen = docker.sandboxes()?;
+        // Beside a start, nothing is asked of containers that others are starting too: they stay.
+        let mut seen = match care {
+            Care::Quick => docker.sandboxes_but(&survey.starting)?,
+            Care::Thorough => docker.sandboxes()?,
+        };
         seen.extend(idle(docker, &survey)?);
         Ok::<_, SandboxError>(seen)
     };

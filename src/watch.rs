@@ -19,7 +19,7 @@ use crate::readiness::{self, Handshake, NotReady};
 use crate::spec::Plan;
 
 /// How long the container alone may have the processor before anything else is started to watch it.
-const WATCH_DELAY: Duration = Duration::from_millis(150);
+const WATCH_DELAY: Duration = Duration::from_millis(400);
 
 /// How long to wait before docker is asked again, after it failed.
 const RETRY: Duration = Duration::from_millis(200);

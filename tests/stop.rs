@@ -56,7 +56,10 @@ fn a_container_that_is_no_sandbox_stops_everything() {
 #[test]
 fn all_of_them_as_json() {
     let docker = StandIn::new()
-        .on("ps --all --quiet --no-trunc --filter label=rlmesh.sandbox=1", Reply::stdout(format!("{ID}\n")))
+        .on(
+            "ps --all --no-trunc --filter label=rlmesh.sandbox=1 --format {{.ID}} {{.Names}}",
+            Reply::stdout(format!("{ID}\n")),
+        )
         .on("container inspect -- *", Reply::stdout(fixture("inspect/running.json")))
         .on("stop -t 10 *", Reply::default())
         .on("rm *", Reply::default());

@@ -162,18 +162,26 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn sandboxes(&self) -> Result<Vec<Inspection>, SandboxError> {
+        self.sandboxes_but(&[])
+    }
+
+    /// Every container with the sandbox mark, whatever its state, but those of these names.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn sandboxes_but(&self, names: &[String]) -> Result<Vec<Inspection>, SandboxError> {
         let mark = format!("label={}={}", MARK.0, MARK.1);
-        let printed = self
-            .command(["ps", "--all", "--quiet", "--no-trunc", "--filter", &mark])
-            .run()
-            .map_err(|failure| {
-                failure.into_error(
-                    "docker could not list the sandboxes",
-                    "check `docker ps`",
-                    SandboxError::Docker,
-                )
-            })?;
-        let ids: Vec<String> = printed.stdout.split_whitespace().map(str::to_owned).collect();
+        let list = ["ps", "--all", "--no-trunc", "--filter", &mark, "--format", "{{.ID}} {{.Names}}"];
+        let printed = self.command(list).run().map_err(|failure| {
+            failure.into_error(
+                "docker could not list the sandboxes",
+                "check `docker ps`",
+                SandboxError::Docker,
+            )
+        })?;
+        let lines = printed.stdout.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
+        let wanted = lines.filter(|(_, name)| !names.iter().any(|other| other == name));
+        let ids: Vec<String> = wanted.map(|(id, _)| id.to_owned()).collect();
         self.inspect(&ids)
     }
 
