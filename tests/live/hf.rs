@@ -130,8 +130,9 @@ fn what_a_repository_requires_is_locked_and_installed_from_the_lock() {
     let folder = tempfile::tempdir().unwrap();
     let lock = folder.path().join("lock.txt");
     let locked = ["--lock", lock.to_str().unwrap()];
+    let source = format!("hf://acme/env@{commit}");
+    let _first = Images::of(&[&source]);
     let first = built(&live, &hub, &commit, &locked);
-    let _first = Images::tags(vec![first.clone()]);
     let text = std::fs::read_to_string(&lock).unwrap();
     let names: Vec<&str> =
         text.lines().filter_map(|line| line.split_once("==")).map(|(name, _)| name).collect();
@@ -139,10 +140,9 @@ fn what_a_repository_requires_is_locked_and_installed_from_the_lock() {
         names.contains(&"tabulate") && names.contains(&"rlmesh") && text.contains("--hash=sha256:"),
         "{text}"
     );
+    let _second = Images::of(&[&format!("{source} --lock {}", lock.display())]);
     let second = built(&live, &hub, &commit, &locked);
-    let _second = Images::tags(vec![second.clone()]);
     assert_ne!(first, second, "a lock that is there is part of the hash");
-    let source = format!("hf://acme/env@{commit}");
     let interpreter = python::interpreter().to_str().unwrap();
     let command = ["--", interpreter, "-W", "ignore", "-c", EPISODE, "{address}"];
     let arguments = [&["run", &source, "--trust-remote-code"], &locked[..], &command].concat();
