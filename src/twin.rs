@@ -11,6 +11,9 @@ use crate::reap;
 use crate::run_folder::RunFolder;
 use crate::stage::{Listener, Stage};
 
+/// The names that images get which this tool or the SDK makes; an image that was pulled has a slash in its own.
+const OWN_NAMES: &str = "rlmesh-sandbox-*";
+
 /// What the Dockerfile adds to the environment that its base image has.
 const OWN_VARIABLES: [&str; 2] = ["RLMESH_PORT=", "PYTHONUNBUFFERED="];
 
@@ -41,7 +44,9 @@ pub(crate) fn make(
     if !wanted.labels.iter().all(|(name, value)| is_plain(name) && is_plain(value)) {
         return Ok(None);
     }
-    let found = or_build(docker, docker.images_with_label(RECIPE, wanted.recipe))?;
+    // Anybody's image can bear the label; the name says that it was made here, as it does of any image that is
+    // not built since it is there.
+    let found = or_build(docker, docker.images_with_label((RECIPE, wanted.recipe), OWN_NAMES))?;
     // The newest: whoever has had one built anew wants what is in it.
     let Some(twin) = found.and_then(|ids| ids.into_iter().next()) else { return Ok(None) };
     let folder = RunFolder::create(temp_dir)?;

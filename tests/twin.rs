@@ -51,8 +51,11 @@ fn only_the_labels_are_made() {
         .stderr(format!("building {TAG}\nbuilt in N s\n"))
         .check();
     assert_eq!(verbs(&checked.calls), ["image", "image", "create", "inspect", "commit", "rm"]);
-    let recipe = checked.calls[1].rsplit('=').next().unwrap();
-    assert_eq!(recipe.len(), 64, "{}", checked.calls[1]);
+    let listed = &checked.calls[1];
+    let rest =
+        listed.strip_prefix("image ls --quiet --no-trunc --filter label=rlmesh.image.recipe=").unwrap();
+    let (recipe, rest) = rest.split_once(' ').unwrap();
+    assert_eq!((recipe.len(), rest), (64, "--filter reference=rlmesh-sandbox-*"), "{listed}");
     let container = "rlmesh-sandbox-idle-<uuid>";
     assert_eq!(
         checked.calls[2..4],

@@ -40,13 +40,18 @@ pub(crate) struct Config {
 }
 
 impl Docker {
-    /// The ids of the images that carry a label, the newest first.
+    /// The ids of the images that carry a label and a name (`x-*`, where `*` stands for no slash), the newest first.
     ///
     /// # Errors
     /// Docker's own.
-    pub(crate) fn images_with_label(&self, name: &str, value: &str) -> Result<Vec<String>, Failure> {
-        let filter = format!("label={name}={value}");
-        let printed = self.command(["image", "ls", "--quiet", "--no-trunc", "--filter", &filter]).run()?;
+    pub(crate) fn images_with_label(
+        &self,
+        (label, value): (&str, &str),
+        name: &str,
+    ) -> Result<Vec<String>, Failure> {
+        let (label, name) = (format!("label={label}={value}"), format!("reference={name}"));
+        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &label, "--filter", &name];
+        let printed = self.command(list).run()?;
         Ok(printed.stdout.split_whitespace().map(str::to_owned).collect())
     }
 

@@ -53,7 +53,7 @@ fn an_image_for_another_platform_makes_way() {
         _ => "linux/arm64",
     };
     let image = tag(line);
-    docker(&[
+    let foreign = docker(&[
         "buildx",
         "build",
         "--quiet",
@@ -72,6 +72,7 @@ fn an_image_for_another_platform_makes_way() {
         done.stderr
     );
     live.assert_clean();
+    docker(&["image", "rm", &foreign]);
 }
 
 #[test]

@@ -169,6 +169,13 @@ fn a_second_environment_is_made_of_the_first_without_a_build() {
     let command = ["--", python, "-W", "ignore", "-c", EPISODE, "{address}"];
     live.run(&[&["run"], &second[..], &command].concat()).ended(0);
 
+    // Neither the other image's nor a stranger's name: anybody can write such a label into an image.
+    docker(&["tag", &first, "stranger/rlmesh-sandbox-x:1"]);
+    docker(&["image", "rm", &first, other]);
+    let done = live.run(&[&["-v", "build"], &second[..]].concat()).ended(0);
+    assert!(is_built(&done), "{}", done.stderr);
+    docker(&["image", "rm", "stranger/rlmesh-sandbox-x:1"]);
+
     // What the client's configuration adds to every container is in no image.
     let config = tempfile::tempdir().unwrap();
     let proxies = r#"{"proxies":{"default":{"httpProxy":"http://me:battery-staple@127.0.0.1:9"}}}"#;
@@ -178,7 +185,7 @@ fn a_second_environment_is_made_of_the_first_without_a_build() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && said.contains("docker buildx build"), "{said}");
     let tag = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(configuration(tag.trim()), configuration(&first));
+    assert_eq!(configuration(tag.trim()), configuration(other));
     live.assert_clean();
     assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "name=rlmesh-sandbox-idle-"]), "");
 }
