@@ -59,7 +59,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l installer -d 'What installs Python packages [default: uv, and pip where uv cannot be had]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts beside the system\'s; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts beside its base image\'s, or `auto` for those that SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this name too (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l label -d 'A label for the image, when it is built (repeat for more)' -r
@@ -98,7 +98,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kw
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in a process of its own [default: sync]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l installer -d 'What installs Python packages [default: uv, and pip where uv cannot be had]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts beside the system\'s; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts beside its base image\'s, or `auto` for those that SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l tag -d 'Give the image this name too (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l label -d 'A label for the image, when it is built (repeat for more)' -r

@@ -21,6 +21,7 @@ const LABEL: Field = Field("label", "--label");
 const PLATFORM: Field = Field("platform", "--platform");
 const CACHE_FROM: Field = Field("cache_from", "--cache-from");
 const INSTALLER: Field = Field("installer", "--installer");
+const CA_CERT: Field = Field("ca_cert", "--ca-cert");
 const CACHE_TO: Field = Field("cache_to", "--cache-to");
 
 /// What starts the labels that this tool and the SDK judge containers by, and those of its images.
@@ -68,7 +69,7 @@ pub(crate) struct BuildOptions {
     pub(crate) cache_from: Vec<String>,
     pub(crate) cache_to: Vec<String>,
     pub(crate) installer: Installer,
-    /// A file of certificates that the build trusts beside the system's.
+    /// A file of certificates that the build trusts beside its base image's.
     pub(crate) ca_cert: Option<PathBuf>,
 }
 
@@ -93,7 +94,12 @@ impl BuildOptions {
             cache_from: all(&args.cache_from, |text| cache(CACHE_FROM, text))?,
             cache_to: all(&args.cache_to, |text| cache(CACHE_TO, text))?,
             installer: args.installer.as_deref().map_or(Ok(Installer::Uv), installer)?,
-            ca_cert: args.ca_cert.clone().or_else(|| environment.path("RLMESH_SANDBOX_CA_CERT")),
+            ca_cert: args
+                .ca_cert
+                .clone()
+                .or_else(|| environment.path("RLMESH_SANDBOX_CA_CERT"))
+                .map(|file| ca_cert(file, environment))
+                .transpose()?,
         })
     }
 
@@ -191,6 +197,19 @@ fn installer(text: &str) -> Result<Installer, SandboxError> {
         "pip" => Ok(Installer::Pip),
         _ => Err(invalid(format!("{INSTALLER} is {text:?}"), "use uv or pip")),
     }
+}
+
+/// The file itself, or for `auto` the one that the environment names for OpenSSL and its kin.
+fn ca_cert(file: PathBuf, environment: &Environment) -> Result<PathBuf, SandboxError> {
+    if file.as_os_str() != "auto" {
+        return Ok(file);
+    }
+    environment.path("SSL_CERT_FILE").ok_or_else(|| {
+        invalid(
+            format!("{CA_CERT} is auto, and SSL_CERT_FILE is not set"),
+            "set SSL_CERT_FILE to a file of certificates, or name the file (one of that name is ./auto)",
+        )
+    })
 }
 
 fn reference(field: Field, text: &str) -> Result<String, SandboxError> {
@@ -321,6 +340,28 @@ mod tests {
         assert_eq!(options.platform.as_deref(), Some("linux/arm64/v8"));
         assert_eq!((options.rebuild, options.base), (Rebuild::Always, BaseImage::Newest));
         assert_eq!(options.in_vain(), ["--label", "--cache-from", "--cache-to"]);
+    }
+
+    #[test]
+    fn certificates_come_from_the_environment_only_where_that_is_asked_for() {
+        let read = |line: &str, variables: &[(&str, &str)]| {
+            let words = std::iter::once("x").chain(line.split_whitespace());
+            let environment = variables.iter().copied().collect();
+            let options = BuildOptions::from_args(&Line::try_parse_from(words).unwrap().image, &environment);
+            options.map(|options| options.ca_cert.map(|file| file.display().to_string()))
+        };
+        let system = ("SSL_CERT_FILE", "/etc/company.pem");
+        for (line, variables, file) in [
+            ("", &[system][..], None),
+            ("--ca-cert auto", &[system], Some("/etc/company.pem")),
+            ("--ca-cert ./auto", &[system], Some("./auto")),
+            ("", &[system, ("RLMESH_SANDBOX_CA_CERT", "auto")], Some("/etc/company.pem")),
+            ("--ca-cert mine.pem", &[system, ("RLMESH_SANDBOX_CA_CERT", "auto")], Some("mine.pem")),
+        ] {
+            assert_eq!(read(line, variables).unwrap().as_deref(), file, "{line} {variables:?}");
+        }
+        let error = read("--ca-cert auto", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "ca_cert (--ca-cert) is auto, and SSL_CERT_FILE is not set");
     }
 
     #[test]

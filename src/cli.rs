@@ -344,9 +344,9 @@ pub struct ImageArgs {
     /// What installs Python packages [default: uv, and pip where uv cannot be had]
     #[arg(long, value_name = "uv|pip")]
     pub installer: Option<String>,
-    /// Certificates (PEM) that the build trusts beside the system's; they do not enter the image
-    /// [env: RLMESH_SANDBOX_CA_CERT]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Certificates (PEM) that the build trusts beside its base image's, or `auto` for those that SSL_CERT_FILE
+    /// names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]
+    #[arg(long, value_name = "FILE|auto", value_hint = ValueHint::FilePath)]
     pub ca_cert: Option<PathBuf>,
     /// Give the image this name too (repeat for more)
     #[arg(long, value_name = "REF")]

@@ -7,6 +7,9 @@ use crate::error::{Problem, SandboxError};
 /// How many lines of a step's output an error quotes.
 const QUOTED_LINES: usize = 20;
 
+const UNREACHABLE: &str =
+    "the package index cannot be reached from inside the build: check network and proxy of the engine";
+
 /// What is known to go wrong in builds: a text that gives it away, and what to do. The first match is the
 /// likeliest; texts are compared in lower case.
 const KNOWN: &[(&[&str], &str)] = &[
@@ -70,6 +73,10 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["of which there is no hash to lock"],
         "a lock holds packages from an index or an archive's address: leave --lock out, or install a release of it",
     ),
+    (
+        &["failed to create endpoint", "failed to set up container networking"],
+        "the engine's own network is out of order: restart Docker, and check that `docker run --rm IMAGE` works",
+    ),
     (&["no space left on device"], "the engine's disk is full: make room, e.g. with `docker system prune`"),
     (
         &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
@@ -79,6 +86,12 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["failed to do request", "failed to resolve source metadata", "registry-1.docker.io"],
         "the registry cannot be reached: check network and proxy, or name a --base-image that the engine has (`docker image ls`)",
     ),
+    (
+        &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
+        "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
+    ),
+    // pip goes on without an index that it cannot reach, and then finds nothing.
+    (&["retry(total=0"], UNREACHABLE),
     (
         &[
             "no matching distribution found",
@@ -99,10 +112,6 @@ const KNOWN: &[(&[&str], &str)] = &[
         "the packages do not fit together: loosen a version, or name one that fits",
     ),
     (
-        &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
-        "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
-    ),
-    (
         &[
             "temporary failure in name resolution",
             "newconnectionerror",
@@ -113,7 +122,7 @@ const KNOWN: &[(&[&str], &str)] = &[
             "connection refused",
             "network is unreachable",
         ],
-        "the package index cannot be reached from inside the build: check network and proxy of the engine",
+        UNREACHABLE,
     ),
     (
         &[
@@ -179,16 +188,39 @@ fn known_hint(evidence: &str) -> Option<&'static str> {
 
 /// What pip, uv or our own scripts say is wrong, else BuildKit's own.
 fn cause(output: &str, error: &str) -> String {
-    let said = output
-        .lines()
-        .map(str::trim)
-        .rfind(|line| line.starts_with("ERROR: ") || line.starts_with("error: "))
-        .and_then(|line| line.split_once(": "))
-        .map(|(_, said)| said.to_owned());
-    said.or_else(|| uvs_cause(output)).unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
+    let said = last_error(output).or_else(|| uvs_cause(output));
+    said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
 }
 
-/// uv draws a tree: what failed after a cross, and below it, after an arrow and over several lines, why.
+/// The last line that says that it is an error, with the deepest of the reasons that newer versions of uv list
+/// below it. What a package's own build says is wrong comes indented, after what uv says of that package.
+fn last_error(output: &str) -> Option<String> {
+    let lines: Vec<&str> = output.lines().collect();
+    let said = |line: &str| {
+        let line = line.trim();
+        let said = line.strip_prefix("error: ").or_else(|| line.strip_prefix("ERROR: "));
+        said.map(str::to_owned)
+    };
+    let (at, last) =
+        lines.iter().enumerate().rev().find_map(|(at, line)| said(line).map(|said| (at, said)))?;
+    let Some(outer) = lines.iter().rposition(|line| line.starts_with("error: ")) else { return Some(last) };
+    let headline = said(lines[outer]).unwrap_or_default();
+    let why = if at > outer {
+        Some(last)
+    } else {
+        let reason = |line: &&str| {
+            let line = line.trim();
+            line.strip_prefix("cause: ").or_else(|| line.strip_prefix("Caused by: ")).map(str::to_owned)
+        };
+        lines[outer + 1..].iter().map_while(reason).last()
+    };
+    Some(match why {
+        Some(why) => format!("{headline}: {why}"),
+        None => headline,
+    })
+}
+
+/// Older versions of uv draw a tree: what failed after a cross, and below it, after an arrow and over several lines, why.
 fn uvs_cause(output: &str) -> Option<String> {
     let mut lines = output.lines().map(str::trim).skip_while(|line| !line.starts_with('×'));
     let failed = lines.next()?.trim_start_matches('×').trim();
@@ -244,6 +276,24 @@ mod tests {
                 "failed to do request",
                 "registry cannot be reached",
             ),
+            (
+                "exit code: 1",
+                "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'NewConnectionError('…: [Errno -3] Temporary failure in name resolution')': /simple/nope/\nERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No matching distribution found for nope",
+                "No matching distribution found for nope",
+                "cannot be reached",
+            ),
+            (
+                "exit code: 1",
+                "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'ReadTimeoutError(…)': /simple/nope/\nERROR: No matching distribution found for nope==9",
+                "No matching distribution found for nope==9",
+                "no such package",
+            ),
+            (
+                "exit code: 1",
+                "Could not fetch URL https://x/: There was a problem confirming the ssl certificate: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed - skipping\nERROR: No matching distribution found for nope",
+                "No matching distribution found for nope",
+                "--ca-cert",
+            ),
             ("exit code: 1", "OSError: [Errno 28] No space left on device", "exit code: 1", "disk is full"),
             ("exit code: 3", "something of its own", "exit code: 3", "read the end"),
         ] {
@@ -263,6 +313,37 @@ mod tests {
         );
         assert_eq!(told.kind(), "Docker");
         assert_eq!(failed(None, "ERROR: unknown flag: --x").kind(), "ImageBuild");
+    }
+
+    /// As uv 0.13 prints them.
+    #[test]
+    fn uv_lists_the_reasons_of_an_error() {
+        for (output, cause, hint) in [
+            (
+                "Using Python 3.11.2 environment at: /usr\nerror: No solution found when resolving dependencies\n  cause: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable.\n",
+                "No solution found when resolving dependencies: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable",
+                "no such package or version",
+            ),
+            (
+                "error: Failed to fetch: http://nohost.invalid/simple/six/\n  cause: error sending request for url (http://nohost.invalid/simple/six/)\n  cause: client error (Connect)\n  cause: dns error\n  cause: failed to lookup address information: Name or service not known\n",
+                "Failed to fetch: http://nohost.invalid/simple/six/: failed to lookup address information: Name or service not known",
+                "the package index cannot be reached",
+            ),
+            (
+                "error: Failed to build `evdev==1.6.0`\n  cause: The build backend returned an error\n  cause: Call to `x` failed (exit status: 1)\n\n         [stderr]\n         building 'evdev._input' extension\n         error: command 'gcc' failed: No such file or directory\n\nhint: Build failures usually indicate a problem with the package or the build environment\n",
+                "Failed to build `evdev==1.6.0`: command 'gcc' failed: No such file or directory",
+                "--apt build-essential",
+            ),
+            (
+                "error: Failed to build `numpy==1.19.5`\n  cause: The build backend returned an error\n  cause: Call to `x` failed (exit status: 1)\n\n         [stderr]\n         RuntimeError: Broken toolchain: cannot link a simple C program\n",
+                "Failed to build `numpy==1.19.5`: Call to `x` failed (exit status: 1)",
+                "--apt build-essential",
+            ),
+        ] {
+            let told = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
+            assert_eq!(told.to_string(), format!("the image was not built: {cause}"));
+            assert!(told.hints()[0].contains(hint), "{told:?}");
+        }
     }
 
     /// As uv 0.9 prints them.

@@ -1,6 +1,6 @@
-//! What ends up in an image, and what does not: any base with a Python, shared layers, private indexes, Debian packages.
+//! What ends up in an image, and what does not: any base with a Python, shared layers, Debian packages.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::live::engine::{Images, Live, containers, docker, layers, together};
@@ -261,102 +261,4 @@ fn debian_packages_are_installed() {
         "{}",
         done.stderr
     );
-}
-
-/// An index with a password, on the loopback interface, that knows nothing but GET: passes on the public one's
-/// pages and files.
-const INDEX: &str = r#"
-import base64, http.server, sys, urllib.request
-EXPECTED = "Basic " + base64.b64encode(b"me:" + sys.argv[1].encode()).decode()
-class Index(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-    def do_GET(self):
-        if self.headers.get("Authorization") != EXPECTED:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", "Basic")
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        files = self.path.startswith("/files/")
-        address = "https://files.pythonhosted.org" + self.path[6:] if files else "https://pypi.org" + self.path
-        request = urllib.request.Request(address, headers={"Accept": self.headers.get("Accept", "*/*")})
-        with urllib.request.urlopen(request) as answer:
-            body, kind = answer.read(), answer.headers["Content-Type"]
-        if not files:
-            # The files are here too, without the metadata beside them that saves asking for parts of them.
-            body = body.replace(b"https://files.pythonhosted.org/", b"/files/")
-            for name in [b"core-metadata", b"data-dist-info-metadata"]:
-                body = body.replace(name, b"x-" + name)
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
-print(server.server_port, flush=True)
-server.serve_forever()
-"#;
-
-#[test]
-fn an_index_with_a_password_is_used_and_the_password_is_nowhere() {
-    const PASSWORD: &str = "correct-horse-7b1f";
-    let (_together, live) = (together(), Live::new());
-    let mut index = Command::new("python3")
-        .args(["-c", INDEX, PASSWORD])
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(crate::support::Owned)
-        .unwrap();
-    let mut port = [0; 16];
-    let count = index.0.stdout.as_mut().unwrap().read(&mut port).unwrap();
-    let port = std::str::from_utf8(&port[..count]).unwrap().trim().to_owned();
-    for installer in ["uv", "pip"] {
-        let lines = ["Acrobot-v1 -p colorama -p tabulate"];
-        let _images = Images::of(&lines);
-        let run = |password: &str, arguments: &[&str]| {
-            live.command(arguments)
-                .env("PIP_INDEX_URL", format!("http://me:{password}@127.0.0.1:{port}/simple"))
-                .output()
-                .unwrap()
-        };
-        let build = [
-            "-v",
-            "build",
-            "Acrobot-v1",
-            "-p",
-            "colorama",
-            "-p",
-            "tabulate",
-            "--rebuild",
-            "--installer",
-            installer,
-        ];
-        let output = run(PASSWORD, &build);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
-        assert!(!said.contains(PASSWORD), "{said}");
-        let tag = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-        let history = docker(&["history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", &tag]);
-        assert!(!history.contains(PASSWORD) && !history.contains("127.0.0.1"), "{history}");
-        let saved = live.tmp.path().join("image.tar");
-        docker(&["save", "--output", saved.to_str().unwrap(), &tag]);
-        let found = Command::new("grep").args(["-c", "-a", PASSWORD]).arg(&saved).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&found.stdout).trim(), "0", "in a layer or in the configuration");
-        std::fs::remove_file(&saved).unwrap();
-    }
-    // A wrong one: what is said has neither, nor has the log that is kept.
-    let state = tempfile::tempdir().unwrap();
-    let output = live
-        .command(&["-v", "build", "Acrobot-v1", "-p", "iniconfig", "--rebuild"])
-        .env("PIP_INDEX_URL", format!("http://me:wrong-{PASSWORD}@127.0.0.1:{port}/simple"))
-        .env("XDG_STATE_HOME", state.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(5), "{said}");
-    let log =
-        std::fs::read_to_string(said.lines().last().unwrap().strip_prefix("whole log: ").unwrap()).unwrap();
-    assert!(!said.contains(PASSWORD) && !log.contains(PASSWORD), "{said}\n{log}");
-    live.assert_clean();
-    assert_eq!(containers("rlmesh.sandbox.source=gym://Acrobot-v1"), Vec::<String>::new());
 }

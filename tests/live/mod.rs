@@ -7,6 +7,7 @@ mod engine;
 mod failures;
 mod hf;
 mod hub;
+mod indexes;
 mod interop;
 mod library;
 mod ownership;

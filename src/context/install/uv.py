@@ -18,7 +18,7 @@ import zipfile
 from base64 import b64encode
 
 # What is fetched into an empty cache, where the index has it; any other from LEAST on is as good.
-UV = (0, 9, 9)
+UV = (0, 13, 9)
 LEAST = (0, 8, 0)
 
 
