@@ -79,16 +79,12 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (&["no space left on device"], "the engine's disk is full: make room, e.g. with `docker system prune`"),
     (
-        &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
-        "the base image does not exist, or is private: check --base-image, and `docker login`",
-    ),
-    (
-        &["failed to do request", "failed to resolve source metadata", "registry-1.docker.io"],
-        "the registry cannot be reached: check network and proxy, or name a --base-image that the engine has (`docker image ls`)",
-    ),
-    (
         &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
         "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
+    ),
+    (
+        &["is not a trusted or secure host and is being ignored"],
+        "pip leaves out an index without TLS: name its host in PIP_TRUSTED_HOST, or give its https:// address",
     ),
     // pip goes on without an index that it cannot reach, and then finds nothing.
     (&["retry(total=0"], UNREACHABLE),
@@ -104,7 +100,7 @@ const KNOWN: &[(&[&str], &str)] = &[
         "no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
     ),
     (
-        &["invalid requirement"],
+        &["invalid requirement", "failed to parse: `"],
         "write -p as pip takes it: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
     ),
     (
@@ -139,8 +135,15 @@ const KNOWN: &[(&[&str], &str)] = &[
         "a package has no wheel for this Python and no compiler to build it with: pass --apt build-essential (or --apt cmake), or use another Python",
     ),
     (
-        &["fatal error: ", "cannot find -l"],
-        "a package is compiled and lacks a system library: install its Debian package with --apt (libNAME-dev), or use a base image that has it",
+        &[
+            "fatal error: ",
+            "cannot find -l",
+            "pkg-config: not found",
+            "did not find pkg-config",
+            "valid pkg-config name",
+            "no such file or directory: 'pkg-config'",
+        ],
+        "a package is compiled and lacks a system library: install its Debian packages with --apt (libNAME-dev, and pkg-config), or use a base image that has it",
     ),
     (
         &["exec: \"python\"", "python: not found", "no module named pip"],
@@ -154,14 +157,39 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["exit code: 137", "cannot allocate memory"],
         "a process was killed or refused memory: most often the engine has too little of it",
     ),
+    (
+        &[
+            "failed to build `",
+            "the build backend returned an error",
+            "subprocess-exited-with-error",
+            "legacy-install-failure",
+            "failed-wheel-build-for-install",
+            "failed building wheel for",
+        ],
+        "a package has no wheel for this Python, and what it is built with fails: it may lack a compiler or a system library (--apt build-essential, --apt libNAME-dev), or want another version or Python",
+    ),
     (&["permission denied"], "the base image's user may not install packages: use one whose user is root"),
+];
+
+/// The same for the base image. What a step's own process prints says nothing of that.
+const KNOWN_OF_THE_BASE: &[(&[&str], &str)] = &[
+    (
+        &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
+        "the base image does not exist, or is private: check --base-image, and `docker login`",
+    ),
+    (
+        &["failed to do request", "failed to resolve source metadata", "registry-1.docker.io"],
+        "the registry cannot be reached: check network and proxy, or name a --base-image that the engine has (`docker image ls`)",
+    ),
 ];
 
 /// The failure as the user meets it.
 pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     // Where BuildKit named no step, it was docker that failed.
     let Some(step) = &failed.step else {
-        let hint = known_hint(&failed.failure.stderr)
+        let said = &failed.failure.stderr;
+        let hint = known_hint(KNOWN, said)
+            .or_else(|| known_hint(KNOWN_OF_THE_BASE, said))
             .unwrap_or("check `docker buildx ls`, and run it again with -v");
         return failed.failure.into_error("the image was not built", hint, SandboxError::ImageBuild);
     };
@@ -171,7 +199,10 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let cause = cause(&step.output, &step.error);
     // uv breaks its sentences anywhere; the cause has them whole.
     let evidence = format!("{cause}\n{}\n{}\n{}", step.output, step.error, failed.said.join("\n"));
-    let hint = known_hint(&evidence).unwrap_or("read the end of the step's output below");
+    let of_the_base = if has_a_process(&step.name) { &[] } else { KNOWN_OF_THE_BASE };
+    let hint = known_hint(of_the_base, &evidence)
+        .or_else(|| known_hint(KNOWN, &evidence))
+        .unwrap_or("read the end of the step's output below");
     let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
     let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
     let problem = Problem::new(format!("the image was not built: {cause}"), hint)
@@ -180,10 +211,15 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     SandboxError::ImageBuild(problem)
 }
 
-fn known_hint(evidence: &str) -> Option<&'static str> {
+/// Whether a step runs something in the image, by its name: `[3/4] RUN …`, `[stage-0 3/4] RUN …`.
+fn has_a_process(step: &str) -> bool {
+    step.split_once("] ").is_some_and(|(_, instruction)| instruction.starts_with("RUN "))
+}
+
+fn known_hint(known: &[(&[&str], &'static str)], evidence: &str) -> Option<&'static str> {
     let evidence = evidence.to_lowercase();
     let is_known = |needles: &&[&str]| needles.iter().any(|needle| evidence.contains(needle));
-    KNOWN.iter().find(|(needles, _)| is_known(needles)).map(|(_, hint)| *hint)
+    known.iter().find(|(needles, _)| is_known(needles)).map(|(_, hint)| *hint)
 }
 
 /// What pip, uv or our own scripts say is wrong, else BuildKit's own.
@@ -204,19 +240,35 @@ fn last_error(output: &str) -> Option<String> {
     let (at, last) =
         lines.iter().enumerate().rev().find_map(|(at, line)| said(line).map(|said| (at, said)))?;
     let Some(outer) = lines.iter().rposition(|line| line.starts_with("error: ")) else { return Some(last) };
-    let headline = said(lines[outer]).unwrap_or_default();
-    let why = if at > outer {
-        Some(last)
-    } else {
-        let reason = |line: &&str| {
-            let line = line.trim();
-            line.strip_prefix("cause: ").or_else(|| line.strip_prefix("Caused by: ")).map(str::to_owned)
-        };
-        lines[outer + 1..].iter().map_while(reason).last()
+    let mut headline = said(lines[outer]).unwrap_or_default();
+    if !headline.contains(' ') {
+        // A name that pip has for the error; in words it comes below.
+        return pips_cause(&lines[outer + 1..]).or(Some(headline));
+    }
+    let reason = |line: &&str| {
+        let line = line.trim();
+        line.strip_prefix("cause: ").or_else(|| line.strip_prefix("Caused by: ")).map(str::to_owned)
     };
+    let mut reasons = lines[outer + 1..].iter().map_while(reason);
+    if headline.starts_with("Request failed after ") {
+        // Which request that was comes first below it.
+        headline = reasons.next().unwrap_or(headline);
+    }
+    let why = if at > outer { Some(last) } else { reasons.last() };
     Some(match why {
         Some(why) => format!("{headline}: {why}"),
         None => headline,
+    })
+}
+
+/// pip's tree: what failed after a cross, and below it, after an arrow, the package or where to read on.
+fn pips_cause(lines: &[&str]) -> Option<String> {
+    let mut lines = lines.iter().skip_while(|line| !line.starts_with('×'));
+    let failed = lines.next()?.trim_start_matches(['×', ' ']).trim_end_matches('.');
+    let arrow = lines.take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("╰─> "));
+    Some(match arrow.filter(|arrow| !arrow.starts_with("See above")) {
+        Some(package) => format!("{failed}: {package}"),
+        None => failed.to_owned(),
     })
 }
 
@@ -271,12 +323,6 @@ mod tests {
                 "no such package",
             ),
             (
-                "failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
-                "",
-                "failed to do request",
-                "registry cannot be reached",
-            ),
-            (
                 "exit code: 1",
                 "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'NewConnectionError('…: [Errno -3] Temporary failure in name resolution')': /simple/nope/\nERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No matching distribution found for nope",
                 "No matching distribution found for nope",
@@ -294,6 +340,25 @@ mod tests {
                 "No matching distribution found for nope",
                 "--ca-cert",
             ),
+            (
+                "exit code: 1",
+                "/bin/sh: 1: pkg-config: not found\nException: Can not find valid pkg-config name.\nerror: subprocess-exited-with-error\n\n× Getting requirements to build wheel did not run successfully.\n│ exit code: 1\n╰─> See above for output.\n\nnote: x",
+                "Getting requirements to build wheel did not run successfully",
+                "libNAME-dev",
+            ),
+            (
+                "exit code: 1",
+                "      [end of output]\n  note: x\nerror: legacy-install-failure\n\n× Encountered error while trying to install package.\n╰─> evdev\n\nhint: See above",
+                "Encountered error while trying to install package: evdev",
+                "has no wheel for this Python, and what it is built with fails",
+            ),
+            (
+                "exit code: 2",
+                "error: Failed to parse: `a b`: Expected one of `@`, found `b`",
+                "Failed to parse",
+                "write -p as",
+            ),
+            ("exit code: 127", "/bin/sh: 1: frob: not found", "exit code: 127", "read the end"),
             ("exit code: 1", "OSError: [Errno 28] No space left on device", "exit code: 1", "disk is full"),
             ("exit code: 3", "something of its own", "exit code: 3", "read the end"),
         ] {
@@ -302,6 +367,24 @@ mod tests {
             assert!(told.to_string().contains(cause), "{told}");
             assert!(told.hints()[0].contains(hint), "{told:?}");
             assert!(told.details().unwrap().contains("[2/3] RUN x"));
+        }
+    }
+
+    #[test]
+    fn a_base_image_that_cannot_be_had_comes_with_what_to_do() {
+        for (error, hint) in [
+            ("docker.io/library/nope:1: not found", "the base image does not exist"),
+            (
+                "failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
+                "registry cannot be reached",
+            ),
+        ] {
+            for step in ["[internal] load metadata for docker.io/library/nope:1", "[1/3] FROM nope:1"] {
+                let told = failed(Some((step, error, "")), "");
+                assert!(told.hints()[0].contains(hint), "{told:?}");
+            }
+            let told = failed(Some(("[2/3] RUN x", error, "")), "");
+            assert!(told.hints()[0].contains("read the end"), "{told:?}");
         }
     }
 
@@ -325,7 +408,7 @@ mod tests {
                 "no such package or version",
             ),
             (
-                "error: Failed to fetch: http://nohost.invalid/simple/six/\n  cause: error sending request for url (http://nohost.invalid/simple/six/)\n  cause: client error (Connect)\n  cause: dns error\n  cause: failed to lookup address information: Name or service not known\n",
+                "error: Request failed after 3 retries in 5.1s\n  cause: Failed to fetch: http://nohost.invalid/simple/six/\n  cause: error sending request for url (http://nohost.invalid/simple/six/)\n  cause: client error (Connect)\n  cause: dns error\n  cause: failed to lookup address information: Name or service not known\n",
                 "Failed to fetch: http://nohost.invalid/simple/six/: failed to lookup address information: Name or service not known",
                 "the package index cannot be reached",
             ),
