@@ -11,7 +11,7 @@ use crate::docker::log::Tail;
 use crate::docker::rawjson::BuildEvent;
 
 /// How many logs of failed builds are kept.
-const KEPT: usize = 10;
+const KEPT: usize = 30;
 
 /// The most that a log takes on the disk, in bytes, without its end, of which some more is kept.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn only_the_newest_stay() {
         let home = tempfile::tempdir().unwrap();
-        for day in 10..25 {
-            fs::write(home.path().join(format!("build-202001{day}000000-x-1.log")), "").unwrap();
+        for minute in 10..10 + KEPT + 5 {
+            fs::write(home.path().join(format!("build-2020010100{minute}00-x-1.log")), "").unwrap();
         }
         fs::write(home.path().join("notes.txt"), "").unwrap();
         let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
@@ -248,7 +248,7 @@ mod tests {
         let logs = logs_in(home.path()).unwrap();
         assert_eq!(logs.len(), KEPT);
         assert!(
-            logs.contains(&kept) && !logs.iter().any(|log| log.ends_with("build-20200115000000-x-1.log"))
+            logs.contains(&kept) && !logs.iter().any(|log| log.ends_with("build-20200101001500-x-1.log"))
         );
         assert!(home.path().join("notes.txt").exists());
     }

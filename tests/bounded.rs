@@ -156,7 +156,7 @@ fn the_ceiling_is_told_with_the_step_and_what_to_try() {
              hint: have less compiled at a time: packages or versions with wheels for this Python, or a base image that sets MAX_JOBS=1 and CMAKE_BUILD_PARALLEL_LEVEL=1\n\
              hint: builds that run at the same time under the same ceiling share it: run them one after the other\n\
              \n\
-             failing step: [3/3] RUN compile (process \"compile\" did not complete successfully: exit code: 137)\n\
+             failing step: [3/3] RUN compile (exit code: 137)\n\
              cc1plus: working\n\
              ERROR: failed to build: failed to solve: process \"compile\" did not complete successfully\n\
              whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n",

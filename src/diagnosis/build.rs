@@ -7,6 +7,10 @@ use crate::error::{Problem, SandboxError};
 /// How many lines of a step's output an error quotes.
 const QUOTED_LINES: usize = 20;
 
+/// How much of what a tool says is wrong stands in an error's first line, in characters: resolvers list every
+/// version that there is.
+const LONGEST_CAUSE: usize = 360;
+
 const UNREACHABLE: &str =
     "the package index cannot be reached from inside the build: check network and proxy of the engine";
 
@@ -88,6 +92,15 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     // pip goes on without an index that it cannot reach, and then finds nothing.
     (&["retry(total=0"], UNREACHABLE),
+    // What our own script notes where a build has failed, whatever that says: it need not come to a compiler.
+    (
+        &["this python is linked against musl"],
+        "a package has no wheel for musl (Alpine), and cannot be built there: use a Debian base image, such as python:3.11-slim",
+    ),
+    (
+        &["incompatible with the current platform", "is not a supported wheel on this platform"],
+        "a wheel is made for another Python, processor or libc than the base image's: name one that fits, or use another --base-image",
+    ),
     (
         &[
             "no matching distribution found",
@@ -132,7 +145,7 @@ const KNOWN: &[(&[&str], &str)] = &[
             "broken toolchain",
             "is not able to compile a simple test program",
         ],
-        "a package has no wheel for this Python and no compiler to build it with: pass --apt build-essential (or --apt cmake), or use another Python",
+        "a package has no wheel for this Python and no compiler to build it with: pass --apt build-essential (or --apt cmake), use another Python, or a base image that has one",
     ),
     (
         &[
@@ -154,7 +167,13 @@ const KNOWN: &[(&[&str], &str)] = &[
         "the base image's Python is too old or too new for a package: use another --base-image",
     ),
     (
-        &["exit code: 137", "cannot allocate memory"],
+        &[
+            "exit code: 137",
+            "exit status: 137",
+            "signal: 9 (sigkill)",
+            "killed signal terminated program",
+            "cannot allocate memory",
+        ],
         "a process was killed or refused memory: most often the engine has too little of it",
     ),
     (
@@ -225,7 +244,17 @@ fn known_hint(known: &[(&[&str], &'static str)], evidence: &str) -> Option<&'sta
 /// What pip, uv or our own scripts say is wrong, else BuildKit's own.
 fn cause(output: &str, error: &str) -> String {
     let said = last_error(output).or_else(|| uvs_cause(output));
-    said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
+    shortened(said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.'))
+}
+
+/// A text as far as it fits, whole words only.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_CAUSE) {
+        Some((end, _)) => {
+            format!("{} …", text[..end].rsplit_once(' ').map_or(&text[..end], |(words, _)| words))
+        }
+        None => text.to_owned(),
+    }
 }
 
 /// The last line that says that it is an error, with the deepest of the reasons that newer versions of uv list
@@ -359,6 +388,18 @@ mod tests {
                 "write -p as",
             ),
             ("exit code: 127", "/bin/sh: 1: frob: not found", "exit code: 127", "read the end"),
+            (
+                "exit code: 1",
+                "error: Failed to download and build `ale-py==0.12.1`\n  cause: Failed to resolve requirements from `build-system.requires`\n  cause: Because only the following versions of jaxlib are available: x\nnote: this Python is linked against musl, for which few packages have wheels",
+                "Failed to download and build `ale-py==0.12.1`",
+                "use a Debian base image",
+            ),
+            (
+                "exit code: 1",
+                "error: Failed to build `x`\n  cause: The build backend returned an error\n  cause: Call to `be.build_wheel` failed (signal: 9 (SIGKILL))",
+                "failed (signal: 9 (SIGKILL))",
+                "was killed",
+            ),
             ("exit code: 1", "OSError: [Errno 28] No space left on device", "exit code: 1", "disk is full"),
             ("exit code: 3", "something of its own", "exit code: 3", "read the end"),
         ] {
@@ -443,6 +484,13 @@ mod tests {
         let told = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
         assert!(told.to_string().ends_with("Failed to build `numpy==1.19.5`: The build backend returned an error; Call to `x` failed (exit status: 1)"), "{told}");
         assert!(told.hints()[0].contains("--apt build-essential"), "{told:?}");
+    }
+
+    #[test]
+    fn a_cause_that_goes_on_and_on_is_cut_between_words() {
+        let told = failed(Some(("x", "exit code: 1", &format!("error: {}", "ünd ".repeat(500)))), "");
+        let said = told.to_string();
+        assert!(said.ends_with("ünd …") && said.chars().count() < 420, "{said}");
     }
 
     #[test]

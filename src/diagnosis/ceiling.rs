@@ -4,6 +4,7 @@ use crate::diagnosis::build::build_error;
 use crate::docker::build::BuildFailure;
 use crate::docker::invocation::Cause;
 use crate::docker::oom::OomEvidence;
+use crate::docker::step::title;
 use crate::error::{Problem, SandboxError};
 use crate::memory::Ceiling;
 
@@ -48,8 +49,12 @@ pub(crate) fn bounded_error(
 
 /// Whether the failure looks like one of memory, and somebody will ask.
 fn is_killed(failed: &BuildFailure) -> bool {
-    let step = failed.step.as_ref().map_or("", |step| &step.error);
-    ["exit code: 137", "exit code: 247", "cannot allocate memory"].iter().any(|sign| step.contains(sign))
+    let Some(step) = &failed.step else { return false };
+    let by_itself = ["exit code: 137", "exit code: 247", "cannot allocate memory"];
+    // What an installer says of the process that it ran.
+    let below = ["exit status: 137", "signal: 9 (SIGKILL)", "Killed signal terminated program"];
+    by_itself.iter().any(|sign| step.error.contains(sign))
+        || below.iter().any(|sign| step.output.contains(sign))
 }
 
 fn out_of_memory(failed: &BuildFailure, bounds: &Bounds<'_>) -> SandboxError {
@@ -61,11 +66,15 @@ fn out_of_memory(failed: &BuildFailure, bounds: &Bounds<'_>) -> SandboxError {
     .hint("builds that run at the same time under the same ceiling share it: run them one after the other");
     match &failed.step {
         Some(step) if !step.error.contains("context canceled") => {
-            problem = problem.details(format!("failing step: {} ({})", step.name, step.error));
+            // BuildKit repeats the whole command before it says how that ended.
+            let (_, end) =
+                step.error.rsplit_once(" did not complete successfully: ").unwrap_or(("", &step.error));
+            problem = problem.details(format!("failing step: {} ({end})", title(&step.name)));
             problem = problem.details(end_of(&step.output));
         }
         _ if !failed.unfinished.is_empty() => {
-            problem = problem.details(format!("under way were: {}", failed.unfinished.join("; ")));
+            let titles: Vec<String> = failed.unfinished.iter().map(|name| title(name)).collect();
+            problem = problem.details(format!("under way were: {}", titles.join("; ")));
         }
         _ => {}
     }

@@ -1,5 +1,8 @@
 //! A build step's name as people read it; it knows nothing of what the step does.
 
+/// Where our own steps find their scripts and files.
+const MOUNTS: &str = "/run/rlmesh-sandbox/";
+
 /// A step's name as people read it: without mounts and other options, and without the quotes of the exec form.
 pub(crate) fn title(name: &str) -> String {
     let (position, instruction) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
@@ -11,18 +14,32 @@ pub(crate) fn title(name: &str) -> String {
     if let Some((verb, array)) = text.split_once(" [")
         && let Ok(words) = serde_json::from_str::<Vec<String>>(&format!("[{array}"))
     {
-        let mut words: Vec<String> = words.into_iter().filter(|word| !word.starts_with("--")).collect();
-        // The scripts of our own steps are nobody's business; what they install is.
-        if let Some(script) = words.get(1).and_then(|word| word.strip_prefix("/run/rlmesh-sandbox/install/"))
-        {
-            let name = if script == "apt.sh" { "apt install" } else { "install" };
-            words.splice(..2, [name.to_owned()]);
-        }
-        text = format!("{verb} {}", words.join(" "));
+        text = format!("{verb} {}", command_line(&words));
     }
     match position {
         Some(position) => format!("[{position}] {text}"),
         None => text,
+    }
+}
+
+/// A step's command as people read it, without its options. The scripts of our own steps are nobody's business;
+/// what they install is, and by what if that was asked for.
+fn command_line(words: &[String]) -> String {
+    let shown = |words: &[String]| -> String {
+        let words = words.iter().filter(|word| !word.starts_with("--"));
+        words.map(|word| word.trim_start_matches(MOUNTS)).collect::<Vec<_>>().join(" ")
+    };
+    let scripts = format!("{MOUNTS}install/");
+    let [_, script, rest @ ..] = words else { return shown(words) };
+    let (rest, by) = match rest {
+        [option, installer, rest @ ..] if option == "--installer" => (rest, format!(" ({installer})")),
+        rest => (rest, String::new()),
+    };
+    match (script.strip_prefix(&scripts), rest) {
+        (None, _) => shown(words),
+        (Some("apt.sh"), names) => format!("apt install {}", shown(names)),
+        (Some(_), [option, _]) if option == "--requirements" => format!("install requirements.txt{by}"),
+        (Some(_), packages) => format!("install {}{by}", shown(packages)),
     }
 }
 
@@ -47,7 +64,15 @@ mod tests {
             ),
             (
                 r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","--requirements","/opt/rlmesh/source"]"#,
-                "[3/4] RUN install /opt/rlmesh/source",
+                "[3/4] RUN install requirements.txt",
+            ),
+            (
+                r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","--installer","pip","six","attrs"]"#,
+                "[3/4] RUN install six attrs (pip)",
+            ),
+            (
+                r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","--lock","/run/rlmesh-sandbox/lock.txt"]"#,
+                "[3/4] RUN install lock.txt",
             ),
             (
                 r#"[4/4] RUN ["/bin/sh","/run/rlmesh-sandbox/install/apt.sh","libgl1"]"#,

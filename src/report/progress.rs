@@ -262,7 +262,7 @@ fn style(template: &str) -> ProgressStyle {
 
 /// BuildKit's own housekeeping says nothing to anybody.
 fn is_telling(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with("[internal]")
+    !name.is_empty() && !name.starts_with("[internal]") && !name.contains("] load metadata for ")
 }
 
 fn amount(files: usize, size: u64) -> String {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::live::engine::{Images, Live, containers, docker, layers, together};
+use crate::live::engine::{Images, Live, docker, layers, together};
 use crate::live::python::{EPISODE, interpreter};
 
 /// A base image that goes with this value.
@@ -223,7 +223,7 @@ fn neither_uv_nor_what_it_downloads_stays() {
         "sh",
         &tag,
         "-c",
-        "find / -xdev -name 'uv' -o -xdev -path '/run/rlmesh*' -o -xdev -path '/root/.cache/*'; python -c 'import gymnasium; print(gymnasium.__cached__)'; ls /opt/rlmesh",
+        "find / -xdev -name 'uv' -o -xdev -path '/run/rlmesh*' -o -xdev -path '/root/.cache/*' -o -xdev -path '/tmp/*'; python -c 'import gymnasium; print(gymnasium.__cached__)'; ls /opt/rlmesh",
     ]);
     assert!(files.ends_with(".pyc"), "{files}");
     assert_eq!(files.lines().count(), 1, "{files}");

@@ -80,11 +80,35 @@ def install(arguments, installer, temporary):
     if status is None:
         environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
         command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
-        status = subprocess.run(command + arguments, env=environment).returncode
+        status = run(command + arguments, environment)[0]
     if status != 0:
         sys.exit(status if status > 0 else 128 - status)
     after = place.distributions()
     bytecode.write([path for path, time in after.items() if before.get(path) != time], cache)
+
+
+# What an index that knows only GET answers: uv asks with HEAD and for ranges too.
+REFUSED = re.compile(rb"HTTP status \w+ error \((400|405|501)\b")
+# How uv and pip say that a package's own build went wrong.
+NOT_BUILT = re.compile(
+    rb"^error: Failed to (download and )?build |The build backend returned an error"
+    rb"|subprocess-exited-with-error|legacy-install-failure|failed-wheel-build-for-install|Failed building wheel for "
+)
+
+
+def run(command, environment):
+    """Runs an installer to its end: its status, and whether an index refused what it asked."""
+    refused = not_built = False
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    for line in process.stderr:
+        sys.stderr.buffer.write(line)
+        sys.stderr.flush()
+        refused = refused or REFUSED.search(line) is not None
+        not_built = not_built or NOT_BUILT.search(line) is not None
+    status = process.wait()
+    if status != 0 and not_built and platform()[1][0] == "musl":
+        say("note: this Python is linked against musl, for which few packages have wheels")
+    return status, refused
 
 
 def run_uv(uv, place, cache, environment, arguments, has_pip):
@@ -93,15 +117,8 @@ def run_uv(uv, place, cache, environment, arguments, has_pip):
     if place.is_user:
         command += ["--prefix", place.prefix]
     environment = dict(environment, UV_CACHE_DIR=os.path.join(cache, "packages"))
-    refused = False
-    process = subprocess.Popen(command + arguments, env=environment, stderr=subprocess.PIPE)
-    for line in process.stderr:
-        sys.stderr.buffer.write(line)
-        sys.stderr.flush()
-        refused = refused or re.search(rb"HTTP status \w+ error \((400|405|501)\b", line)
-    status = process.wait()
+    status, refused = run(command + arguments, environment)
     if status != 0 and refused and has_pip:
-        # uv asks with HEAD and for ranges; some plain indexes know only GET.
         say("note: the package index refuses what uv asks; installing with pip instead")
         return None
     return status
@@ -146,6 +163,9 @@ def cache_folder():
     """This user's part of the cache mount: what another user has written there may not be writable."""
     folder = os.path.join(CACHE, str(os.getuid()))
     try:
+        if os.getuid() == 0:
+            # The mount is root's; other users may have folders of their own beside this one.
+            os.chmod(CACHE, 0o1777)
         os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder

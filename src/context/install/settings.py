@@ -39,6 +39,8 @@ def read(temporary):
     environment.update(given)
     translate(environment)
     trust(environment, temporary)
+    # Locks and half-built packages go with it.
+    environment["TMPDIR"] = temporary
     environment["UV_LINK_MODE"] = "copy"
     environment["UV_NO_PROGRESS"] = "1"
     environment["UV_PYTHON_DOWNLOADS"] = "never"
