@@ -170,6 +170,14 @@ impl Judged {
                 SandboxError::Docker,
             )
         })?;
+        docker.remove_builder_cache(name).map_err(|failure| {
+            let volume = builder::volume(name);
+            failure.into_error(
+                &format!("the builder {name} is removed, but not its cache"),
+                &format!("try `docker volume rm {volume}`"),
+                SandboxError::Docker,
+            )
+        })?;
         alone.remove();
         Ok(true)
     }

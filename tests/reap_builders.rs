@@ -59,6 +59,7 @@ fn zoo() -> StandIn {
             Reply::stdout(r#"[{"Name":"buildx_buildkit_rlmesh-build-1g-old0_state","Size":"1.5GB"},{"Name":"x","Size":"9GB"}]"#),
         )
         .on("buildx rm *", Reply::default())
+        .on("volume rm *", Reply::default())
 }
 
 /// A copy of a base image that was last used so long ago.
@@ -109,7 +110,10 @@ fn what_is_not_used_goes() {
     assert!(!old.exists() && !old.with_extension("lock").exists());
     let checked = run.compare(output);
     let removals: Vec<_> = checked.calls.iter().filter(|call| call.contains("rm ")).collect();
-    assert_eq!(removals, ["buildx rm rlmesh-build-1g-old"]);
+    assert_eq!(
+        removals,
+        ["buildx rm rlmesh-build-1g-old", "volume rm --force buildx_buildkit_rlmesh-build-1g-old0_state"]
+    );
 }
 
 #[test]

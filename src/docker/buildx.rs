@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::docker::Docker;
-use crate::docker::builder::{DRIVER, Endpoint, PREFIX, SeenBuilder, container};
+use crate::docker::builder::{DRIVER, Endpoint, PREFIX, SeenBuilder, container, volume};
 use crate::docker::engine::not_docker;
 use crate::docker::invocation::{Cause, Failure};
 use crate::error::{Problem, SandboxError};
@@ -136,6 +136,16 @@ impl Docker {
             Err(failure) if !is_no_builder(&failure) => Err(failure),
             _ => Ok(()),
         }
+    }
+
+    /// Removes a builder's cache, which `docker buildx rm` leaves where the builder's container is gone already.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn remove_builder_cache(&self, builder: &str) -> Result<(), Failure> {
+        // By force: one that is not there is no failure.
+        let volume = volume(builder);
+        self.clean_up(["volume", "rm", "--force", &volume]).limit(CHANGE_LIMIT).run().map(|_| ())
     }
 
     /// The container of a builder; `None` where it has none yet.

@@ -119,6 +119,9 @@ impl Drop for Builders {
     fn drop(&mut self) {
         let name = format!("rlmesh-build-{}-default", self.ceiling);
         let _ = self.buildx(&["rm", &name]);
+        // Where a test has taken the container away, buildx leaves what it cached.
+        let volume = format!("buildx_buildkit_{name}0_state");
+        let _ = Command::new("docker").args(["volume", "rm", "--force", &volume]).output();
     }
 }
 
@@ -139,7 +142,14 @@ fn a_builder_is_made_once_and_goes_when_nobody_uses_it() {
     let would = builders.run(&["reap", "--builders", "--older-than", "0", "--dry-run"]).ended(0);
     assert_eq!(would.stdout, format!("{name}\n"), "{}", would.stderr);
     builders.assert_right();
+    // As a prune leaves it that comes by while nobody builds.
+    let container = format!("buildx_buildkit_{name}0");
+    let volume = format!("{container}_state");
+    let _ = Command::new("docker").args(["rm", "--force", &container]).output();
+    docker(&["volume", "create", &volume]);
     let gone = builders.run(&["reap", "--builders", "--older-than", "0"]).ended(0);
+    let filter = format!("name={volume}");
+    assert_eq!(docker(&["volume", "ls", "--quiet", "--filter", &filter]), "", "the cache goes too");
     assert_eq!(gone.stdout, format!("{name}\n"), "{}", gone.stderr);
     assert!(!builders.buildx(&["inspect", &name]).0);
     for folder in ["builders", "oci"] {

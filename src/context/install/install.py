@@ -91,7 +91,7 @@ def install(arguments, installer, temporary):
 REFUSED = re.compile(rb"HTTP status \w+ error \((400|405|501)\b")
 # How uv and pip say that a package's own build went wrong.
 NOT_BUILT = re.compile(
-    rb"^error: Failed to (download and )?build |The build backend returned an error"
+    rb"^(error:|\s*\xc3\x97) Failed to (download and )?build |The build backend returned an error"
     rb"|subprocess-exited-with-error|legacy-install-failure|failed-wheel-build-for-install|Failed building wheel for "
 )
 
