@@ -2,10 +2,14 @@
 
 use crate::docker::build::BuildFailure;
 use crate::docker::step::title;
+use crate::docker::{DISK_FULL, NO_SPACE};
 use crate::error::{Problem, SandboxError};
 
 /// How many lines of a step's output an error quotes.
 const QUOTED_LINES: usize = 20;
+
+/// The end of what our own script notes where pip goes on instead of uv.
+const TAKEN_OVER: &str = "; installing with pip instead";
 
 /// How much of what a tool says is wrong stands in an error's first line, in characters: resolvers list every
 /// version that there is.
@@ -81,7 +85,7 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["failed to create endpoint", "failed to set up container networking"],
         "the engine's own network is out of order: restart Docker, and check that `docker run --rm IMAGE` works",
     ),
-    (&["no space left on device"], "the engine's disk is full: make room, e.g. with `docker system prune`"),
+    (&[NO_SPACE], DISK_FULL),
     (
         &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
         "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
@@ -215,16 +219,18 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     if let Some(error) = failed.failure.as_docker_error() {
         return error;
     }
-    let cause = cause(&step.output, &step.error);
+    // What uv said before pip took over is overcome.
+    let output = step.output.rsplit_once(TAKEN_OVER).map_or(step.output.as_str(), |(_, output)| output);
+    let cause = cause(output, &step.error);
     // uv breaks its sentences anywhere; the cause has them whole.
-    let evidence = format!("{cause}\n{}\n{}\n{}", step.output, step.error, failed.said.join("\n"));
+    let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.said.join("\n"));
     let of_the_base = if has_a_process(&step.name) { &[] } else { KNOWN_OF_THE_BASE };
     let hint = known_hint(of_the_base, &evidence)
         .or_else(|| known_hint(KNOWN, &evidence))
         .unwrap_or("read the end of the step's output below");
     let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
     let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
-    let problem = Problem::new(format!("the image was not built: {cause}"), hint)
+    let problem = Problem::new(format!("the image was not built: {}", shortened(&cause)), hint)
         .details(format!("failing step: {}", title(&step.name)))
         .details(quoted);
     SandboxError::ImageBuild(problem)
@@ -244,7 +250,7 @@ fn known_hint(known: &[(&[&str], &'static str)], evidence: &str) -> Option<&'sta
 /// What pip, uv or our own scripts say is wrong, else BuildKit's own.
 fn cause(output: &str, error: &str) -> String {
     let said = last_error(output).or_else(|| uvs_cause(output));
-    shortened(said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.'))
+    said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
 }
 
 /// A text as far as it fits, whole words only.
@@ -399,6 +405,12 @@ mod tests {
                 "error: Failed to build `x`\n  cause: The build backend returned an error\n  cause: Call to `be.build_wheel` failed (signal: 9 (SIGKILL))",
                 "failed (signal: 9 (SIGKILL))",
                 "was killed",
+            ),
+            (
+                "exit code: 1",
+                "error: Request failed after 3 retries\n  cause: Failed to fetch: x\nnote: the package index refuses what uv asks; installing with pip instead\nERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+                "built: Could not install packages due to an OSError: [Errno 28] No space left",
+                "disk is full",
             ),
             ("exit code: 1", "OSError: [Errno 28] No space left on device", "exit code: 1", "disk is full"),
             ("exit code: 3", "something of its own", "exit code: 3", "read the end"),

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::docker::Docker;
 use crate::docker::engine::{not_docker, unreadable};
 use crate::docker::inspection::Inspection;
 use crate::docker::invocation::{Cause, Failure, Invocation, Printed};
+use crate::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::error::SandboxError;
 use crate::interrupt::Yield;
 use crate::owner::MARK;
@@ -232,9 +232,14 @@ impl Docker {
         arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
         arguments.push(image);
         self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
+            let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
+                DISK_FULL
+            } else {
+                "check its name, and `docker login` where it is private"
+            };
             failure.into_error(
                 &format!("the image {image} is not here and could not be pulled"),
-                "check its name, and `docker login` where it is private",
+                hint,
                 SandboxError::ContainerStartup,
             )
         })
@@ -278,6 +283,7 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
 /// A start's failure that says nothing about the container's inside.
 pub(crate) fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
+        _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
         Cause::Status(125) => "docker refused to start it: read what it says, and check `docker info`",
         Cause::Status(126 | 127) => {
             "the image's entrypoint cannot be run: is it an image that serves rlmesh?"
@@ -299,6 +305,20 @@ pub(crate) fn name_taken(failure: Failure) -> SandboxError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_without_room_says_so() {
+        let failure = |stderr: &str| Failure {
+            command: "docker run".to_owned(),
+            cause: Cause::Status(125),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        };
+        let full =
+            "docker: Error response from daemon: mkdir /var/lib/docker/overlay2/x: No space left on device.";
+        assert_eq!(start_error(failure(full)).hints(), [DISK_FULL]);
+        assert!(start_error(failure("docker: x")).hints()[0].contains("docker info"));
+    }
 
     #[test]
     fn only_containers_that_are_gone_are_forgiven() {

@@ -28,6 +28,12 @@ use invocation::{Cause, Failure, Invocation};
 const INSTALL: &str =
     "install Docker Engine or Docker Desktop: https://docs.docker.com/get-started/get-docker/";
 
+/// What to do where the engine has no room, whatever it was about to do.
+pub(crate) const DISK_FULL: &str = "the engine's disk is full: make room, e.g. with `docker system prune`";
+
+/// How the engine says that it has no room, in lower case.
+pub(crate) const NO_SPACE: &str = "no space left on device";
+
 /// The docker client, and what ends its commands.
 ///
 /// DOCKER_HOST, DOCKER_CONTEXT and the client's own configuration reach it untouched.

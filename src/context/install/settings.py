@@ -39,6 +39,8 @@ def read(temporary):
     environment.update(given)
     translate(environment)
     trust(environment, temporary)
+    # A uv.toml beside a repository's requirements is for whoever develops it, and pip knows none.
+    environment.update(uv_configuration(environment))
     # Locks and half-built packages go with it.
     environment["TMPDIR"] = temporary
     environment["UV_LINK_MODE"] = "copy"
@@ -72,6 +74,17 @@ def pip_configuration():
                 if parser.has_option(section, key):
                     found["PIP_" + key.upper().replace("-", "_")] = " ".join(parser.get(section, key).split())
     return found
+
+
+def uv_configuration(environment):
+    """Has uv read the base image's own configuration, and none that is in the current folder."""
+    if environment.get("UV_CONFIG_FILE"):
+        return {}
+    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    for path in (home + "/uv/uv.toml", "/etc/uv/uv.toml"):
+        if os.path.exists(path):
+            return {"UV_CONFIG_FILE": path}
+    return {"UV_NO_CONFIG": "1"}
 
 
 def translate(environment):
