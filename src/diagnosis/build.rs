@@ -236,9 +236,10 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     SandboxError::ImageBuild(problem)
 }
 
-/// Whether a step runs something in the image, by its name: `[3/4] RUN …`, `[stage-0 3/4] RUN …`.
+/// Whether a step runs something in the image, by its name: `[stage-0 3/4] RUN …`, `[1/4] ONBUILD RUN …`.
 fn has_a_process(step: &str) -> bool {
-    step.split_once("] ").is_some_and(|(_, instruction)| instruction.starts_with("RUN "))
+    let instruction = step.split_once("] ").map_or(step, |(_, instruction)| instruction);
+    instruction.trim_start_matches("ONBUILD ").starts_with("RUN ")
 }
 
 fn known_hint(known: &[(&[&str], &'static str)], evidence: &str) -> Option<&'static str> {
@@ -436,8 +437,10 @@ mod tests {
                 let told = failed(Some((step, error, "")), "");
                 assert!(told.hints()[0].contains(hint), "{told:?}");
             }
-            let told = failed(Some(("[2/3] RUN x", error, "")), "");
-            assert!(told.hints()[0].contains("read the end"), "{told:?}");
+            for step in ["[2/3] RUN x", "[stage-0 1/4] ONBUILD RUN x"] {
+                let told = failed(Some((step, error, "")), "");
+                assert!(told.hints()[0].contains("read the end"), "{told:?}");
+            }
         }
     }
 
