@@ -137,7 +137,7 @@ fn a_lock_installs_the_same_again() {
 
 #[test]
 fn a_failed_build_leaves_its_whole_log_and_a_dry_run_nothing() {
-    let (_guard, live) = (together(), Live::new());
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["CartPole-v1"]));
     live.run(&["build", "CartPole-v1", "-p", "six==99", "--dry-run"]).ended(0);
     assert_eq!(entries(live.state.path()), Vec::<String>::new());
     let done = live.run(&["build", "CartPole-v1", "-p", "six==99"]).ended(5);
