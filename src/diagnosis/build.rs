@@ -66,10 +66,6 @@ const KNOWN: &[(&[&str], &str)] = &[
         "the lock lacks a package that another one needs: remove it to have it written anew",
     ),
     (
-        &["no match for platform", "does not provide the specified platform"],
-        "the base image is not made for that platform: check --platform and --base-image",
-    ),
-    (
         &["exec format error"],
         "this engine cannot run programs of that platform: build on a machine that can, or install QEMU's binfmt handlers there",
     ),
@@ -197,6 +193,10 @@ const KNOWN: &[(&[&str], &str)] = &[
 /// The same for the base image. What a step's own process prints says nothing of that.
 const KNOWN_OF_THE_BASE: &[(&[&str], &str)] = &[
     (
+        &["no match for platform", "does not provide the specified platform"],
+        "the base image is not made for that platform: check --platform and --base-image",
+    ),
+    (
         &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
         "the base image does not exist, or is private: check --base-image, and `docker login`",
     ),
@@ -211,8 +211,8 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     // Where BuildKit named no step, it was docker that failed.
     let Some(step) = &failed.step else {
         let said = &failed.failure.stderr;
-        let hint = known_hint(KNOWN, said)
-            .or_else(|| known_hint(KNOWN_OF_THE_BASE, said))
+        let hint = known_hint(KNOWN_OF_THE_BASE, said)
+            .or_else(|| known_hint(KNOWN, said))
             .unwrap_or("check `docker buildx ls`, and run it again with -v");
         return failed.failure.into_error("the image was not built", hint, SandboxError::ImageBuild);
     };
@@ -308,7 +308,8 @@ fn pips_cause(lines: &[&str]) -> Option<String> {
     })
 }
 
-/// Older versions of uv draw a tree: what failed after a cross, and below it, after an arrow and over several lines, why.
+/// Older versions of uv draw a tree: what failed after a cross, and below it, after an arrow and over several
+/// lines, why.
 fn uvs_cause(output: &str) -> Option<String> {
     let mut lines = output.lines().map(str::trim).skip_while(|line| !line.starts_with('×'));
     let failed = lines.next()?.trim_start_matches('×').trim();
@@ -428,6 +429,8 @@ mod tests {
     fn a_base_image_that_cannot_be_had_comes_with_what_to_do() {
         for (error, hint) in [
             ("docker.io/library/nope:1: not found", "the base image does not exist"),
+            ("python:3.11-slim: no match for platform in manifest: not found", "not made for that platform"),
+            ("failed to do request: dial tcp 127.0.0.1:5000: connect: connection refused", "registry cannot"),
             (
                 "failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
                 "registry cannot be reached",
@@ -437,9 +440,11 @@ mod tests {
                 let told = failed(Some((step, error, "")), "");
                 assert!(told.hints()[0].contains(hint), "{told:?}");
             }
+            let told = failed(None, &format!("ERROR: failed to solve: {error}"));
+            assert!(told.hints()[0].contains(hint), "{told:?}");
             for step in ["[2/3] RUN x", "[stage-0 1/4] ONBUILD RUN x"] {
                 let told = failed(Some((step, error, "")), "");
-                assert!(told.hints()[0].contains("read the end"), "{told:?}");
+                assert!(!told.hints()[0].contains(hint), "{told:?}");
             }
         }
     }
