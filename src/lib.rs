@@ -28,47 +28,18 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod bounded;
-mod build_log;
-mod build_options;
-mod builders;
-mod context;
-mod diagnosis;
-mod disuse;
-mod docker;
-mod environment;
+mod api;
+mod engine;
 mod error;
-mod families;
-mod handover;
+mod host;
 mod hub;
 mod image;
-mod image_labels;
-mod image_reference;
-mod install_settings;
-mod interrupt;
-mod kwargs;
-mod library;
-mod lock;
-mod mask;
-mod memory;
-mod options;
-mod owner;
-mod package;
+mod output;
 mod plan;
-mod process;
-mod readiness;
-mod reap;
-mod report;
-mod run_folder;
+mod progress;
+mod sandbox;
+mod settings;
 mod source;
-mod space;
-mod spec;
-mod stage;
-mod start;
-mod stop;
-mod twin;
-mod use_lock;
-mod watch;
 
 #[doc(hidden)]
 #[allow(missing_docs)]
@@ -76,12 +47,12 @@ pub mod cli;
 #[doc(hidden)]
 pub mod commands;
 
-pub use environment::Environment;
+pub use api::{RunResult, reap_orphaned_containers, start_env, start_env_async, stop_container};
 pub use error::{Exit, Problem, SandboxError, Signal};
-pub use library::{RunResult, reap_orphaned_containers, start_env, start_env_async, stop_container};
-pub use options::{DEFAULT_BASE_IMAGE, SandboxOptions, VectorizationMode};
-pub use package::{DEFAULT_PACKAGE_NAME, default_rlmesh_package};
-pub use readiness::Handshake;
+pub use plan::BOOTSTRAP_SCHEMA_VERSION;
+pub use plan::rlmesh_package::{DEFAULT_PACKAGE_NAME, default_rlmesh_package};
+pub use sandbox::gym_space::Space;
+pub use sandbox::handshake::Handshake;
+pub use settings::sandbox::{DEFAULT_BASE_IMAGE, SandboxOptions, VectorizationMode};
+pub use settings::variables::Variables;
 pub use source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
-pub use space::Space;
-pub use spec::BOOTSTRAP_SCHEMA_VERSION;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use rlmesh_sandbox::{Environment, commands};
+use rlmesh_sandbox::{Variables, commands};
 
 fn main() -> ExitCode {
-    let exit = commands::main(std::env::args_os(), Environment::of_this_process());
+    let exit = commands::main(std::env::args_os(), Variables::of_this_process());
     ExitCode::from(exit.code())
 }

@@ -1,16 +1,16 @@
 //! `build`: makes sure that the image of a source is there, and prints its tag.
 
-use crate::build_options::BuildOptions;
 use crate::cli::BuildArgs;
 use crate::commands::{Session, dry_run};
 use crate::error::{Exit, Problem, SandboxError};
 use crate::image::{self, Known};
-use crate::plan::Consent;
-use crate::report::{Format, json};
-use crate::spec::Plan;
+use crate::output::{Format, json};
+use crate::plan::Plan;
+use crate::plan::resolve::Consent;
+use crate::settings::build::BuildOptions;
 
 pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    let build = BuildOptions::from_args(&args.image, &session.variables)?;
     let plan = match args.image.dry_run {
         true => session.plan_to_show(&args.sandbox)?,
         false => session.plan(&args.sandbox, Consent::ToRun)?,
@@ -25,8 +25,8 @@ pub(super) fn run(args: &BuildArgs, session: &Session) -> Result<Exit, SandboxEr
         return dry_run::run(&plan, &build, session);
     }
     let docker = session.docker()?;
-    let image = image::ensure(&docker, &plan, &build, &session.environment, Known::Nothing, &mut |stage| {
-        session.report.stage(&stage);
+    let image = image::ensure(&docker, &plan, &build, &session.variables, Known::Nothing, &mut |event| {
+        session.report.event(&event);
     })?;
     session.report.clear();
     if image.built_in.is_none() {

@@ -1,14 +1,14 @@
 //! `doctor`: what this machine has of what sandboxes need, and what to mend.
 
 use crate::commands::Session;
-use crate::docker::Docker;
-use crate::environment::Environment;
+use crate::engine::docker::Docker;
 use crate::error::{Exit, SandboxError};
-use crate::options::DEFAULT_BASE_IMAGE;
-use crate::owner::EngineSite;
-use crate::report::json::{Check, Examined};
-use crate::report::{Format, Paint, Report, text};
-use crate::run_folder::RunFolder;
+use crate::host::run_dir::RunDir;
+use crate::output::json::{Check, Examined};
+use crate::output::{Format, Paint, Report, text};
+use crate::sandbox::owner::EngineSite;
+use crate::settings::sandbox::DEFAULT_BASE_IMAGE;
+use crate::settings::variables::Variables;
 
 pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
     let checks = examine(session);
@@ -35,7 +35,7 @@ fn line(report: &Report, check: &Check) -> String {
 }
 
 fn examine(session: &Session) -> Vec<Check> {
-    let mut checks = vec![temporary_folder(&session.environment)];
+    let mut checks = vec![temporary_folder(&session.variables)];
     let docker = match session.docker() {
         Ok(docker) => docker,
         Err(error) => {
@@ -44,7 +44,7 @@ fn examine(session: &Session) -> Vec<Check> {
         }
     };
     let engine = docker.engine().map(|engine| {
-        let site = match docker.site(&session.environment) {
+        let site = match docker.site(&session.variables) {
             EngineSite::ThisMachine => "behind a local socket",
             EngineSite::Elsewhere => "on another machine: addresses are reachable only there",
         };
@@ -54,7 +54,7 @@ fn examine(session: &Session) -> Vec<Check> {
     checks.push(checked("engine", engine));
     checks.push(checked("buildx", docker.buildx()));
     if answers {
-        checks.push(checked("base image", base_image(&docker, &session.environment)));
+        checks.push(checked("base image", base_image(&docker, &session.variables)));
         checks.push(checked(
             "sandboxes",
             docker.sandboxes().map(|found| format!("{} on this engine", found.len())),
@@ -63,17 +63,17 @@ fn examine(session: &Session) -> Vec<Check> {
     checks
 }
 
-fn base_image(docker: &Docker, environment: &Environment) -> Result<String, SandboxError> {
-    let image = environment.text("RLMESH_SANDBOX_BASE_IMAGE")?.unwrap_or(DEFAULT_BASE_IMAGE);
+fn base_image(docker: &Docker, variables: &Variables) -> Result<String, SandboxError> {
+    let image = variables.text("RLMESH_SANDBOX_BASE_IMAGE")?.unwrap_or(DEFAULT_BASE_IMAGE);
     Ok(match docker.image(image)? {
         Some(_) => format!("{image} is there"),
         None => format!("{image} is not there yet; the first build pulls it"),
     })
 }
 
-fn temporary_folder(environment: &Environment) -> Check {
-    let folder = environment.temp_dir();
-    match RunFolder::create(&folder) {
+fn temporary_folder(variables: &Variables) -> Check {
+    let folder = variables.temp_dir();
+    match RunDir::create(&folder) {
         Ok(_) => Check { name: "temp folder", ok: true, found: folder.display().to_string(), hint: None },
         Err(error) => Check {
             name: "temp folder",

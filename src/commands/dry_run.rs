@@ -1,18 +1,19 @@
 //! `build --dry-run` and `run --dry-run`: what would be built, printed; no docker command runs, and nothing is written.
 
-use crate::build_options::BuildOptions;
 use crate::commands::Session;
-use crate::context::{bootstrap, dockerfile};
 use crate::error::{Exit, SandboxError};
-use crate::install_settings::InstallSettings;
-use crate::report::{Format, json, text};
-use crate::spec::Plan;
+use crate::image::build_context::dockerfile;
+use crate::output::{Format, json, text};
+use crate::plan::Plan;
+use crate::plan::bootstrap;
+use crate::settings::build::BuildOptions;
+use crate::settings::package_index::InstallSettings;
 
 pub(super) fn run(plan: &Plan, build: &BuildOptions, session: &Session) -> Result<Exit, SandboxError> {
     let (image, source) = (plan.image(), plan.resolved_source());
     let files = match plan {
         Plan::Build(spec) => {
-            let settings = InstallSettings::read(&session.environment, build.ca_cert.as_deref())?;
+            let settings = InstallSettings::read(&session.variables, build.ca_cert.as_deref())?;
             let dockerfile = dockerfile::dockerfile(spec, build.steps(settings.secrets()));
             Some((dockerfile, bootstrap::bootstrap_json(spec)))
         }

@@ -3,9 +3,9 @@
 use crate::cli::HashArgs;
 use crate::commands::Session;
 use crate::error::{Exit, Problem, SandboxError};
-use crate::plan::Consent;
-use crate::report::{Format, json};
-use crate::spec::Plan;
+use crate::output::{Format, json};
+use crate::plan::Plan;
+use crate::plan::resolve::Consent;
 
 pub(super) fn run(args: &HashArgs, session: &Session) -> Result<Exit, SandboxError> {
     let Plan::Build(spec) = session.plan(&args.sandbox, Consent::ToLookUp)? else {

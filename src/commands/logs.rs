@@ -2,10 +2,10 @@
 
 use crate::cli::LogsArgs;
 use crate::commands::Session;
-use crate::docker::inspection::not_a_sandbox;
-use crate::docker::log::{Follow, LogLines};
+use crate::engine::docker::inspection::not_a_sandbox;
+use crate::engine::docker::log::{Follow, LogLines};
 use crate::error::{Exit, SandboxError};
-use crate::stop::{container_name, no_such_sandbox};
+use crate::sandbox::stop::{container_name, no_such_sandbox};
 
 pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
     let docker = session.docker()?;

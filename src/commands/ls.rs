@@ -7,10 +7,10 @@ use indicatif::HumanBytes;
 use crate::cli::LsArgs;
 use crate::commands::Session;
 use crate::error::{Exit, Problem, SandboxError};
+use crate::host::run_dir::cannot_read;
 use crate::hub::{ENV_FILE, Hub, Lfs, Patience, REQUIREMENTS_FILE, Tree};
-use crate::report::json::{Repository, RepositoryFile};
-use crate::report::{Format, text};
-use crate::run_folder::cannot_read;
+use crate::output::json::{Repository, RepositoryFile};
+use crate::output::{Format, text};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
 /// How much of a line is passed on at once, in bytes.
@@ -24,9 +24,9 @@ pub(super) fn run(args: &LsArgs, session: &Session) -> Result<Exit, SandboxError
         )));
     };
     let hub = session.hub()?;
-    let told = &mut |stage| session.report.stage(&stage);
-    let commit = hub.commit(&hf, Patience::Usual, told)?;
-    let tree = hub.tree(&hf.repo, &commit, told)?;
+    let on_event = &mut |event| session.report.event(&event);
+    let commit = hub.commit(&hf, Patience::Usual, on_event)?;
+    let tree = hub.tree(&hf.repo, &commit, on_event)?;
     session.report.clear();
     match &args.show {
         Some(file) => show(session, &hub, &hf, &commit, &tree, file)?,
@@ -96,7 +96,7 @@ fn show(
             "leave out --show to see what it has",
         ))
     })?;
-    let content = hub.file(&hf.repo, commit, file, &mut |stage| session.report.stage(&stage))?;
+    let content = hub.file(&hf.repo, commit, file, &mut |event| session.report.event(&event))?;
     session.report.clear();
     let mut content = BufReader::with_capacity(LONGEST_LINE, content);
     let mut line = Vec::new();

@@ -20,35 +20,35 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, SandboxArgs, Verb};
-use crate::docker::Docker;
-use crate::environment::Environment;
+use crate::engine::docker::Docker;
 use crate::error::{Exit, Problem, SandboxError};
+use crate::host::interrupt::{Interrupt, SignalHandler};
 use crate::hub::Hub;
-use crate::interrupt::{Interrupt, Signals};
-use crate::options::SandboxOptions;
-use crate::plan::{self, Consent, World};
-use crate::report::{Format, Report};
+use crate::output::{Format, Report};
+use crate::plan::Plan;
+use crate::plan::resolve::{self, Consent, World};
+use crate::settings::sandbox::SandboxOptions;
+use crate::settings::variables::Variables;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
-use crate::spec::Plan;
 
 /// What every verb works with.
 pub(crate) struct Session {
     global: GlobalArgs,
-    environment: Environment,
+    variables: Variables,
     report: Report,
     interrupt: Interrupt,
-    signals: Signals,
+    signals: SignalHandler,
 }
 
 /// Runs the program: parses the command line, does what it says, and tells how that went.
-pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &arguments, &environment),
+        Err(error) => return not_parsed(&error, &arguments, &variables),
     };
-    let report = Report::new(&cli.global, format(&cli.verb), &environment);
-    match dispatch(cli, environment, report.clone()) {
+    let report = Report::new(&cli.global, format(&cli.verb), &variables);
+    match dispatch(cli, variables, report.clone()) {
         Ok(exit) => exit,
         Err(error) => {
             report.error(&error);
@@ -57,10 +57,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
     }
 }
 
-fn dispatch(cli: Cli, environment: Environment, report: Report) -> Result<Exit, SandboxError> {
+fn dispatch(cli: Cli, variables: Variables, report: Report) -> Result<Exit, SandboxError> {
     let interrupt = Interrupt::default();
-    let signals = Signals::listen(interrupt.clone()).map_err(anyhow::Error::from)?;
-    let session = Session { global: cli.global, environment, report, interrupt, signals };
+    let signals = SignalHandler::listen(interrupt.clone()).map_err(anyhow::Error::from)?;
+    let session = Session { global: cli.global, variables, report, interrupt, signals };
     match cli.verb {
         Verb::Build(args) => build::run(&args, &session),
         Verb::Run(args) => run::run(&args, &session),
@@ -80,12 +80,12 @@ impl Session {
     fn docker(&self) -> Result<Docker, SandboxError> {
         let report = self.report.clone();
         let trace = Arc::new(move |text: &str| report.trace(text));
-        Docker::find(self.global.docker.as_deref(), &self.environment, self.interrupt.clone(), trace)
+        Docker::find(self.global.docker.as_deref(), &self.variables, self.interrupt.clone(), trace)
     }
 
     /// The Hub, not yet asked for anything.
     fn hub(&self) -> Result<Hub<'_>, SandboxError> {
-        Hub::new(&self.environment, self.interrupt.clone())
+        Hub::new(&self.variables, self.interrupt.clone())
     }
 
     /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
@@ -105,16 +105,16 @@ impl Session {
         processor: &dyn Fn() -> Result<String, SandboxError>,
     ) -> Result<Plan, SandboxError> {
         let source: EnvironmentSourceRef = args.source.parse()?;
-        let options = SandboxOptions::from_args(args, &self.environment)?;
+        let options = SandboxOptions::from_args(args, &self.variables)?;
         let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
         let commit = |hf: &HfSourceRef, patience| {
-            let told = &mut |stage| self.report.stage(&stage);
-            let commit = self.hub()?.commit(hf, patience, told);
+            let on_event = &mut |event| self.report.event(&event);
+            let commit = self.hub()?.commit(hf, patience, on_event);
             self.report.clear();
             commit
         };
         let world = World { folder: &folder, processor, commit: &commit };
-        plan::resolve(&source, options, consent, &world)
+        resolve::resolve(&source, options, consent, &world)
     }
 }
 
@@ -150,7 +150,7 @@ fn format(verb: &Verb) -> Format {
 }
 
 /// Help and version are results; everything else that stops the parser is a usage error in our own form.
-fn not_parsed(error: &clap::Error, arguments: &[OsString], environment: &Environment) -> Exit {
+fn not_parsed(error: &clap::Error, arguments: &[OsString], variables: &Variables) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
@@ -166,7 +166,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], environment: &Environ
     let global = GlobalArgs { quiet: false, verbose: false, color: None, progress: None, docker: None };
     let format = if wants_json { Format::Json } else { Format::Text };
     let usage = usage_error(error);
-    Report::new(&global, format, environment).error(&usage);
+    Report::new(&global, format, variables).error(&usage);
     usage.exit()
 }
 

@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use crate::commands::Session;
-use crate::context::dockerfile::CONTAINER_PORT;
-use crate::docker::inspection::{Inspection, short};
+use crate::engine::docker::inspection::{Inspection, short};
 use crate::error::{Exit, SandboxError};
-use crate::owner::{self, Owner};
-use crate::report::{Format, json, text};
+use crate::image::build_context::dockerfile::CONTAINER_PORT;
+use crate::output::{Format, json, text};
+use crate::sandbox::owner::{self, Owner};
 
 pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
     let sandboxes = session.docker()?.sandboxes()?;

@@ -4,14 +4,14 @@ use indicatif::HumanBytes;
 
 use crate::cli::ReapArgs;
 use crate::commands::{Session, reap_builders};
-use crate::disuse;
-use crate::docker::inspection::short;
+use crate::engine::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
 use crate::hub;
-use crate::owner::Verdict;
-use crate::reap::{self, Care, Judged};
-use crate::report::json::{Action, Reaped, ReapedCache};
-use crate::report::{Format, Report};
+use crate::image::memory_limit::prune;
+use crate::output::json::{Action, Reaped, ReapedCache};
+use crate::output::{Format, Report};
+use crate::sandbox::orphans::{self, Care, Judged};
+use crate::sandbox::owner::Verdict;
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
     if args.cache || args.builders {
@@ -19,13 +19,13 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             empty_cache(args, session)?;
         }
         if args.builders {
-            reap_builders::run(disuse::parse_age(&args.older_than)?, args.dry_run, session)?;
+            reap_builders::run(prune::parse_age(&args.older_than)?, args.dry_run, session)?;
         }
         return Ok(Exit::Done);
     }
     let docker = session.docker()?;
     let report = &session.report;
-    let found = reap::look(&docker, &session.environment, Care::Thorough)?;
+    let found = orphans::look(&docker, &session.variables, Care::Thorough)?;
     for judged in &found.containers {
         if let Verdict::Keep(reason) = judged.verdict {
             tell(report, judged, Action::Kept, &reason.to_string(), args.dry_run)?;
@@ -43,10 +43,10 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
         return Ok(Exit::Done);
     }
     let folders = found.folders.len();
-    let mut told = Ok(());
+    let mut on_event = Ok(());
     found.remove(&docker, &mut |judged| {
-        if let (Verdict::Orphan(proof), Ok(())) = (judged.verdict, &told) {
-            told = tell(report, judged, Action::Removed, &proof.to_string(), false);
+        if let (Verdict::Orphan(proof), Ok(())) = (judged.verdict, &on_event) {
+            on_event = tell(report, judged, Action::Removed, &proof.to_string(), false);
         }
     })?;
     if folders > 0 {
@@ -55,14 +55,13 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             if folders == 1 { "" } else { "s" }
         ));
     }
-    told.map(|()| Exit::Done)
+    on_event.map(|()| Exit::Done)
 }
 
 /// The cache belongs to no engine, and docker is not asked.
 fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
     let report = &session.report;
-    let held =
-        if args.dry_run { hub::survey(&session.environment) } else { hub::clear(&session.environment)? };
+    let held = if args.dry_run { hub::survey(&session.variables) } else { hub::clear(&session.variables)? };
     let Some(held) = held else {
         report.note("there is no cache");
         return Ok(());

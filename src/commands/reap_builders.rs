@@ -5,20 +5,20 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 
 use crate::commands::Session;
-use crate::disuse::{self, Judged, Reason, Thing, Verdict};
 use crate::error::{Exit, SandboxError};
-use crate::report::json::{Action, ReapedBuilder};
-use crate::report::{Format, Report};
+use crate::image::memory_limit::prune::{self, Judged, Prunable, Reason, Verdict};
+use crate::output::json::{Action, ReapedBuilder};
+use crate::output::{Format, Report};
 
 pub(super) fn run(older_than: Duration, is_dry: bool, session: &Session) -> Result<Exit, SandboxError> {
     let docker = session.docker()?;
     let report = &session.report;
     let mut given_back = 0;
-    for mut judged in disuse::look(&docker, &session.environment, older_than)? {
+    for mut judged in prune::look(&docker, &session.variables, older_than)? {
         let action = match judged.verdict {
             Verdict::Stay(_) => Action::Kept,
             Verdict::Go(_) if is_dry => Action::WouldRemove,
-            Verdict::Go(_) if judged.remove(&docker, &session.environment)? => Action::Removed,
+            Verdict::Go(_) if judged.remove(&docker, &session.variables)? => Action::Removed,
             Verdict::Go(_) => {
                 judged.verdict = Verdict::Stay(Reason::InUse);
                 Action::Kept
@@ -30,7 +30,7 @@ pub(super) fn run(older_than: Duration, is_dry: bool, session: &Session) -> Resu
         tell(report, &judged, action, is_dry)?;
     }
     if !is_dry {
-        disuse::tidy_locks(&docker, &session.environment)?;
+        prune::tidy_locks(&docker, &session.variables)?;
     }
     if given_back > 0 {
         let verb = if is_dry { "would give back" } else { "gave back" };
@@ -42,8 +42,8 @@ pub(super) fn run(older_than: Duration, is_dry: bool, session: &Session) -> Resu
 /// Names of builders that go are the result; the rest is for people. JSON has it all.
 fn tell(report: &Report, judged: &Judged, action: Action, is_dry: bool) -> Result<(), SandboxError> {
     let (builder, base_image) = match &judged.thing {
-        Thing::Builder(name) => (Some(name.as_str()), None),
-        Thing::Copy(copy) => (None, Some(format!("sha256:{}", copy.image))),
+        Prunable::Builder(name) => (Some(name.as_str()), None),
+        Prunable::Copy(copy) => (None, Some(format!("sha256:{}", copy.image))),
     };
     if report.format() == Format::Json {
         let reason = judged.verdict.to_string();

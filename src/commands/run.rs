@@ -9,29 +9,29 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::build_options::BuildOptions;
 use crate::cli::RunArgs;
 use crate::commands::{Session, build, dry_run};
-use crate::docker::Docker;
-use crate::docker::inspection::short;
-use crate::docker::log::{Follow, LogLines};
+use crate::engine::docker::Docker;
+use crate::engine::docker::inspection::short;
+use crate::engine::docker::log::{Follow, LogLines};
 use crate::error::{Exit, Problem, SandboxError, Signal};
+use crate::host::interrupt::{Sender, Signals};
 use crate::image;
-use crate::interrupt::{Sender, Yield};
-use crate::options::{Ownership, RunOptions};
-use crate::owner::Phase;
-use crate::plan::Consent;
-use crate::reap::Sweep;
-use crate::report::{Format, Paint, env, json, text};
-use crate::spec::Plan;
-use crate::start::{self, Request, Running};
+use crate::output::{Format, Paint, json, text, variables};
+use crate::plan::Plan;
+use crate::plan::resolve::Consent;
+use crate::sandbox::orphans::Sweep;
+use crate::sandbox::owner::Phase;
+use crate::sandbox::start::{self, Request, Running};
+use crate::settings::build::BuildOptions;
+use crate::settings::sandbox::{Ownership, RunOptions};
 
 /// How long a process that is about to end waits for its sweep.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxError> {
     let options = RunOptions::from_args(&args.container)?;
-    let build = BuildOptions::from_args(&args.image, &session.environment)?;
+    let build = BuildOptions::from_args(&args.image, &session.variables)?;
     if args.image.dry_run {
         let plan = session.plan_to_show(&args.sandbox)?;
         image::check(&plan, &build)?;
@@ -41,10 +41,10 @@ pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxErro
     image::check(&plan, &build)?;
     start::check_owner(options.ownership)?;
     let docker = session.docker()?;
-    let sweep = Sweep::begin(&docker, &session.environment);
-    let told = &mut |stage| session.report.stage(&stage);
+    let sweep = Sweep::begin(&docker, &session.variables);
+    let on_event = &mut |event| session.report.event(&event);
     let request = Request { build: &build, options };
-    let running = start::launch(&docker, &plan, request, &session.environment, told)?;
+    let running = start::launch(&docker, &plan, request, &session.variables, on_event)?;
     session.report.clear();
     if running.image.built_in.is_none() && !build.in_vain().is_empty() {
         session.report.note(&build::note(&build));
@@ -70,7 +70,7 @@ struct Up<'a> {
 
 impl Up<'_> {
     fn detached(&self, sweep: Sweep) -> Result<Exit, SandboxError> {
-        let told = self.session.interrupt.check().and_then(|()| {
+        let on_event = self.session.interrupt.check().and_then(|()| {
             self.introduce();
             self.session
                 .report
@@ -78,7 +78,7 @@ impl Up<'_> {
             self.print()
         });
         // An address that nobody has got is a container that nobody will stop.
-        if let Err(error) = told.and_then(|()| self.running.keep()) {
+        if let Err(error) = on_event.and_then(|()| self.running.keep()) {
             self.running.stop(self.docker, Duration::ZERO)?;
             return Err(error);
         }
@@ -127,7 +127,7 @@ impl Up<'_> {
         let report = &self.session.report;
         match report.format() {
             Format::Text => report.result(&self.running.address),
-            Format::Env => report.result(&env::lines(self.running)),
+            Format::Env => report.result(&variables::lines(self.running)),
             Format::Json => {
                 let hash = match self.plan {
                     Plan::Build(spec) => Some(spec.build_hash()),
@@ -174,7 +174,7 @@ impl Up<'_> {
             command.iter().map(|word| with_address(word, &self.running.address)).collect();
         let Some((program, arguments)) = words.split_first() else { return Ok(Exit::Done) };
         let mut command = Command::new(program);
-        command.args(arguments).envs(env::variables(self.running));
+        command.args(arguments).envs(variables::variables(self.running));
         let child = match command.spawn() {
             Ok(child) => child,
             Err(error) => return Ok(self.not_started(program, &error)),
@@ -205,7 +205,7 @@ impl Up<'_> {
                 let pid = *forward.lock().unwrap_or_else(PoisonError::into_inner);
                 if let (Some(pid), Sender::Process) = (pid, sender) {
                     interrupt.raise(signal);
-                    let is_pressing = interrupt.for_what_yields(Yield::ToSecond).is_some();
+                    let is_pressing = interrupt.reached(Signals::Second).is_some();
                     let _ = kill_process(pid, if is_pressing { PosixSignal::KILL } else { posix(signal) });
                 }
             },

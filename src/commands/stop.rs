@@ -3,9 +3,9 @@
 use crate::cli::StopArgs;
 use crate::commands::Session;
 use crate::error::{Exit, SandboxError};
-use crate::options::parse_duration;
-use crate::report::{Format, json};
-use crate::stop::{self, Which};
+use crate::output::{Format, json};
+use crate::sandbox::stop::{self, Which};
+use crate::settings::sandbox::parse_duration;
 
 pub(super) fn run(args: &StopArgs, session: &Session) -> Result<Exit, SandboxError> {
     let grace = parse_duration("timeout (--timeout)", &args.timeout)?;

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::environment::Environment;
 use crate::error::SandboxError;
+use crate::host::run_dir::{RunDir, cannot_write};
 use crate::hub::digest::{Content, Digest, Hasher};
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
-use crate::run_folder::{RunFolder, cannot_write};
+use crate::settings::variables::Variables;
 
 /// The folder below the program's own cache folder.
 const FOLDER: &str = "hub";
@@ -27,7 +27,7 @@ pub(crate) struct Cache {
     root: PathBuf,
     _held: File,
     /// Set where the user's own cache folder cannot be used.
-    _temporary: Option<RunFolder>,
+    _temporary: Option<RunDir>,
 }
 
 impl Cache {
@@ -35,13 +35,13 @@ impl Cache {
     ///
     /// # Errors
     /// [`SandboxError::System`] where no temporary one can be made either.
-    pub(crate) fn open(environment: &Environment) -> Result<Self, SandboxError> {
-        if let Some(root) = root(environment)
+    pub(crate) fn open(variables: &Variables) -> Result<Self, SandboxError> {
+        if let Some(root) = root(variables)
             && let Ok(held) = hold(&root)
         {
             return Ok(Self { root, _held: held, _temporary: None });
         }
-        let temporary = RunFolder::create(&environment.temp_dir())?;
+        let temporary = RunDir::create(&variables.temp_dir())?;
         let root = temporary.path().join(FOLDER);
         let held = hold(&root).map_err(|error| cannot_write(&root, &error))?;
         Ok(Self { root, _held: held, _temporary: Some(temporary) })
@@ -294,8 +294,8 @@ impl Part {
 }
 
 /// Where the user's own cache is; `None` where there is no home.
-pub(crate) fn root(environment: &Environment) -> Option<PathBuf> {
-    environment.cache_folder().map(|folder| folder.join(FOLDER))
+pub(crate) fn root(variables: &Variables) -> Option<PathBuf> {
+    variables.cache_folder().map(|folder| folder.join(FOLDER))
 }
 
 /// Makes the folder where it is missing, and holds it against removal.
@@ -371,7 +371,7 @@ fn note_use(path: &Path) {
 mod tests {
     use super::*;
 
-    fn environment(folder: &Path) -> Environment {
+    fn variables(folder: &Path) -> Variables {
         [("XDG_CACHE_HOME", folder.as_os_str()), ("TMPDIR", folder.as_os_str())].into_iter().collect()
     }
 
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_held_until_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&environment(folder.path())).unwrap();
+        let cache = Cache::open(&variables(folder.path())).unwrap();
         let hello = content(b"hello\n");
         assert!(!cache.holds(hello));
         cache.keep(hello, b"hello\n").unwrap();
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn a_part_goes_on_where_it_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&environment(folder.path())).unwrap();
+        let cache = Cache::open(&variables(folder.path())).unwrap();
         let hello = content(b"hello\n");
         cache.part(hello).unwrap().add(b"hel").unwrap();
         let mut part = cache.part(hello).unwrap();
@@ -420,7 +420,7 @@ mod tests {
     #[test]
     fn listings_and_names_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&environment(folder.path())).unwrap();
+        let cache = Cache::open(&variables(folder.path())).unwrap();
         let mut builder = TreeBuilder::default();
         let oid = "ce013625030ba8dba906f756967f9e9ca394464a".to_owned();
         let lfs = ListedLfs {
@@ -449,8 +449,8 @@ mod tests {
     #[test]
     fn without_a_cache_folder_there_is_a_temporary_one() {
         let folder = tempfile::tempdir().unwrap();
-        let environment: Environment = [("TMPDIR", folder.path().as_os_str())].into_iter().collect();
-        let cache = Cache::open(&environment).unwrap();
+        let variables: Variables = [("TMPDIR", folder.path().as_os_str())].into_iter().collect();
+        let cache = Cache::open(&variables).unwrap();
         cache.keep(content(b"x"), b"x").unwrap();
         assert!(cache.holds(content(b"x")));
         drop(cache);

@@ -11,10 +11,10 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use url::Url;
 
 use crate::error::SandboxError;
+use crate::host::interrupt::{Interrupt, Signals};
 use crate::hub::failure::{Fault, Refusal};
-use crate::hub::settings::{HubSettings, Proxies};
-use crate::interrupt::{Interrupt, Yield};
-use crate::options::invalid;
+use crate::settings::hub::{HubSettings, Proxies};
+use crate::settings::sandbox::invalid;
 
 /// How many redirects lead to something, as browsers see it too.
 const REDIRECTS: usize = 10;
@@ -101,7 +101,7 @@ impl Client {
         let (interrupt, is_stopped) = (self.interrupt.clone(), Arc::clone(&self.is_stopped));
         std::thread::spawn(move || {
             while !is_stopped.load(Ordering::SeqCst) {
-                if interrupt.for_what_yields(Yield::Instantly).is_some() {
+                if interrupt.reached(Signals::First).is_some() {
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(20));
@@ -220,7 +220,7 @@ impl Client {
     /// # Errors
     /// [`Fault::Interrupted`] once there is an interrupt, [`Fault::Stopped`] after [`Self::stop`].
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if let Some(signal) = self.interrupt.for_what_yields(Yield::Instantly) {
+        if let Some(signal) = self.interrupt.reached(Signals::First) {
             return Err(Fault::Interrupted(signal));
         }
         if self.is_stopped.load(Ordering::SeqCst) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Problem, SandboxError, Signal};
-use crate::hub::settings::HubSettings;
+use crate::settings::hub::HubSettings;
 
 /// Why a request brought nothing.
 #[derive(Debug, Clone)]
@@ -291,7 +291,7 @@ impl Asked<'_> {
 mod tests {
     use super::*;
 
-    fn told(variables: &[(&str, &str)], status: u16, code: Option<&str>, message: Option<&str>) -> String {
+    fn error(variables: &[(&str, &str)], status: u16, code: Option<&str>, message: Option<&str>) -> String {
         let settings = HubSettings::from_environment(&variables.iter().copied().collect()).unwrap();
         let asked = Asked { settings: &settings, repo: "org/repo", revision: Some("v1"), file: None };
         let error = asked.failed(Fault::Refused(Refusal {
@@ -330,7 +330,7 @@ mod tests {
             (&[][..], 503, None, None, "answered 503"),
             (&[][..], 418, None, Some("teapot"), "answered 418: teapot"),
         ] {
-            let sentence = told(variables, status, code, message);
+            let sentence = error(variables, status, code, message);
             assert!(sentence.contains(part), "{sentence}");
             assert!(!sentence.contains("hf_secret"), "{sentence}");
             sentences.push(sentence);

@@ -13,12 +13,12 @@ use ureq::http::{Response, StatusCode, header};
 use url::Url;
 
 use crate::error::SandboxError;
+use crate::host::run_dir::cannot_write;
 use crate::hub::cache::{Cache, Part};
 use crate::hub::client::{Client, PARALLEL, Patience, Reach};
 use crate::hub::digest::Content;
 use crate::hub::failure::Fault;
-use crate::run_folder::cannot_write;
-use crate::stage::{Listener, Stage};
+use crate::progress::{Event, Listener};
 
 /// Contents up to this size are held in memory on their way to the disk.
 const SMALL: u64 = 256 * 1024;
@@ -71,7 +71,7 @@ pub(crate) fn fetch(
     client: Option<&Client>,
     cache: &Cache,
     jobs: Vec<Job>,
-    told: &mut Listener<'_>,
+    on_event: &mut Listener<'_>,
 ) -> Result<Fetched, Failed> {
     let total = Fetched {
         files: jobs.iter().map(|job| job.destinations.len().max(1)).sum(),
@@ -97,9 +97,12 @@ pub(crate) fn fetch(
         // The listener belongs to this thread; it hears of everything here.
         loop {
             match heard.recv_timeout(TICK) {
-                Ok((pause, reason)) => told(Stage::Pausing { seconds: pause.as_secs_f64(), reason }),
+                Ok((pause, reason)) => on_event(Event::Pausing { seconds: pause.as_secs_f64(), reason }),
                 Err(RecvTimeoutError::Timeout) => {
-                    told(Stage::FetchProgress { done: crew.done.load(Ordering::Relaxed), total: total.size });
+                    on_event(Event::FetchProgress {
+                        done: crew.done.load(Ordering::Relaxed),
+                        total: total.size,
+                    });
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -12,7 +12,7 @@ use crate::hub::client::{Client, Patience, Reach};
 use crate::hub::failure::Fault;
 use crate::hub::tell_pause;
 use crate::hub::tree::{Hostile, ListedEntry, Tree, TreeBuilder};
-use crate::stage::Listener;
+use crate::progress::Listener;
 
 /// The most that is read of one answer, in bytes: far beyond what a Hub sends.
 const LARGEST_ANSWER: u64 = 512 << 20;
@@ -30,9 +30,9 @@ pub(crate) fn commit(
     client: &Client,
     address: &Url,
     patience: Patience,
-    told: &mut Listener<'_>,
+    on_event: &mut Listener<'_>,
 ) -> Result<String, Fault> {
-    client.persistently(patience, &mut |pause, fault| tell_pause(told, pause, fault), || {
+    client.persistently(patience, &mut |pause, fault| tell_pause(on_event, pause, fault), || {
         let answer = client.get(address, 0, Reach::Hub)?;
         let model: Model = serde_json::from_reader(reader(answer.into_body()))
             .map_err(|error| wrong_json(client, error, address))?;
@@ -57,16 +57,17 @@ pub(crate) enum Failed {
 ///
 /// # Errors
 /// [`Failed`].
-pub(crate) fn tree(client: &Client, address: &Url, told: &mut Listener<'_>) -> Result<Tree, Failed> {
+pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) -> Result<Tree, Failed> {
     let mut builder = TreeBuilder::default();
     let mut page = address.clone();
     page.set_query(Some("recursive=true"));
     loop {
         let mut reading = Reading { builder: &mut builder, taken: 0, hostile: None };
-        let next =
-            client.persistently(Patience::Usual, &mut |pause, fault| tell_pause(told, pause, fault), || {
-                reading.page(client, &page)
-            });
+        let next = client.persistently(
+            Patience::Usual,
+            &mut |pause, fault| tell_pause(on_event, pause, fault),
+            || reading.page(client, &page),
+        );
         if let Some(hostile) = reading.hostile {
             return Err(Failed::Hostile(hostile));
         }

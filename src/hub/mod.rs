@@ -3,12 +3,11 @@
 mod cache;
 mod client;
 mod digest;
+mod eviction;
 mod failure;
 mod fetch;
 mod listing;
-mod settings;
 mod tree;
-mod upkeep;
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -19,23 +18,23 @@ use std::time::{Duration, Instant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use crate::environment::Environment;
 use crate::error::{Problem, SandboxError};
-use crate::interrupt::Interrupt;
-use crate::options::parse_duration;
-use crate::run_folder::cannot_write;
+use crate::host::interrupt::Interrupt;
+use crate::host::run_dir::cannot_write;
+use crate::progress::{Event, Listener};
+use crate::settings::hub::HubSettings;
+use crate::settings::sandbox::parse_duration;
+use crate::settings::variables::Variables;
 use crate::source::HfSourceRef;
-use crate::stage::{Listener, Stage};
 use cache::Cache;
 use client::Client;
 use digest::Content;
 use failure::{Asked, Fault};
 use fetch::{Failed, Job};
-use settings::HubSettings;
 
 pub(crate) use client::Patience;
+pub(crate) use eviction::{clear, survey};
 pub(crate) use tree::{Lfs, Tree, TreeFile};
-pub(crate) use upkeep::{clear, survey};
 
 /// The file that makes a repository an environment.
 pub(crate) const ENV_FILE: &str = "env.py";
@@ -54,7 +53,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 /// The Hub, as the environment says to reach it. Nothing is sent before something is asked.
 pub(crate) struct Hub<'a> {
-    environment: &'a Environment,
+    variables: &'a Variables,
     interrupt: Interrupt,
     settings: HubSettings,
     client: OnceCell<Client>,
@@ -75,9 +74,9 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Hub<'a> {
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a variable that cannot be used.
-    pub(crate) fn new(environment: &'a Environment, interrupt: Interrupt) -> Result<Self, SandboxError> {
-        let settings = HubSettings::from_environment(environment)?;
-        Ok(Self { environment, interrupt, settings, client: OnceCell::new() })
+    pub(crate) fn new(variables: &'a Variables, interrupt: Interrupt) -> Result<Self, SandboxError> {
+        let settings = HubSettings::from_environment(variables)?;
+        Ok(Self { variables, interrupt, settings, client: OnceCell::new() })
     }
 
     /// The commit that a source's revision stands for now; a full id stands for itself, and nobody is asked.
@@ -89,7 +88,7 @@ impl<'a> Hub<'a> {
         &self,
         hf: &HfSourceRef,
         patience: Patience,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<String, SandboxError> {
         if let Some(commit) = hf.commit() {
             return Ok(commit.to_owned());
@@ -97,7 +96,7 @@ impl<'a> Hub<'a> {
         let revision = hf.revision.as_deref();
         revision.map_or(Ok(()), check_name)?;
         let asked = Asked { settings: &self.settings, repo: &hf.repo, revision, file: None };
-        let cache = Cache::open(self.environment)?;
+        let cache = Cache::open(self.variables)?;
         let endpoint = self.settings.endpoint_text();
         if self.settings.is_offline {
             return cache
@@ -110,9 +109,9 @@ impl<'a> Hub<'a> {
             }
             None => self.settings.address(&format!("/api/models/{}", hf.repo)),
         };
-        told(Stage::LookingUp { what: asked.what() });
-        let commit =
-            listing::commit(self.client()?, &address, patience, told).map_err(|fault| asked.failed(fault))?;
+        on_event(Event::LookingUp { what: asked.what() });
+        let commit = listing::commit(self.client()?, &address, patience, on_event)
+            .map_err(|fault| asked.failed(fault))?;
         // The answer is good even where it cannot be kept.
         let _ = cache.keep_commit(endpoint, &hf.repo, revision, &commit);
         Ok(commit)
@@ -127,9 +126,9 @@ impl<'a> Hub<'a> {
         &self,
         repo: &str,
         commit: &str,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<Tree, SandboxError> {
-        self.tree_with(&Cache::open(self.environment)?, repo, &commit.to_ascii_lowercase(), told)
+        self.tree_with(&Cache::open(self.variables)?, repo, &commit.to_ascii_lowercase(), on_event)
     }
 
     fn tree_with(
@@ -137,7 +136,7 @@ impl<'a> Hub<'a> {
         cache: &Cache,
         repo: &str,
         commit: &str,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<Tree, SandboxError> {
         let endpoint = self.settings.endpoint_text();
         if let Some(tree) = cache.tree(endpoint, repo, commit) {
@@ -148,8 +147,8 @@ impl<'a> Hub<'a> {
             return Err(offline(&format!("{} is not on this machine", asked.what())));
         }
         let address = self.settings.address(&format!("/api/models/{repo}/tree/{commit}"));
-        told(Stage::LookingUp { what: asked.what() });
-        let tree = listing::tree(self.client()?, &address, told).map_err(|failed| match failed {
+        on_event(Event::LookingUp { what: asked.what() });
+        let tree = listing::tree(self.client()?, &address, on_event).map_err(|failed| match failed {
             listing::Failed::Fault(fault) => asked.failed(fault),
             listing::Failed::Hostile(hostile) => SandboxError::SourceResolution(Problem::new(
                 format!("{} is refused: {hostile}", asked.what()),
@@ -169,27 +168,31 @@ impl<'a> Hub<'a> {
         &self,
         wanted: &Wanted<'_>,
         folder: &Path,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<Tree, SandboxError> {
         let began = Instant::now();
         let commit = wanted.commit.to_ascii_lowercase();
         let asked =
             Asked { settings: &self.settings, repo: wanted.repo, revision: Some(&commit), file: None };
-        let cache = Cache::open(self.environment)?;
-        let tree = self.tree_with(&cache, wanted.repo, &commit, told)?;
+        let cache = Cache::open(self.variables)?;
+        let tree = self.tree_with(&cache, wanted.repo, &commit, on_event)?;
         check_tree(&tree, wanted, &asked)?;
         make_folders(&tree, folder)?;
         let jobs = self.jobs(&tree, wanted, &commit, &|path| folder.join(path))?;
-        told(Stage::Fetching { what: asked.what(), files: tree.files().len(), size: tree.size(wanted.lfs) });
-        let fetched = self.fetch(&cache, jobs, &asked, told)?;
-        told(Stage::Fetched {
+        on_event(Event::Fetching {
+            what: asked.what(),
+            files: tree.files().len(),
+            size: tree.size(wanted.lfs),
+        });
+        let fetched = self.fetch(&cache, jobs, &asked, on_event)?;
+        on_event(Event::Fetched {
             files: fetched.files,
             size: fetched.size,
             from_network: fetched.from_network,
             seconds: began.elapsed().as_secs_f64(),
         });
         drop(cache);
-        upkeep::trim(self.environment, upkeep::limit(self.environment)?);
+        eviction::trim(self.variables, eviction::limit(self.variables)?);
         Ok(tree)
     }
 
@@ -202,14 +205,14 @@ impl<'a> Hub<'a> {
         repo: &str,
         commit: &str,
         file: &TreeFile,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<File, SandboxError> {
         let commit = commit.to_ascii_lowercase();
-        let cache = Cache::open(self.environment)?;
+        let cache = Cache::open(self.variables)?;
         let wanted = Wanted { repo, commit: &commit, lfs: Lfs::Files, limit: u64::MAX };
         let asked = Asked { settings: &self.settings, repo, revision: Some(&commit), file: None };
         let job = self.job(file, &wanted, &commit, Vec::new())?;
-        self.fetch(&cache, vec![job], &asked, told)?;
+        self.fetch(&cache, vec![job], &asked, on_event)?;
         cache.open_file(file.content(Lfs::Files)).map_err(|error| cannot_write(Path::new(&file.path), &error))
     }
 
@@ -218,10 +221,10 @@ impl<'a> Hub<'a> {
         cache: &Cache,
         jobs: Vec<Job>,
         asked: &Asked<'_>,
-        told: &mut Listener<'_>,
+        on_event: &mut Listener<'_>,
     ) -> Result<fetch::Fetched, SandboxError> {
         let client = if self.settings.is_offline { None } else { Some(self.client()?) };
-        fetch::fetch(client, cache, jobs, told).map_err(|failed| match failed {
+        fetch::fetch(client, cache, jobs, on_event).map_err(|failed| match failed {
             Failed::Fetch(fault, file) => Asked { file: Some(&file), ..*asked }.failed(fault),
             Failed::Offline(file) => offline(&format!("{file} of {} is not on this machine", asked.what())),
             Failed::System(error) => error,
@@ -287,7 +290,7 @@ impl<'a> Hub<'a> {
             return Ok(client);
         }
         const TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
-        let timeout = match self.environment.text(TIMEOUT)? {
+        let timeout = match self.variables.text(TIMEOUT)? {
             Some(text) => parse_duration(TIMEOUT, text)?.max(Duration::from_millis(100)),
             None => USUAL_READ_TIMEOUT,
         };
@@ -371,9 +374,9 @@ fn offline(what: &str) -> SandboxError {
 }
 
 /// Tells a pause that is long enough to be wondered about.
-fn tell_pause(told: &mut Listener<'_>, pause: Duration, fault: &Fault) {
+fn tell_pause(on_event: &mut Listener<'_>, pause: Duration, fault: &Fault) {
     if pause >= Duration::from_secs(1) {
-        told(Stage::Pausing { seconds: pause.as_secs_f64(), reason: fault.in_short() });
+        on_event(Event::Pausing { seconds: pause.as_secs_f64(), reason: fault.in_short() });
     }
 }
 

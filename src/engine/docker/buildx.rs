@@ -1,0 +1,293 @@
+//! Bounded builders as buildx and the engine have them: asked about, made, removed; which ones should be is not decided here.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::engine::docker::Docker;
+use crate::engine::docker::builder::{DRIVER, Endpoint, PREFIX, SeenBuilder, container_of, volume_of};
+use crate::engine::docker::info::not_docker;
+use crate::engine::docker::invocation::{Cause, Failure};
+use crate::error::{Problem, SandboxError};
+use crate::host::interrupt::Signals;
+use crate::settings::size::Ceiling;
+
+/// How long making or removing a builder may take: removing one ends its container and drops its volume.
+const CHANGE_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long a client that only asks a builder how it is may be connected to it: `docker buildx inspect` and
+/// `ls` do that too, ours among them, and the engine notices a moment later that they are gone.
+const INSPECT_LASTS: Duration = Duration::from_secs(2);
+
+/// What the engine says of a builder's container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuilderContainer {
+    /// Bytes; 0 is no limit.
+    pub(crate) memory: i64,
+    /// Bytes, memory and swap together; -1 is no limit, also on engines that cannot limit swap.
+    pub(crate) memory_swap: i64,
+    /// Whether a client is connected to it: each does that by a process of its own inside.
+    pub(crate) is_in_use: bool,
+}
+
+impl Docker {
+    /// The engine that the client talks to.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] where the client knows none, such as for a context that is not there.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, SandboxError> {
+        let format = "{{.Name}} {{.Endpoints.docker.Host}}";
+        let printed = self.command(["context", "inspect", "--format", format]).run().map_err(|failure| {
+            failure.into_error(
+                "docker did not tell which engine it talks to",
+                "check `docker context ls`, DOCKER_CONTEXT and DOCKER_HOST",
+                SandboxError::Docker,
+            )
+        })?;
+        match printed.stdout.trim().split_once(' ') {
+            Some((context, host)) => Ok(Endpoint { context: context.to_owned(), host: host.to_owned() }),
+            None => Err(not_docker("docker context inspect", &printed.stdout)),
+        }
+    }
+
+    /// What buildx knows of a builder; `None` where there is none of that name. No engine is needed.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn builder(&self, name: &str) -> Result<Option<SeenBuilder>, SandboxError> {
+        match self.command(["buildx", "inspect", name]).run() {
+            Ok(printed) => Ok(Some(SeenBuilder::parse(&printed.stdout))),
+            Err(failure) if is_no_builder(&failure) => Ok(None),
+            Err(failure) => Err(failure.into_error(
+                &format!("docker buildx did not tell about the builder {name}"),
+                "check `docker buildx ls`",
+                SandboxError::Docker,
+            )),
+        }
+    }
+
+    /// The names of all bounded builders that buildx knows, on whatever engine.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn builder_names(&self) -> Result<Vec<String>, SandboxError> {
+        let printed = self.command(["buildx", "ls"]).run().map_err(|failure| {
+            failure.into_error(
+                "docker buildx could not list the builders",
+                "check `docker buildx ls`",
+                SandboxError::Docker,
+            )
+        })?;
+        Ok(parse_list(&printed.stdout))
+    }
+
+    /// Makes a builder with that ceiling. That another process has made one of that name is no failure: it is
+    /// looked at like any other.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn create_builder(&self, name: &str, ceiling: Ceiling) -> Result<(), SandboxError> {
+        let memory = format!("memory={ceiling}");
+        // Without it, swap would double the ceiling.
+        let swap = format!("memory-swap={ceiling}");
+        let create = [
+            "buildx",
+            "create",
+            "--name",
+            name,
+            "--driver",
+            DRIVER,
+            "--driver-opt",
+            &memory,
+            "--driver-opt",
+            &swap,
+        ];
+        // It takes a moment, and half a builder is of no use to anybody.
+        match self.command(create).limit(CHANGE_LIMIT).ends_at(Signals::Second).run() {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.stderr.contains("existing instance for") => Ok(()),
+            Err(failure) if failure.stderr.contains("invalid driver option") => {
+                Err(SandboxError::Docker(
+                    Problem::new(
+                        "docker's buildx is too old: its builders take no memory limit",
+                        "install a newer docker-buildx-plugin (docker-buildx on Debian), 0.13 or later: https://docs.docker.com/go/buildx/",
+                    )
+                    .details(failure.stderr.trim()),
+                ))
+            }
+            Err(failure) => Err(failure.into_error(
+                &format!("the builder {name} was not made"),
+                "check `docker buildx ls`, or build without a ceiling: --build-memory off",
+                SandboxError::Docker,
+            )),
+        }
+    }
+
+    /// Removes a builder with its container. One that is gone is no failure.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn remove_builder(&self, name: &str, cache: BuilderCache) -> Result<(), Failure> {
+        let mut arguments = vec!["buildx", "rm"];
+        if cache == BuilderCache::Keep {
+            arguments.push("--keep-state");
+        }
+        arguments.push(name);
+        match self.clean_up(arguments).limit(CHANGE_LIMIT).run() {
+            Err(failure) if !is_no_builder(&failure) => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a builder's cache, which `docker buildx rm` leaves where the builder's container is gone already.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn remove_builder_cache(&self, builder: &str) -> Result<(), Failure> {
+        // By force: one that is not there is no failure.
+        let volume = volume_of(builder);
+        self.clean_up(["volume", "rm", "--force", &volume]).limit(CHANGE_LIMIT).run().map(|_| ())
+    }
+
+    /// The container of a builder; `None` where it has none yet.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn builder_container(&self, builder: &str) -> Result<Option<BuilderContainer>, SandboxError> {
+        let format = "{{json .HostConfig.Memory}} {{json .HostConfig.MemorySwap}} {{json .ExecIDs}}";
+        let name = container_of(builder);
+        let printed = match self.command(["container", "inspect", "--format", format, &name]).run() {
+            Ok(printed) => printed.stdout,
+            Err(failure) if matches!(failure.cause, Cause::Status(_)) && is_no_container(&failure) => {
+                return Ok(None);
+            }
+            Err(failure) => {
+                return Err(failure.into_error(
+                    &format!("docker could not inspect the container of the builder {builder}"),
+                    "check `docker ps`",
+                    SandboxError::Docker,
+                ));
+            }
+        };
+        let words: Vec<&str> = printed.split_whitespace().collect();
+        match words.as_slice() {
+            [memory, swap, clients @ ..] => match (memory.parse(), swap.parse()) {
+                (Ok(memory), Ok(memory_swap)) => {
+                    let is_in_use = !matches!(clients, [] | ["null" | "[]"]);
+                    Ok(Some(BuilderContainer { memory, memory_swap, is_in_use }))
+                }
+                _ => Err(not_docker("docker container inspect", &printed)),
+            },
+            _ => Err(not_docker("docker container inspect", &printed)),
+        }
+    }
+
+    /// Whether a client builds on a builder just now, ours or anybody's.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`], Interrupted.
+    pub(crate) fn is_builder_in_use(&self, builder: &str) -> Result<bool, SandboxError> {
+        let deadline = Instant::now() + INSPECT_LASTS;
+        while self.builder_container(builder)?.is_some_and(|container| container.is_in_use) {
+            if Instant::now() >= deadline {
+                return Ok(true);
+            }
+            self.interrupt.check()?;
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(false)
+    }
+
+    /// How many bytes the volumes of builders hold, by their names. It makes the engine count, which takes a while.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn volume_sizes(&self) -> Result<BTreeMap<String, u64>, Failure> {
+        let counted =
+            self.command(["system", "df", "-v", "--format", "{{json .Volumes}}"]).limit(CHANGE_LIMIT);
+        Ok(parse_volumes(&counted.run()?.stdout))
+    }
+}
+
+/// What becomes of a builder's cache when it is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuilderCache {
+    Keep,
+    Drop,
+}
+
+fn is_no_builder(failure: &Failure) -> bool {
+    let mut lines = failure.stderr.lines().filter(|line| line.contains("no builder"));
+    matches!(failure.cause, Cause::Status(_)) && lines.next().is_some()
+}
+
+fn is_no_container(failure: &Failure) -> bool {
+    failure.stderr.to_lowercase().contains("no such container")
+}
+
+/// The builders in the table of `docker buildx ls`: a builder's line is not indented, its nodes' are. Its
+/// `--format` came later than the versions that are read here.
+fn parse_list(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| line.starts_with(PREFIX))
+        .filter_map(|line| line.split_whitespace().next())
+        // The one that `docker buildx use` has picked has a mark.
+        .map(|name| name.trim_end_matches('*').to_owned())
+        .collect()
+}
+
+fn parse_volumes(text: &str) -> BTreeMap<String, u64> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Volume {
+        name: String,
+        size: String,
+    }
+    let volumes: Vec<Volume> = serde_json::from_str(text.trim()).unwrap_or_default();
+    volumes.into_iter().filter_map(|volume| Some((volume.name, parse_decimal(&volume.size)?))).collect()
+}
+
+/// A size as docker prints it, in powers of 1000: `1.234GB`, `12.3kB`, `0B`.
+fn parse_decimal(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(digits);
+    let power = ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit.trim())?;
+    let bytes = number.parse::<f64>().ok()? * 1000_f64.powi(i32::try_from(power).ok()?);
+    Some(bytes.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_builders_are_listed() {
+        let table = "\
+NAME/NODE                       DRIVER/ENDPOINT                   STATUS     BUILDKIT         PLATFORMS
+rlmesh-build-1g-default         docker-container
+ \\_ rlmesh-build-1g-default0    \\_ unix:///var/run/docker.sock   inactive
+rlmesh-build-2g-default*        docker-container
+ \\_ rlmesh-build-2g-default0    \\_ unix:///var/run/docker.sock   running    v0.13.2          linux/amd64
+rlmesh-build-3g-default *       docker-container
+  rlmesh-build-3g-default0      unix:///var/run/docker.sock       inactive
+other                           docker-container
+default                         docker
+ \\_ default                     \\_ default                       running    v0.0.0+unknown   linux/amd64 (+3)
+
+Cannot load builder lab: error
+";
+        assert_eq!(
+            parse_list(table),
+            ["rlmesh-build-1g-default", "rlmesh-build-2g-default", "rlmesh-build-3g-default"]
+        );
+    }
+
+    #[test]
+    fn sizes_of_volumes() {
+        let sizes = parse_volumes(
+            r#"[{"Driver":"local","Name":"a","Size":"1.5GB"},{"Name":"b","Size":"12.3kB"},{"Name":"c","Size":"N/A"},{"Name":"d","Size":"0B"}]"#,
+        );
+        let expected = [("a", 1_500_000_000), ("b", 12_300), ("d", 0)];
+        assert_eq!(sizes, expected.map(|(name, bytes)| (name.to_owned(), bytes)).into());
+        assert!(parse_volumes("nonsense").is_empty());
+    }
+}

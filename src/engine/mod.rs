@@ -1,0 +1,3 @@
+//! Who runs containers. Docker is the one engine today.
+
+pub(crate) mod docker;

@@ -1,0 +1,182 @@
+//! Takes passwords out of text before anybody sees it; it does not look for passwords that it was not told of.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// What stands in a password's place.
+const MASK: &str = "***";
+
+/// A shorter password may well be part of ordinary words: it is only masked between its delimiters.
+const SHORT: usize = 4;
+
+/// The texts that nobody may see.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Redactor {
+    /// The longest first, so that none is found inside another.
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    /// Hides a password, in the forms in which tools print it.
+    pub(crate) fn hide(&mut self, password: &str) {
+        self.hide_text(password);
+        self.hide_text(&decoded(password));
+    }
+
+    /// Hides the password of every address in a text: `https://user:password@host`, or a token alone.
+    pub(crate) fn hide_logins(&mut self, text: &str) {
+        for login in logins(text) {
+            let plain = decoded(login);
+            for login in [login, &plain] {
+                match login.split_once(':') {
+                    Some((_, "")) | None => self.hide_text(login.trim_end_matches(':')),
+                    Some((_, password)) => {
+                        self.hide_text(password);
+                        // The short ones are hidden where they can be told from words.
+                        self.add(format!("{login}@"));
+                    }
+                }
+                self.add(STANDARD.encode(login));
+            }
+        }
+    }
+
+    fn hide_text(&mut self, secret: &str) {
+        if secret.len() >= SHORT {
+            self.add(secret.to_owned());
+        }
+    }
+
+    fn add(&mut self, secret: String) {
+        if !self.secrets.contains(&secret) {
+            self.secrets.push(secret);
+            self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        }
+    }
+
+    /// The text without any of the secrets.
+    pub(crate) fn apply(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| {
+            let end = if secret.ends_with('@') { "@" } else { "" };
+            if text.contains(secret.as_str()) {
+                text.replace(secret.as_str(), &format!("{MASK}{end}"))
+            } else {
+                text
+            }
+        })
+    }
+
+    /// Where a text must be cut, so that a secret which goes on in the next piece is not shown in parts.
+    fn safe_end(&self, text: &str) -> usize {
+        let begun = |start: usize| self.secrets.iter().any(|secret| secret.starts_with(&text[start..]));
+        let longest = self.secrets.first().map_or(0, String::len);
+        let from = text.len().saturating_sub(longest);
+        text.char_indices()
+            .map(|(start, _)| start)
+            .filter(|start| *start >= from)
+            .find(|start| begun(*start))
+            .unwrap_or(text.len())
+    }
+}
+
+/// A stream that is masked as it comes, in whatever pieces.
+#[derive(Debug, Default)]
+pub(crate) struct RedactedStream {
+    held: String,
+}
+
+impl RedactedStream {
+    /// The next piece, up to where a secret may have begun.
+    pub(crate) fn push(&mut self, mask: &Redactor, piece: &str) -> String {
+        self.held.push_str(piece);
+        let rest = self.held.split_off(mask.safe_end(&self.held));
+        mask.apply(&std::mem::replace(&mut self.held, rest))
+    }
+
+    /// What was held back at the end of the stream.
+    pub(crate) fn finish(&mut self, mask: &Redactor) -> String {
+        mask.apply(&std::mem::take(&mut self.held))
+    }
+}
+
+/// What stands before the `@` in each address of a text.
+pub(crate) fn logins(text: &str) -> impl Iterator<Item = &str> {
+    text.split("://").skip(1).filter_map(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ', '\t', ',']).next().unwrap_or_default();
+        authority.rsplit_once('@').map(|(login, _)| login).filter(|login| !login.is_empty())
+    })
+}
+
+/// Percent-encoding undone.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let code = tail.get(..2).filter(|_| first == b'%').and_then(|digits| hex::decode(digits).ok());
+        match code {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(text: &str) -> Redactor {
+        let mut mask = Redactor::default();
+        mask.hide_logins(text);
+        mask
+    }
+
+    #[test]
+    fn passwords_go_in_every_form() {
+        let mask = mask("https://me:p%40ssword@host/simple https://t0k3n@other/simple");
+        for (text, shown) in [
+            ("from https://me:p%40ssword@host/simple/x", "from https://***@host/simple/x"),
+            ("password p@ssword and p%40ssword", "password *** and ***"),
+            ("Authorization: Basic bWU6cEBzc3dvcmQ=", "Authorization: Basic ***"),
+            ("token t0k3n", "token ***"),
+            ("nothing of the kind", "nothing of the kind"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_short_password_spares_words() {
+        let mask = mask("http://me:a@127.0.0.1:1/");
+        assert_eq!(mask.apply("a banana at http://me:a@127.0.0.1:1/"), "a banana at http://***@127.0.0.1:1/");
+    }
+
+    #[test]
+    fn a_password_in_pieces_is_masked_all_the_same() {
+        let mask = mask("https://me:hunter2hunter3@host/");
+        let text = "é to https://me:hunter2hunter3@host/ hunter2hunter3 hunter and on";
+        for size in 1..text.len() {
+            let mut stream = RedactedStream::default();
+            let mut shown = String::new();
+            let characters: Vec<char> = text.chars().collect();
+            for piece in characters.chunks(size) {
+                shown += &stream.push(&mask, &piece.iter().collect::<String>());
+            }
+            shown += &stream.finish(&mask);
+            assert_eq!(shown, "é to https://***@host/ *** hunter and on", "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn without_secrets_nothing_is_held_back() {
+        let mut stream = RedactedStream::default();
+        assert_eq!(stream.push(&Redactor::default(), "any text"), "any text");
+        assert_eq!(stream.finish(&Redactor::default()), "");
+    }
+}

@@ -1,0 +1,298 @@
+//! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
+
+use crate::image::build_context::install;
+use crate::image::build_context::lockfile::{self, LOCK_FILE};
+use crate::image::build_context::{PACKAGES_FOLDER, REQUIREMENTS_FOLDER};
+use crate::plan::bootstrap::SOURCE_SUBDIR;
+use crate::plan::lockfile::Locking;
+use crate::plan::rlmesh_package::RlmeshPackage;
+use crate::plan::{EffectiveSpec, ResolvedSource};
+use crate::settings::build::Installer;
+use crate::settings::package_index::Secrets;
+
+/// Where everything of rlmesh's stands in the image. The SDK relies on it.
+pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
+
+/// The port that the server listens on inside the container. The SDK relies on it.
+pub(crate) const CONTAINER_PORT: u16 = 50051;
+
+/// Where a build step finds what is mounted for it. Nothing of it stays in the image.
+pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
+
+/// The build secrets: what the installers are told, and the certificates that they trust beside the system's.
+pub(crate) const SETTINGS_SECRET: &str = "rlmesh-sandbox-settings";
+pub(crate) const CERTIFICATES_SECRET: &str = "rlmesh-sandbox-certificates";
+
+/// How the steps of a build install. Nothing of it enters the image or its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Steps {
+    pub(crate) installer: Installer,
+    pub(crate) secrets: Secrets,
+}
+
+/// Which downloads a step shares. What a repository's requirements run could leave something behind for
+/// whoever installs from the same cache next, so each repository has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Downloads<'a> {
+    OfAll,
+    /// `org/repo`.
+    OfRepository(&'a str),
+}
+
+impl Downloads<'_> {
+    fn mounts(self) -> String {
+        const ALL: &str = "rlmesh-sandbox-python";
+        match self {
+            Downloads::OfAll => format!("--mount=type=cache,id={ALL},target={MOUNTS}/cache"),
+            // uv itself comes from where all have it: what can only be read cannot be spoilt.
+            Downloads::OfRepository(repo) => format!(
+                "--mount=type=cache,id={ALL}-{},target={MOUNTS}/cache \
+                 --mount=type=cache,id={ALL},target={MOUNTS}/shared,readonly",
+                repo.replace('/', "--")
+            ),
+        }
+    }
+}
+
+/// The Dockerfile that builds `spec`.
+///
+/// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
+/// have in common comes first, so that they share its layers; what changes oftenest comes last.
+pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
+    let wheels =
+        format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} ");
+    let (rlmesh, wheel) = match &spec.rlmesh_package {
+        RlmeshPackage::Pip { spec } => (spec.as_str(), None),
+        RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
+    };
+    let repo = match &spec.source {
+        ResolvedSource::Hf { repo, .. } => Some(repo.as_str()),
+        ResolvedSource::Gym { .. } => None,
+    };
+    let source = format!("{IMAGE_FOLDER}/{SOURCE_SUBDIR}");
+    let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
+    let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
+
+    let mut text = format!(
+        "FROM {base}\n\
+         WORKDIR {IMAGE_FOLDER}\n\
+         ENV RLMESH_PORT={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
+        base = spec.base_image
+    );
+    if let Locking::Install(_) = &spec.locking {
+        // The lock names everything, so that there is no common part to come first.
+        text += &apt_step(steps.secrets, &spec.apt);
+        let lock = format!("{MOUNTS}/{LOCK_FILE}");
+        let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
+        text += &step(after_the_source, &mount, &["--lock", &lock]);
+        if let Some(mount) = wheel {
+            text += &step(after_the_source, mount, &["--no-deps", rlmesh]);
+        }
+    } else {
+        text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
+        text += &apt_step(steps.secrets, &spec.apt);
+        if repo.is_some() {
+            // Without the rest of the repository, so that a change there installs nothing again. Requirements
+            // that name files of the repository find them where they will be.
+            let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
+            text += &step(after_the_source, &mount, &["--requirements", &source]);
+        }
+        if !spec.packages.is_empty() {
+            let packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
+            text += &step(after_the_source, "", &packages);
+        }
+    }
+    if repo.is_some() {
+        text += &format!("COPY {SOURCE_SUBDIR}/ {source}/\n");
+    }
+    text += &format!(
+        "EXPOSE {CONTAINER_PORT}\n\
+         ENTRYPOINT [\"python\",\"-m\",\"rlmesh._bootstrap.sandbox_env\"]\n"
+    );
+    text
+}
+
+/// The Dockerfile of an image, continued by the stage that writes its lock.
+pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
+    let script = script("install.sh");
+    let run = |script_file: &str, base: &str, file: &str| {
+        let command = exec(&["/bin/sh", &script, "--write-lock", script_file, base, file]);
+        format!("{} {command}", install_mounts(steps.secrets, Downloads::OfAll))
+    };
+    lockfile::lock_dockerfile(&dockerfile(spec, steps), &spec.base_image, &run)
+}
+
+fn install_step(steps: Steps, downloads: Downloads<'_>, mount: &str, arguments: &[&str]) -> String {
+    let script = script("install.sh");
+    let mut command = vec!["/bin/sh", &script];
+    if steps.installer == Installer::Pip {
+        command.extend(["--installer", "pip"]);
+    }
+    command.extend(arguments);
+    // The exec form keeps every requirement apart from any shell.
+    format!("RUN {mount}{} {}\n", install_mounts(steps.secrets, downloads), exec(&command))
+}
+
+/// The scripts, what they keep from build to build, and what they are told.
+///
+/// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
+/// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
+fn install_mounts(secrets: Secrets, downloads: Downloads<'_>) -> String {
+    format!("{} {}{}", script_mount(), downloads.mounts(), secret_mounts(secrets))
+}
+
+fn script_mount() -> String {
+    format!("--mount=type=bind,source={folder},target={MOUNTS}/{folder}", folder = install::FOLDER)
+}
+
+/// A secret's content is no part of what decides whether a layer is made again. That a step has one at all is,
+/// and makes BuildKit read every file of the layers below it first: there is no mount without a need.
+fn secret_mounts(secrets: Secrets) -> String {
+    let mut mounts = String::new();
+    if secrets.settings {
+        mounts += &format!(" --mount=type=secret,id={SETTINGS_SECRET},target={MOUNTS}/settings,mode=0444");
+    }
+    if secrets.certificates {
+        mounts +=
+            &format!(" --mount=type=secret,id={CERTIFICATES_SECRET},target={MOUNTS}/certificates,mode=0444");
+    }
+    mounts
+}
+
+/// System packages; apt itself can't share its folders with another apt at work.
+fn apt_step(secrets: Secrets, names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let script = script("apt.sh");
+    let mut command = vec!["/bin/sh", &script];
+    command.extend(names.iter().map(String::as_str));
+    format!(
+        "RUN {}{} --mount=type=cache,id=rlmesh-sandbox-apt,target=/var/cache/apt,sharing=locked \
+         --mount=type=cache,id=rlmesh-sandbox-apt-lists,target=/var/lib/apt/lists,sharing=locked {}\n",
+        script_mount(),
+        secret_mounts(secrets),
+        exec(&command)
+    )
+}
+
+fn script(name: &str) -> String {
+    format!("{MOUNTS}/{}/{name}", install::FOLDER)
+}
+
+fn exec(words: &[&str]) -> String {
+    serde_json::to_string(words).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::Map;
+
+    use super::*;
+    use crate::hub::Lfs;
+    use crate::plan::Serving;
+    use crate::settings::size::BuildMemory;
+
+    fn spec(source: ResolvedSource) -> EffectiveSpec {
+        EffectiveSpec {
+            source,
+            base_image: "python:3.11-slim".to_owned(),
+            rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
+            packages: Vec::new(),
+            imports: Vec::new(),
+            apt: Vec::new(),
+            locking: Locking::Unlocked,
+            serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
+            lfs: Lfs::Files,
+            source_limit: 0,
+            build_memory: BuildMemory::Off,
+        }
+    }
+
+    pub(in crate::image::build_context) fn gym() -> EffectiveSpec {
+        spec(ResolvedSource::Gym { env_id: "CartPole-v1".to_owned() })
+    }
+
+    pub(in crate::image::build_context) fn hf() -> EffectiveSpec {
+        let (repo, resolved_revision) = ("org/repo".to_owned(), "0".repeat(40));
+        spec(ResolvedSource::Hf { repo, resolved_revision, suite: None, task: None })
+    }
+
+    /// The instructions, each without its mounts and with the arguments of its script.
+    fn instructions(spec: &EffectiveSpec) -> Vec<String> {
+        let short = |line: &str| {
+            let words: Vec<&str> = line.split(' ').filter(|word| !word.starts_with("--mount")).collect();
+            words.join(" ").replace("\"/bin/sh\",\"/run/rlmesh-sandbox/install/", "")
+        };
+        dockerfile(spec, Steps::default()).lines().map(short).collect()
+    }
+
+    #[test]
+    fn what_is_common_comes_first_and_what_changes_oftenest_last() {
+        let mut full = hf();
+        full.apt = vec!["libgl1".to_owned()];
+        full.packages = vec!["six".to_owned()];
+        assert_eq!(
+            instructions(&full),
+            [
+                "FROM python:3.11-slim",
+                "WORKDIR /opt/rlmesh",
+                "ENV RLMESH_PORT=50051 PYTHONUNBUFFERED=1",
+                r#"RUN [install.sh","rlmesh==0.1.0","gymnasium"]"#,
+                r#"RUN [apt.sh","libgl1"]"#,
+                r#"RUN [install.sh","--requirements","/opt/rlmesh/source"]"#,
+                r#"RUN [install.sh","six"]"#,
+                "COPY source/ /opt/rlmesh/source/",
+                "EXPOSE 50051",
+                r#"ENTRYPOINT ["python","-m","rlmesh._bootstrap.sandbox_env"]"#,
+            ]
+        );
+        let (gym, hf) = (dockerfile(&gym(), Steps::default()), dockerfile(&hf(), Steps::default()));
+        let common = |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(common(&gym), common(&hf), "the layers with rlmesh are one");
+        assert!(!gym.contains("syntax=") && !gym.contains("source/"));
+    }
+
+    #[test]
+    fn a_repository_has_downloads_of_its_own_from_where_its_code_may_run() {
+        let mut full = hf();
+        full.packages = vec!["six".to_owned()];
+        let ids: Vec<String> = dockerfile(&full, Steps::default())
+            .split("--mount=type=cache,id=")
+            .skip(1)
+            .filter_map(|rest| rest.split(' ').next().map(str::to_owned))
+            .collect();
+        let (all, own) = ("rlmesh-sandbox-python", "rlmesh-sandbox-python-org--repo");
+        let writable = |id: &str| format!("{id},target=/run/rlmesh-sandbox/cache");
+        let readable = format!("{all},target=/run/rlmesh-sandbox/shared,readonly");
+        assert_eq!(ids, [writable(all), writable(own), readable.clone(), writable(own), readable]);
+    }
+
+    #[test]
+    fn only_steps_that_are_handed_secrets_have_mounts_for_them() {
+        let mut spec = gym();
+        spec.apt = vec!["libgl1".to_owned()];
+        let mounts = |settings, certificates| {
+            let steps = Steps { secrets: Secrets { settings, certificates }, ..Steps::default() };
+            let text = dockerfile(&spec, steps);
+            assert!(!text.contains("  ") && !text.contains("\"] "), "{text}");
+            [SETTINGS_SECRET, CERTIFICATES_SECRET]
+                .map(|id| text.matches(&format!(" --mount=type=secret,id={id},")).count())
+        };
+        assert_eq!(mounts(false, false), [0, 0]);
+        assert_eq!(mounts(true, false), [2, 0]);
+        assert_eq!(mounts(false, true), [0, 2]);
+        assert_eq!(mounts(true, true), [2, 2]);
+    }
+
+    #[test]
+    fn a_requirement_reaches_no_shell() {
+        let mut hostile = gym();
+        hostile.packages = vec!["x; rm -rf / && \"$HOME\"".to_owned()];
+        let steps = Steps { installer: Installer::Pip, ..Steps::default() };
+        assert!(
+            dockerfile(&hostile, steps)
+                .contains(r#"install.sh","--installer","pip","x; rm -rf / && \"$HOME\""]"#)
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! The stage of a Dockerfile that writes a lock; pure text.
+
+/// The lock in the build context, and in the folder that the stage which writes one leaves.
+pub(crate) const LOCK_FILE: &str = "lock.txt";
+
+/// The Dockerfile that writes the lock, beside the image's own.
+pub(crate) const LOCK_DOCKERFILE: &str = "Dockerfile.lock";
+
+/// What runs in it.
+pub(crate) const LOCK_SCRIPT: (&str, &str) = ("lockfile.py", include_str!("lockfile.py"));
+
+/// The Dockerfile of an image, continued: its result is a folder with the lock of what the image has beyond
+/// its base. Everything before is the image's own, and so in the builder's cache.
+///
+/// `run` gives the rest of a RUN that has the script write the lock: from its path, the base's folder and the
+/// lock's path.
+pub(crate) fn lock_dockerfile(
+    dockerfile: &str,
+    base_image: &str,
+    run: &dyn Fn(&str, &str, &str) -> String,
+) -> String {
+    let (script, _) = LOCK_SCRIPT;
+    let run = run(&format!("/rlmesh-{script}"), "/rlmesh-base", &format!("/rlmesh-{LOCK_FILE}"));
+    format!(
+        "{image}\
+         FROM {base_image} AS rlmesh-base\n\
+         FROM rlmesh-image AS rlmesh-locking\n\
+         RUN --mount=type=bind,from=rlmesh-base,target=/rlmesh-base \
+         --mount=type=bind,source={script},target=/rlmesh-{script} {run}\n\
+         FROM scratch\n\
+         COPY --from=rlmesh-locking /rlmesh-{LOCK_FILE} /{LOCK_FILE}\n",
+        image = with_named_result(dockerfile)
+    )
+}
+
+/// The Dockerfile with its last stage called `rlmesh-image`.
+fn with_named_result(dockerfile: &str) -> String {
+    let last = dockerfile.lines().enumerate().filter(|(_, line)| line.starts_with("FROM ")).last();
+    let last = last.map(|(number, _)| number);
+    let lines = dockerfile.lines().enumerate().map(|(number, line)| {
+        if Some(number) == last { format!("{line} AS rlmesh-image\n") } else { format!("{line}\n") }
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stage_that_writes_a_lock_follows_the_image_as_it_is() {
+        let text = lock_dockerfile(
+            "FROM uv AS tools\nFROM python:3.11-slim\nRUN x\n",
+            "python:3.11-slim",
+            &|script, base, file| format!("y {script} {base} {file}"),
+        );
+        let image = "FROM uv AS tools\nFROM python:3.11-slim AS rlmesh-image\nRUN x\nFROM python:3.11-slim AS rlmesh-base\n";
+        assert!(text.starts_with(image), "{text}");
+    }
+}

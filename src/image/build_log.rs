@@ -1,0 +1,268 @@
+//! The whole log of a build, kept in a file where the build fails; that it cannot be written is no reason for a build to fail.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::engine::docker::log::Tail;
+use crate::engine::docker::rawjson::BuildEvent;
+
+/// How many logs of failed builds are kept.
+const KEPT: usize = 30;
+
+/// The most that a log takes on the disk, in bytes, without its end, of which some more is kept.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Where a line that does not end is broken, in bytes.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// The log of one build, written while it runs. It is removed when dropped, unless it was kept.
+pub(crate) struct BuildLog {
+    /// `None` once writing has failed.
+    file: Option<BufWriter<File>>,
+    path: PathBuf,
+    room: u64,
+    /// What came when there was no room any more.
+    end: Option<(u64, Tail)>,
+    /// What each step has printed of a line that is not over.
+    lines: HashMap<usize, Vec<u8>>,
+    is_kept: bool,
+    /// Whether anything happened at all.
+    has_events: bool,
+}
+
+impl BuildLog {
+    /// Begins the log of a build in the folder, or none where there is no folder or it cannot be written.
+    pub(crate) fn begin(folder: Option<&Path>, tag: &str) -> Option<Self> {
+        let folder = folder?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let moment: String = now.chars().filter(|c| c.is_ascii_digit()).collect();
+        let name = tag.rsplit(':').next().unwrap_or_default();
+        let path = folder.join(format!("build-{moment}-{name}-{}.log", std::process::id()));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).ok()?;
+        let mut log = Self {
+            file: Some(BufWriter::new(file)),
+            path,
+            room: LARGEST,
+            end: None,
+            lines: HashMap::new(),
+            is_kept: false,
+            has_events: false,
+        };
+        log.line(&format!("build of {tag}, {now}"));
+        Some(log)
+    }
+
+    /// Writes down what happened.
+    pub(crate) fn tell(&mut self, event: &BuildEvent) {
+        self.has_events = true;
+        match event {
+            BuildEvent::StepStarted { step, name } => self.line(&format!("#{step} {name}")),
+            BuildEvent::StepFinished { step, name, cached: true, .. } => {
+                self.flush(*step);
+                self.line(&format!("#{step} CACHED {name}"));
+            }
+            BuildEvent::StepFinished { step, name, seconds, .. } => {
+                self.flush(*step);
+                self.line(&format!("#{step} DONE {seconds:.1}s {name}"));
+            }
+            BuildEvent::StepFailed { step, name, error } => {
+                self.flush(*step);
+                self.line(&format!("#{step} ERROR {name}: {error}"));
+            }
+            BuildEvent::Output { step, text } => self.output(*step, text),
+            BuildEvent::Warning { text } => self.line(&format!("WARNING {text}")),
+            BuildEvent::Text { line } => self.line(line),
+            BuildEvent::Transfer { .. } => {}
+        }
+    }
+
+    /// Keeps the log, and only the newest beside it. A build that never began leaves none.
+    pub(crate) fn keep(mut self) -> Option<PathBuf> {
+        if !self.has_events {
+            return None;
+        }
+        let steps: Vec<usize> = self.lines.keys().copied().collect();
+        steps.into_iter().for_each(|step| self.flush(step));
+        if let Some((left_out, tail)) = self.end.take() {
+            self.write(&format!("\n… {left_out} bytes are not kept, except for the last of them:\n"));
+            self.write(&format!("{}\n", tail.into_text()));
+        }
+        self.file.take()?.flush().ok()?;
+        self.is_kept = true;
+        self.path.parent().map(keep_the_newest);
+        Some(self.path.clone())
+    }
+
+    /// What a step's process prints comes in any pieces; a line of it is written when it is whole.
+    fn output(&mut self, step: usize, text: &str) {
+        let mut pending = self.lines.remove(&step).unwrap_or_default();
+        for byte in text.bytes() {
+            // pip and uv rewrite a line by going back to its start.
+            if matches!(byte, b'\n' | b'\r') || pending.len() >= LONGEST_LINE {
+                let whole = std::mem::take(&mut pending);
+                self.step_line(step, &whole);
+            }
+            if !matches!(byte, b'\n' | b'\r') {
+                pending.push(byte);
+            }
+        }
+        self.lines.insert(step, pending);
+    }
+
+    fn flush(&mut self, step: usize) {
+        if let Some(rest) = self.lines.remove(&step) {
+            self.step_line(step, &rest);
+        }
+    }
+
+    fn step_line(&mut self, step: usize, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.line(&format!("#{step} {}", String::from_utf8_lossy(bytes)));
+        }
+    }
+
+    /// The one place through which every line goes.
+    fn line(&mut self, text: &str) {
+        let mut line: String = text
+            .chars()
+            .map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c })
+            .filter(|c| !c.is_control() || *c == '\t')
+            .collect();
+        line.push('\n');
+        let length = line.len() as u64;
+        match self.room.checked_sub(length) {
+            Some(room) => {
+                self.room = room;
+                self.write(&line);
+            }
+            None => {
+                self.room = 0;
+                let (left_out, tail) = self.end.get_or_insert_default();
+                *left_out += length;
+                tail.push(line.as_bytes());
+            }
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if let Some(file) = &mut self.file
+            && file.write_all(text.as_bytes()).is_err()
+        {
+            self.file = None;
+        }
+    }
+}
+
+impl Drop for BuildLog {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes all but the newest logs, by the moment in their names.
+fn keep_the_newest(folder: &Path) {
+    let Ok(mut logs) = logs_in(folder) else { return };
+    logs.sort();
+    for old in logs.iter().rev().skip(KEPT) {
+        let _ = fs::remove_file(old);
+    }
+}
+
+fn logs_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_log = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("build-") && name.ends_with(".log")
+    };
+    Ok(fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_log).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn output(text: &str) -> BuildEvent {
+        BuildEvent::Output { step: 3, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_failed_build_is_told_whole_and_to_its_user_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("state/logs");
+        let mut log = BuildLog::begin(Some(&folder), "image:1234").unwrap();
+        log.tell(&BuildEvent::StepStarted { step: 3, name: "[2/2] RUN x".to_owned() });
+        log.tell(&output("one\ntw"));
+        log.tell(&output("o\n\x1b[31mred\x07\r\nhalf"));
+        log.tell(&BuildEvent::StepFailed {
+            step: 3,
+            name: "[2/2] RUN x".to_owned(),
+            error: "exit code: 1".to_owned(),
+        });
+        let path = log.keep().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "#3 [2/2] RUN x",
+                "#3 one",
+                "#3 two",
+                "#3 [31mred",
+                "#3 half",
+                "#3 ERROR [2/2] RUN x: exit code: 1"
+            ]
+        );
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
+    }
+
+    #[test]
+    fn a_log_that_nobody_kept_is_gone() {
+        let home = tempfile::tempdir().unwrap();
+        let log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
+        assert_eq!(logs_in(home.path()).unwrap().len(), 1);
+        drop(log);
+        assert!(logs_in(home.path()).unwrap().is_empty());
+        assert!(BuildLog::begin(None, "x").is_none());
+        assert!(BuildLog::begin(Some(Path::new("/dev/null/x")), "x").is_none());
+    }
+
+    #[test]
+    fn only_the_newest_stay() {
+        let home = tempfile::tempdir().unwrap();
+        for minute in 10..10 + KEPT + 5 {
+            fs::write(home.path().join(format!("build-2020010100{minute}00-x-1.log")), "").unwrap();
+        }
+        fs::write(home.path().join("notes.txt"), "").unwrap();
+        let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
+        kept.tell(&output("line\n"));
+        let kept = kept.keep().unwrap();
+        assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none(), "nothing happened");
+        let logs = logs_in(home.path()).unwrap();
+        assert_eq!(logs.len(), KEPT);
+        assert!(
+            logs.contains(&kept) && !logs.iter().any(|log| log.ends_with("build-20200101001500-x-1.log"))
+        );
+        assert!(home.path().join("notes.txt").exists());
+    }
+
+    #[test]
+    fn a_log_without_end_is_bounded_and_ends_with_its_end() {
+        let home = tempfile::tempdir().unwrap();
+        let mut log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
+        log.room = 1000;
+        for number in 0..5000 {
+            log.tell(&output(&format!("line {number}\n")));
+        }
+        let text = fs::read_to_string(log.keep().unwrap()).unwrap();
+        assert!(text.len() < 80 * 1024, "{}", text.len());
+        assert!(text.contains("bytes are not kept") && text.ends_with("#3 line 4999\n"));
+    }
+}

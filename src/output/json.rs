@@ -1,0 +1,239 @@
+//! Results as scripts read them: the shapes of every JSON object that is printed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::SandboxError;
+use crate::image::Image;
+use crate::sandbox::gym_space::Space;
+use crate::sandbox::start::Running;
+
+/// `build`.
+#[derive(Serialize)]
+pub(crate) struct Built<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) image: &'a str,
+    pub(crate) image_id: &'a str,
+    pub(crate) build_hash: Option<String>,
+    /// Whether it was built now; false where it was there.
+    pub(crate) built: bool,
+    pub(crate) seconds: f64,
+}
+
+/// `--dry-run`.
+#[derive(Serialize)]
+pub(crate) struct Rendered<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) image: &'a str,
+    pub(crate) build_hash: Option<String>,
+    /// `None` for a prebuilt image, as the payload.
+    pub(crate) dockerfile: Option<String>,
+    pub(crate) bootstrap: Option<Box<serde_json::value::RawValue>>,
+}
+
+/// `run`.
+#[derive(Serialize)]
+pub(crate) struct Started<'a> {
+    address: &'a str,
+    container_id: &'a str,
+    container_name: &'a str,
+    image: &'a str,
+    image_id: &'a str,
+    build_hash: Option<String>,
+    source: &'a str,
+    env: Environment<'a>,
+    versions: &'a BTreeMap<String, String>,
+    built: bool,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Environment<'a> {
+    id: &'a str,
+    num_envs: u32,
+    render_mode: Option<&'a str>,
+    observation_space: &'a Space,
+    action_space: &'a Space,
+}
+
+impl<'a> Started<'a> {
+    pub(crate) fn new(running: &'a Running, source: &'a str, build_hash: Option<String>) -> Self {
+        let handshake = &running.handshake;
+        Self {
+            address: &running.address,
+            container_id: &running.id,
+            container_name: &running.name,
+            image: &running.image.tag,
+            image_id: &running.image.id,
+            build_hash,
+            source,
+            env: Environment {
+                id: &handshake.env_id,
+                num_envs: handshake.num_envs,
+                render_mode: handshake.render_mode.as_deref(),
+                observation_space: &handshake.observation_space,
+                action_space: &handshake.action_space,
+            },
+            versions: &handshake.versions,
+            built: running.image.built_in.is_some(),
+            seconds: rounded(running.took.as_secs_f64()),
+        }
+    }
+}
+
+impl<'a> Built<'a> {
+    pub(crate) fn new(image: &'a Image, source: &'a str, build_hash: Option<String>) -> Self {
+        Self {
+            source,
+            image: &image.tag,
+            image_id: &image.id,
+            build_hash,
+            built: image.built_in.is_some(),
+            seconds: rounded(image.built_in.unwrap_or_default().as_secs_f64()),
+        }
+    }
+}
+
+/// `hash`.
+#[derive(Serialize)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) build_hash: &'a str,
+    pub(crate) image: &'a str,
+}
+
+/// `stop`: one object a container.
+#[derive(Serialize)]
+pub(crate) struct Stopped<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+}
+
+/// `reap`: one object a container.
+#[derive(Serialize)]
+pub(crate) struct Reaped<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) action: Action,
+    pub(crate) reason: String,
+}
+
+/// `reap --cache`.
+#[derive(Serialize)]
+pub(crate) struct ReapedCache<'a> {
+    /// The folder.
+    pub(crate) cache: &'a str,
+    pub(crate) action: Action,
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+}
+
+/// `ls`.
+#[derive(Serialize)]
+pub(crate) struct Repository<'a> {
+    /// With its full commit id.
+    pub(crate) source: &'a str,
+    pub(crate) repo: &'a str,
+    pub(crate) commit: &'a str,
+    pub(crate) has_env_py: bool,
+    pub(crate) has_requirements_txt: bool,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) files: Vec<RepositoryFile<'a>>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RepositoryFile<'a> {
+    pub(crate) path: &'a str,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) is_lfs: bool,
+    /// `git:<blob id>` or `sha256:<digest>`.
+    pub(crate) digest: String,
+}
+
+/// `reap --builders`: one object a builder, and one a copy of a base image.
+#[derive(Serialize)]
+pub(crate) struct ReapedBuilder<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) builder: Option<&'a str>,
+    /// The image's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) base_image: Option<String>,
+    pub(crate) action: Action,
+    pub(crate) reason: String,
+    /// What it gives back; `null` where that is not known.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// What `reap` did, or would do.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    Removed,
+    WouldRemove,
+    Kept,
+}
+
+/// `ps`: one object a container.
+#[derive(Serialize)]
+pub(crate) struct Listed<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) source: Option<&'a str>,
+    pub(crate) image: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) address: Option<String>,
+    pub(crate) owner_pid: Option<u32>,
+    pub(crate) created: &'a str,
+}
+
+/// `doctor`.
+#[derive(Serialize)]
+pub(crate) struct Examined<'a> {
+    pub(crate) ok: bool,
+    pub(crate) checks: &'a [Check],
+}
+
+/// One thing that `doctor` looked at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
+    pub(crate) ok: bool,
+    pub(crate) found: String,
+    pub(crate) hint: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Wrapped<'a> {
+    error: Failed<'a>,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    kind: &'a str,
+    message: String,
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a str>,
+}
+
+/// An error as one line of JSON.
+pub(crate) fn error(error: &SandboxError) -> String {
+    let hints = error.hints();
+    let wrapped = Wrapped {
+        error: Failed {
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: (!hints.is_empty()).then(|| hints.join("; ")),
+            details: error.details(),
+        },
+    };
+    serde_json::to_string(&wrapped).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
+}
+
+/// To milliseconds: more digits would promise more than was measured.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,235 @@
+//! What people and scripts see: the one owner of stdout and stderr; it decides how things look, never what is done.
+
+pub(crate) mod json;
+pub(crate) mod progress;
+pub(crate) mod text;
+pub(crate) mod variables;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
+use crate::error::SandboxError;
+use crate::progress::Event;
+use crate::settings::variables::Variables;
+use progress::Progress;
+
+/// What the results are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+    Env,
+}
+
+/// How much is said beside results and errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Volume {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// The output. Clones write to the same streams.
+#[derive(Clone)]
+pub(crate) struct Report {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    format: Format,
+    volume: Volume,
+    has_color: bool,
+    /// Knows what stands on the terminal, so that a line can go above it.
+    bars: MultiProgress,
+    progress: Mutex<Progress>,
+}
+
+impl Report {
+    pub(crate) fn new(global: &GlobalArgs, format: Format, variables: &Variables) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let is_dumb = variables.text("TERM").ok().flatten() == Some("dumb");
+        let has_color = match global.color {
+            Some(ColorWhen::Always) => true,
+            Some(ColorWhen::Never) => false,
+            Some(ColorWhen::Auto) | None => is_terminal && !is_dumb && !variables.is_set("NO_COLOR"),
+        };
+        let volume = match (global.quiet, global.verbose) {
+            (true, _) => Volume::Quiet,
+            (false, true) => Volume::Verbose,
+            (false, false) => Volume::Normal,
+        };
+        let how = match global.progress {
+            Some(ProgressHow::Json) => progress::How::Json,
+            _ if volume == Volume::Quiet => progress::How::None,
+            Some(ProgressHow::None) => progress::How::None,
+            Some(ProgressHow::Plain) => progress::How::Plain,
+            // Somebody who asked for JSON reads stderr by machine too.
+            Some(ProgressHow::Auto) | None if format == Format::Json => progress::How::None,
+            Some(ProgressHow::Auto) | None if is_terminal && !is_dumb && volume == Volume::Normal => {
+                progress::How::Bars
+            }
+            Some(ProgressHow::Auto) | None => progress::How::Plain,
+        };
+        let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
+        let progress = Mutex::new(Progress::new(how, bars.clone(), has_color));
+        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress }) }
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.inner.format
+    }
+
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.inner.volume == Volume::Verbose
+    }
+
+    /// Prints a result: text on stdout, with a line break, in one piece.
+    ///
+    /// # Errors
+    /// When nobody reads stdout any more; a result that nobody got is a failure.
+    pub(crate) fn result(&self, text: &str) -> Result<(), SandboxError> {
+        let line = format!("{text}\n");
+        Ok(self.inner.bars.suspend(|| write_out(line.as_bytes()))?)
+    }
+
+    /// Prints a result as one line of JSON.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn json(&self, result: &impl Serialize) -> Result<(), SandboxError> {
+        self.result(&serde_json::to_string(result).context("the result cannot be written as JSON")?)
+    }
+
+    /// Passes bytes on to stdout as they are.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn raw_result(&self, bytes: &[u8]) -> Result<(), SandboxError> {
+        Ok(write_out(bytes)?)
+    }
+
+    /// Passes on a line of a file that nobody vouches for: as it is, but not to a terminal, which would act on some of it.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn foreign(&self, bytes: &[u8]) -> Result<(), SandboxError> {
+        if !io::stdout().is_terminal() {
+            return self.raw_result(bytes);
+        }
+        self.raw_result(text::visible(&String::from_utf8_lossy(bytes)).as_bytes())
+    }
+
+    /// Says something to people.
+    pub(crate) fn note(&self, text: &str) {
+        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+            self.say(text);
+        }
+    }
+
+    /// Says something that people should act on.
+    pub(crate) fn warn(&self, text: &str) {
+        if self.inner.format == Format::Json {
+            self.say(&serde_json::json!({ "warning": { "message": text } }).to_string());
+        } else if self.inner.volume > Volume::Quiet {
+            self.say(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
+        }
+    }
+
+    /// Says something to those who asked for more.
+    pub(crate) fn trace(&self, text: &str) {
+        if self.inner.volume == Volume::Verbose {
+            self.say(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
+        }
+    }
+
+    /// Passes a container's log on to people, byte for byte.
+    pub(crate) fn log(&self, bytes: &[u8]) {
+        if self.inner.volume > Volume::Quiet {
+            let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
+        }
+    }
+
+    /// Tells why the program failed. Always said, in every format and at every volume.
+    pub(crate) fn error(&self, error: &SandboxError) {
+        self.progress().clear();
+        if self.inner.format == Format::Json {
+            self.say(&json::error(error));
+            return;
+        }
+        if let SandboxError::Interrupted(_) = error {
+            // What the user asked for is no error.
+            return self.note(&error.to_string());
+        }
+        self.say(&format!("{} {}", self.paint(Paint::Error, "error:"), text::safe(&error.to_string())));
+        for hint in error.hints() {
+            self.say(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(hint)));
+        }
+        if let Some(details) = error.details() {
+            self.say(&format!("\n{}", text::safe(details)));
+        }
+    }
+
+    /// Shows what long work is doing.
+    pub(crate) fn event(&self, event: &Event) {
+        if let Event::Warning(text) = event {
+            self.warn(text);
+        }
+        let lines = self.progress().tell(event);
+        for line in lines {
+            self.say(&line);
+        }
+    }
+
+    /// Takes what shows progress off the terminal.
+    pub(crate) fn clear(&self) {
+        self.progress().clear();
+    }
+
+    /// A word in colour, where there are colours.
+    pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
+        paint.on(text, self.inner.has_color)
+    }
+
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.inner.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One whole line on stderr. That nobody reads it is no reason to fail.
+    fn say(&self, text: &str) {
+        let line = format!("{text}\n");
+        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
+    }
+}
+
+fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("the result could not be written to stdout")
+}
+
+/// What a colour is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Error,
+    Warning,
+    Hint,
+    Good,
+    Dim,
+}
+
+impl Paint {
+    pub(crate) fn on(self, text: &str, has_color: bool) -> String {
+        let code = match self {
+            Paint::Error => "1;31",
+            Paint::Warning => "1;33",
+            Paint::Hint => "1;36",
+            Paint::Good => "1;32",
+            Paint::Dim => "2",
+        };
+        if has_color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

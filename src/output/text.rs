@@ -1,0 +1,110 @@
+//! Results as people read them: plain text made from values; it writes nothing.
+
+use std::time::Duration;
+
+use crate::engine::docker::inspection::short;
+use crate::sandbox::start::Running;
+
+/// What a terminal would act on, taken out: names, logs and errors come from code that nobody vouches for.
+pub(crate) fn safe(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+/// What a terminal would act on, or use to show another order than there is, made visible.
+pub(crate) fn visible(text: &str) -> String {
+    let acts = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars()
+        .flat_map(|c| if acts(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
+        .collect()
+}
+
+/// A duration as people say it: `0.8 s`, `75 s`.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
+
+/// What is known of an environment that is up, a line each.
+pub(crate) fn running(running: &Running) -> String {
+    let handshake = &running.handshake;
+    let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    let mut rows = vec![
+        ("address", running.address.clone()),
+        ("container", format!("{} ({})", running.name, short(&running.id))),
+        ("image", running.image.tag.clone()),
+        ("observation", handshake.observation_space.to_string()),
+        ("action", handshake.action_space.to_string()),
+        ("envs", handshake.num_envs.to_string()),
+    ];
+    if let Some(mode) = &handshake.render_mode {
+        rows.push(("render mode", mode.clone()));
+    }
+    rows.push(("versions", versions.join(", ")));
+    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
+    safe(&rows.join("\n"))
+}
+
+/// rlmesh, gymnasium and Python before the rest.
+fn in_order_of_interest<'a>(
+    versions: impl Iterator<Item = (&'a String, &'a String)>,
+) -> impl Iterator<Item = (&'a String, &'a String)> {
+    let mut versions: Vec<_> = versions.collect();
+    let rank =
+        |name: &str| ["rlmesh", "gymnasium", "python"].iter().position(|known| *known == name).unwrap_or(3);
+    versions.sort_by_key(|(name, _)| rank(name));
+    versions.into_iter()
+}
+
+/// What an image would be made from: each file below a line with its name, as `head` has it.
+pub(crate) fn rendered(image: &str, files: impl Iterator<Item = (&'static str, String)>) -> String {
+    let files = files.map(|(name, content)| format!("\n==> {name} <==\n{}\n", content.trim_end()));
+    let text = std::iter::once(format!("image: {image}\n")).chain(files).collect::<String>();
+    text.trim_end().to_owned()
+}
+
+/// Columns under headings, as wide as their widest cell; the last one runs on.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..headings.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            cells.chain([headings[column].len()]).max().unwrap_or_default()
+        })
+        .collect();
+    let line = |cells: &[String]| {
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+            .collect();
+        padded.join("   ").trim_end().to_owned()
+    };
+    let headings: Vec<String> = headings.iter().map(ToString::to_string).collect();
+    std::iter::once(line(&headings)).chain(rows.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_codes_do_not_reach_the_terminal() {
+        assert_eq!(safe("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m"), "a[2Jbc\nd\te31m");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!(seconds(Duration::from_millis(849)), "0.8 s");
+        assert_eq!(seconds(Duration::from_secs(75)), "75 s");
+    }
+
+    #[test]
+    fn columns_line_up_and_nothing_trails() {
+        let rows = vec![vec!["a".to_owned(), "long cell".to_owned()], vec!["bcd".to_owned(), String::new()]];
+        assert_eq!(table(&["X", "Y"], &rows), "X     Y\na     long cell\nbcd");
+    }
+}

@@ -1,0 +1,249 @@
+//! Options → resolved source → plan: every look-up that can fail, before Docker is asked for anything; it starts nothing.
+
+use std::path::Path;
+
+use crate::error::{Problem, SandboxError};
+use crate::hub::{Lfs, Patience};
+use crate::plan::lockfile::Locking;
+use crate::plan::rlmesh_package;
+use crate::plan::{EffectiveSpec, Plan, ResolvedSource, Serving};
+use crate::settings::sandbox::{DEFAULT_BASE_IMAGE, SandboxOptions};
+use crate::source::{EnvironmentSourceRef, HfSourceRef};
+
+/// What resolving may need of the world, so that a test decides what that is.
+pub(crate) struct World<'a> {
+    /// Where relative paths start.
+    pub(crate) folder: &'a Path,
+    /// The engine's processor in Docker's naming; asked only for `--rlmesh-package local`.
+    pub(crate) processor: &'a dyn Fn() -> Result<String, SandboxError>,
+    /// The commit that an hf source's revision stands for now; asked only where consent to code is given, or
+    /// nothing of it is to run.
+    pub(crate) commit: &'a dyn Fn(&HfSourceRef, Patience) -> Result<String, SandboxError>,
+}
+
+/// What the plan is wanted for, and so what a Hugging Face source needs consent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// To know its hash: no code of the repository is fetched or run.
+    ToLookUp,
+    /// To build and run it.
+    ToRun,
+}
+
+/// Resolves a source with its options into a plan.
+///
+/// # Errors
+/// The kinds that mean the user's input: InvalidOption, HuggingFacePolicy, SourceResolution, Wheel.
+pub(crate) fn resolve(
+    source: &EnvironmentSourceRef,
+    options: SandboxOptions,
+    consent: Consent,
+    world: &World<'_>,
+) -> Result<Plan, SandboxError> {
+    let options = options.checked()?;
+    let resolved = match source {
+        EnvironmentSourceRef::Image(image) => {
+            refuse_build_options(&options)?;
+            return Ok(Plan::Prebuilt { reference: image.reference.clone(), serving: serving(options) });
+        }
+        EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
+        EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, consent, world)?,
+    };
+    let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
+    let package = options.rlmesh_package.clone().unwrap_or_else(rlmesh_package::default_rlmesh_package);
+    let rlmesh_package = rlmesh_package::resolve(&package, &base_image, world.folder, world.processor)?;
+    Ok(Plan::Build(Box::new(EffectiveSpec {
+        source: resolved,
+        base_image,
+        locking: match &options.lock {
+            Some(file) => Locking::at(&world.folder.join(file), &rlmesh_package, &options.packages)?,
+            None => Locking::Unlocked,
+        },
+        packages: options.packages.clone(),
+        rlmesh_package,
+        imports: options.imports.clone(),
+        apt: options.apt.clone(),
+        lfs: match source {
+            EnvironmentSourceRef::Hf(_) if options.no_lfs => Lfs::Pointers,
+            _ => Lfs::Files,
+        },
+        source_limit: options.source_limit()?,
+        build_memory: options.memory()?,
+        serving: serving(options),
+    })))
+}
+
+fn serving(options: SandboxOptions) -> Serving {
+    Serving {
+        kwargs: options.kwargs,
+        num_envs: options.num_envs.unwrap_or(1),
+        vectorization_mode: options.vectorization_mode,
+    }
+}
+
+/// A prebuilt image is not built: what would change the build, and above all consent to code, must not
+/// look as if it had an effect. The base image and the package may come from the environment, and are let be.
+fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
+    let given = [
+        ("packages (--package)", !options.packages.is_empty()),
+        ("apt (--apt)", !options.apt.is_empty()),
+        ("imports (--import)", !options.imports.is_empty()),
+        ("lock (--lock)", options.lock.is_some()),
+        ("no_lfs (--no-lfs)", options.no_lfs),
+        ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
+        ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(SandboxError::InvalidOption(Problem::new(
+            format!("{name} has no effect on a prebuilt image"),
+            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Consent and pinning first: nothing is fetched without them.
+fn resolve_hf(
+    hf: &HfSourceRef,
+    options: &SandboxOptions,
+    consent: Consent,
+    world: &World<'_>,
+) -> Result<ResolvedSource, SandboxError> {
+    if consent == Consent::ToRun && !options.trust_remote_code {
+        return Err(SandboxError::HuggingFacePolicy(Problem::new(
+            format!(
+                "{hf} runs code from its repository (env.py, requirements.txt), and nothing says that you trust it"
+            ),
+            "read the code; if you trust it, pass --trust-remote-code",
+        )));
+    }
+    let resolved_revision = match hf.commit() {
+        Some(commit) => commit.to_owned(),
+        None if options.allow_unpinned_hf => (world.commit)(hf, Patience::Usual)?,
+        None => return Err(not_pinned(hf, options, world)),
+    };
+    Ok(ResolvedSource::Hf {
+        repo: hf.repo.clone(),
+        resolved_revision,
+        suite: hf.suite.clone(),
+        task: hf.task.clone(),
+    })
+}
+
+/// The refusal of a revision that can change, with the commit to pin where the user trusts the code anyway.
+fn not_pinned(hf: &HfSourceRef, options: &SandboxOptions, world: &World<'_>) -> SandboxError {
+    let named = match &hf.revision {
+        Some(revision) => format!("the revision {revision} is a name, whose content can change"),
+        None => "it names no revision, and the default branch can change".to_owned(),
+    };
+    // One request, and nobody's trouble if it fails: the refusal stands without it.
+    let commit = options.trust_remote_code.then(|| (world.commit)(hf, Patience::None));
+    let pinned = match commit {
+        Some(Ok(commit)) => {
+            let pinned = HfSourceRef { revision: Some(commit), ..hf.clone() };
+            format!("pin it to what it stands for now: {pinned}")
+        }
+        Some(Err(SandboxError::Interrupted(signal))) => return SandboxError::Interrupted(signal),
+        Some(Err(_)) | None => "pin it to a full commit id (hf://org/repo@<40 hex digits>)".to_owned(),
+    };
+    SandboxError::HuggingFacePolicy(
+        Problem::new(format!("{hf} is not pinned: {named}"), pinned)
+            .hint("or pass --allow-unpinned-hf, to take whatever it stands for each time"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn plan(source: &str, change: impl FnOnce(&mut SandboxOptions)) -> Result<Plan, SandboxError> {
+        let mut options = SandboxOptions::default();
+        change(&mut options);
+        let world = World {
+            folder: Path::new("/"),
+            processor: &|| unreachable!("nobody said local"),
+            commit: &|hf, _| match hf.revision.as_deref() {
+                Some("gone") => Err(SandboxError::SourceResolution(Problem::new("no such revision", ""))),
+                _ if !options.trust_remote_code => unreachable!("nobody consented"),
+                _ => Ok(COMMIT.to_owned()),
+            },
+        };
+        resolve(&source.parse().unwrap(), options.clone(), Consent::ToRun, &world)
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        source: String,
+        base_image: Option<String>,
+        rlmesh_package: Option<String>,
+        packages: Vec<String>,
+        imports: Vec<String>,
+        canonical_json: String,
+        build_hash: String,
+        image_tag: String,
+    }
+
+    /// The hashes that the rlmesh SDK takes: see tests/fixtures/README.md.
+    #[test]
+    fn the_sdk_takes_the_same_hash() {
+        let vectors: Vec<Vector> =
+            serde_json::from_str(include_str!("../../tests/fixtures/hash.json")).unwrap();
+        assert!(vectors.len() >= 9);
+        for vector in vectors {
+            let plan = plan(&vector.source, |options| {
+                options.base_image = vector.base_image.clone();
+                options.rlmesh_package = vector.rlmesh_package.clone();
+                options.packages = vector.packages.clone();
+                options.imports = vector.imports.clone();
+                options.trust_remote_code = vector.source.starts_with("hf://");
+            });
+            let Ok(Plan::Build(spec)) = plan else { panic!("{}: {plan:?}", vector.source) };
+            assert_eq!(spec.canonical_json(), vector.canonical_json);
+            assert_eq!(spec.build_hash(), vector.build_hash);
+            assert_eq!(spec.image_tag(), vector.image_tag);
+        }
+    }
+
+    #[test]
+    fn hub_sources_need_consent_and_then_a_commit() {
+        let pinned = format!("hf://org/repo@{COMMIT}");
+        assert_eq!(plan(&pinned, |_| {}).unwrap_err().kind(), "HuggingFacePolicy");
+        assert!(plan(&pinned, |options| options.trust_remote_code = true).is_ok());
+        for unpinned in ["hf://org/repo", "hf://org/repo@main"] {
+            let error = plan(unpinned, |options| options.trust_remote_code = true).unwrap_err();
+            assert_eq!(error.kind(), "HuggingFacePolicy");
+            assert!(error.hints().iter().any(|hint| hint.contains("--allow-unpinned-hf")));
+            assert_eq!(error.hints()[0], format!("pin it to what it stands for now: {pinned}"));
+            assert_eq!(plan(unpinned, |_| {}).unwrap_err().kind(), "HuggingFacePolicy");
+        }
+        let error = plan("hf://org/repo@gone", |options| options.trust_remote_code = true).unwrap_err();
+        assert_eq!((error.kind(), error.hints()[0].contains("40 hex")), ("HuggingFacePolicy", true));
+    }
+
+    #[test]
+    fn an_unpinned_source_is_served_at_the_commit_that_it_stands_for() {
+        let allowed = plan("hf://org/repo@main:suite/0", |options| {
+            options.trust_remote_code = true;
+            options.allow_unpinned_hf = true;
+        });
+        assert_eq!(allowed.unwrap().resolved_source(), format!("hf://org/repo@{COMMIT}:suite/0"));
+        let upper = format!("hf://org/repo@{}", COMMIT.to_ascii_uppercase());
+        let kept = plan(&upper, |options| options.trust_remote_code = true).unwrap();
+        assert_eq!(kept.resolved_source(), upper, "the SDK hashes it as it is written");
+    }
+
+    #[test]
+    fn a_prebuilt_image_takes_no_build_options() {
+        assert!(plan("image://x", |options| options.num_envs = Some(2)).is_ok());
+        for change in [
+            (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
+            |options| options.imports = vec!["x".into()],
+            |options| options.trust_remote_code = true,
+            |options| options.allow_unpinned_hf = true,
+        ] {
+            assert_eq!(plan("image://x", change).unwrap_err().kind(), "InvalidOption");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! Who owns a container, and is that process still there: a pure decision over facts that are passed in.
+
+use std::fmt;
+
+use crate::host::process::{Host, Liveness};
+
+/// The mark that every sandbox container carries, of this tool and of the SDK.
+pub(crate) const MARK: (&str, &str) = ("rlmesh.sandbox", "1");
+
+const OWNER_PID: &str = "rlmesh.sandbox.owner-pid";
+const OWNER_PID_NAMESPACE: &str = "rlmesh.sandbox.owner-pid-ns";
+const OWNER_START: &str = "rlmesh.sandbox.owner-start";
+const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
+const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
+
+/// What a container serves.
+pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
+/// The build hash of the image that it was started from.
+pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
+
+/// What a container's labels say of its owner. A label that is not there is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Owner {
+    pub(crate) pid: Option<u32>,
+    pub(crate) start: Option<String>,
+    pub(crate) host: Host,
+}
+
+impl Owner {
+    /// The owner of a container that nobody owns: its host alone, so that its start is judged only there.
+    pub(crate) fn nobody(host: Host) -> Self {
+        Self { pid: None, start: None, host: Host { pid_namespace: None, ..host } }
+    }
+
+    /// Reads the labels of a container, of this tool's or the SDK's.
+    pub(crate) fn from_labels<'a>(label: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let text = |name| label(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
+        Self {
+            pid: text(OWNER_PID).and_then(|pid| pid.parse().ok()),
+            start: text(OWNER_START),
+            host: Host {
+                host: text(OWNER_HOST),
+                boot: text(OWNER_BOOT),
+                pid_namespace: text(OWNER_PID_NAMESPACE),
+            },
+        }
+    }
+
+    /// The labels that say it; what is not known gets none.
+    pub(crate) fn labels(&self) -> Vec<(&'static str, String)> {
+        [
+            (OWNER_PID, self.pid.map(|pid| pid.to_string())),
+            (OWNER_PID_NAMESPACE, self.host.pid_namespace.clone()),
+            (OWNER_START, self.start.clone()),
+            (OWNER_BOOT, self.host.boot.clone()),
+            (OWNER_HOST, self.host.host.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+/// Where a container is in its life, as far as ownership asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Made, and not started yet; for a moment every container is that.
+    Created,
+    /// Running, paused or restarting.
+    Running,
+    /// Exited or dead.
+    Ended,
+    /// Docker is removing it already.
+    Removing,
+}
+
+/// Where the engine is, seen from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EngineSite {
+    /// Behind a local socket: an owner without a host label ran on this machine.
+    ThisMachine,
+    /// Behind a network: containers of other machines can be on it.
+    Elsewhere,
+}
+
+/// What is to be done with a container, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Orphan(Proof),
+    Keep(Reason),
+}
+
+/// Why an owner is known to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    OwnerDead(u32),
+    NumberTakenByAnother(u32),
+    MachineRebooted,
+    EndedUnowned,
+    NeverStarted,
+    StartAbandoned,
+}
+
+/// Why a container stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    OwnerAlive(u32),
+    RunsUnowned,
+    Starting,
+    OtherHost,
+    HostUnknown,
+    OtherPidNamespace,
+    PidNamespaceUnknown,
+    BeingRemoved,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Proof::OwnerDead(pid) => write!(f, "its owner, process {pid}, is gone"),
+            Proof::NumberTakenByAnother(pid) => {
+                write!(f, "its owner is gone; process {pid} is another one now")
+            }
+            Proof::MachineRebooted => f.write_str("its owner ran before this machine's last boot"),
+            Proof::EndedUnowned => f.write_str("it has ended, and nobody owns it"),
+            Proof::NeverStarted => f.write_str("it was never started, and nobody owns it"),
+            Proof::StartAbandoned => f.write_str("the run that was starting it is gone"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::OwnerAlive(pid) => write!(f, "its owner, process {pid}, is alive"),
+            Reason::RunsUnowned => f.write_str("it runs, and nobody owns it: `stop` ends it"),
+            Reason::Starting => f.write_str("it is being started"),
+            Reason::OtherHost => f.write_str("its owner runs on another machine"),
+            Reason::HostUnknown => f.write_str("it does not say on which machine its owner runs"),
+            Reason::OtherPidNamespace => f.write_str("its owner runs in another PID namespace"),
+            Reason::PidNamespaceUnknown => {
+                f.write_str("it does not say in which PID namespace its owner runs")
+            }
+            Reason::BeingRemoved => f.write_str("docker is removing it"),
+        }
+    }
+}
+
+/// Decides about one container.
+///
+/// `here` is this machine, boot and PID namespace; `liveness` answers for the owner's number in this
+/// namespace, and is asked only where the answer means something. An owner must be *proven* gone.
+pub(crate) fn judge(
+    owner: &Owner,
+    phase: Phase,
+    here: &Host,
+    site: EngineSite,
+    liveness: impl FnOnce(u32) -> Liveness,
+) -> Verdict {
+    if phase == Phase::Removing {
+        return Verdict::Keep(Reason::BeingRemoved);
+    }
+    let Some(pid) = owner.pid else { return judge_unowned(owner, phase, here) };
+    match is_same(owner.host.host.as_deref(), here.host.as_deref()) {
+        Some(false) => return Verdict::Keep(Reason::OtherHost),
+        Some(true) if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) == Some(false) => {
+            return Verdict::Orphan(Proof::MachineRebooted);
+        }
+        Some(true) => {}
+        // A boot id is unique: the same one means the same machine.
+        None if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) == Some(true) => {}
+        None if owner.host.boot.is_some() || site == EngineSite::Elsewhere => {
+            return Verdict::Keep(Reason::HostUnknown);
+        }
+        None => {}
+    }
+    if owner.host.pid_namespace != here.pid_namespace {
+        let known = owner.host.pid_namespace.is_some();
+        return match (known, phase) {
+            (true, _) => Verdict::Keep(Reason::OtherPidNamespace),
+            (false, Phase::Running | Phase::Created) => Verdict::Keep(Reason::PidNamespaceUnknown),
+            (false, _) => match liveness(pid) {
+                Liveness::Gone => Verdict::Orphan(Proof::OwnerDead(pid)),
+                Liveness::Alive { .. } => Verdict::Keep(Reason::PidNamespaceUnknown),
+            },
+        };
+    }
+    match liveness(pid) {
+        Liveness::Gone => Verdict::Orphan(Proof::OwnerDead(pid)),
+        Liveness::Alive { start } => match is_same(owner.start.as_deref(), start.as_deref()) {
+            Some(false) => Verdict::Orphan(Proof::NumberTakenByAnother(pid)),
+            Some(true) | None => Verdict::Keep(Reason::OwnerAlive(pid)),
+        },
+    }
+}
+
+fn judge_unowned(owner: &Owner, phase: Phase, here: &Host) -> Verdict {
+    match phase {
+        Phase::Running => Verdict::Keep(Reason::RunsUnowned),
+        Phase::Removing => Verdict::Keep(Reason::BeingRemoved),
+        Phase::Ended => Verdict::Orphan(Proof::EndedUnowned),
+        // On this machine, a start that is under way is known by its run folder; elsewhere it can't be seen.
+        Phase::Created if is_same(owner.host.host.as_deref(), here.host.as_deref()) == Some(false) => {
+            Verdict::Keep(Reason::Starting)
+        }
+        Phase::Created => Verdict::Orphan(Proof::NeverStarted),
+    }
+}
+
+/// `None` where one side is not known.
+fn is_same(a: Option<&str>, b: Option<&str>) -> Option<bool> {
+    Some(a? == b?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PID: u32 = 4242;
+
+    fn here() -> Host {
+        Host { host: Some("me".into()), boot: Some("b1".into()), pid_namespace: Some("pid:[1]".into()) }
+    }
+
+    fn alive(start: &str) -> Liveness {
+        Liveness::Alive { start: Some(start.into()) }
+    }
+
+    /// An owner on this machine, in this boot and namespace, that started at "7".
+    fn owner(change: impl FnOnce(&mut Owner)) -> Owner {
+        let mut owner = Owner { pid: Some(PID), start: Some("7".into()), host: here() };
+        change(&mut owner);
+        owner
+    }
+
+    /// What the SDK writes: the number and the PID namespace.
+    fn sdk(change: impl FnOnce(&mut Owner)) -> Owner {
+        owner(|owner| {
+            (owner.start, owner.host.host, owner.host.boot) = (None, None, None);
+            change(owner);
+        })
+    }
+
+    fn of(owner: &Owner, phase: Phase, site: EngineSite, liveness: Liveness) -> Verdict {
+        judge(owner, phase, &here(), site, |pid| {
+            assert_eq!(pid, PID);
+            liveness
+        })
+    }
+
+    #[test]
+    fn the_table() {
+        use EngineSite::{Elsewhere, ThisMachine};
+        use Phase::{Created, Ended, Removing, Running};
+        let gone = || Liveness::Gone;
+        let keep = Verdict::Keep;
+        let orphan = Verdict::Orphan;
+        let dead = orphan(Proof::OwnerDead(PID));
+        let lives = keep(Reason::OwnerAlive(PID));
+        let ours = owner(|_| {});
+        let other_boot = owner(|o| o.host.boot = Some("b0".into()));
+        let other_host = owner(|o| o.host.host = Some("you".into()));
+        let other_both = owner(|o| (o.host.host, o.host.boot) = (Some("you".into()), Some("b0".into())));
+        let other_namespace = owner(|o| o.host.pid_namespace = Some("pid:[2]".into()));
+        let no_namespace = owner(|o| o.host.pid_namespace = None);
+        let no_start = owner(|o| o.start = None);
+        let only_boot = owner(|o| o.host.host = None);
+        let only_other_boot = owner(|o| (o.host.host, o.host.boot) = (None, Some("b0".into())));
+        let detached = Owner::nobody(here());
+        let detached_elsewhere = Owner::nobody(Host { host: Some("you".into()), ..Host::default() });
+        let plain = Owner::default();
+        for (name, owner, phase, site, liveness, verdict) in [
+            ("alive", &ours, Running, ThisMachine, alive("7"), lives),
+            ("alive, ended", &ours, Ended, ThisMachine, alive("7"), lives),
+            ("alive, created", &ours, Created, Elsewhere, alive("7"), lives),
+            ("dead", &ours, Running, ThisMachine, gone(), dead),
+            ("dead, engine elsewhere", &ours, Running, Elsewhere, gone(), dead),
+            ("dead, created", &ours, Created, ThisMachine, gone(), dead),
+            ("dead, ended", &ours, Ended, ThisMachine, gone(), dead),
+            ("dead, being removed", &ours, Removing, ThisMachine, gone(), keep(Reason::BeingRemoved)),
+            ("recycled", &ours, Running, ThisMachine, alive("8"), orphan(Proof::NumberTakenByAnother(PID))),
+            ("start unreadable", &ours, Running, ThisMachine, Liveness::Alive { start: None }, lives),
+            ("start unlabelled", &no_start, Running, ThisMachine, alive("8"), lives),
+            ("start unlabelled, dead", &no_start, Running, ThisMachine, gone(), dead),
+            ("rebooted", &other_boot, Running, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("other host", &other_host, Running, ThisMachine, gone(), keep(Reason::OtherHost)),
+            ("other host, ended", &other_host, Ended, Elsewhere, gone(), keep(Reason::OtherHost)),
+            ("other host and boot", &other_both, Running, ThisMachine, gone(), keep(Reason::OtherHost)),
+            (
+                "other namespace",
+                &other_namespace,
+                Running,
+                ThisMachine,
+                gone(),
+                keep(Reason::OtherPidNamespace),
+            ),
+            (
+                "other namespace, ended",
+                &other_namespace,
+                Ended,
+                ThisMachine,
+                gone(),
+                keep(Reason::OtherPidNamespace),
+            ),
+            ("no namespace", &no_namespace, Running, ThisMachine, gone(), keep(Reason::PidNamespaceUnknown)),
+            ("no namespace, ended, dead", &no_namespace, Ended, ThisMachine, gone(), dead),
+            (
+                "no namespace, ended, alive",
+                &no_namespace,
+                Ended,
+                ThisMachine,
+                alive("7"),
+                keep(Reason::PidNamespaceUnknown),
+            ),
+            ("no host, this boot, dead", &only_boot, Running, Elsewhere, gone(), dead),
+            (
+                "no host, other boot",
+                &only_other_boot,
+                Running,
+                ThisMachine,
+                gone(),
+                keep(Reason::HostUnknown),
+            ),
+            ("SDK, alive", &sdk(|_| {}), Running, ThisMachine, alive("9"), lives),
+            ("SDK, dead", &sdk(|_| {}), Running, ThisMachine, gone(), dead),
+            (
+                "SDK, dead, engine elsewhere",
+                &sdk(|_| {}),
+                Running,
+                Elsewhere,
+                gone(),
+                keep(Reason::HostUnknown),
+            ),
+            (
+                "SDK, other namespace",
+                &sdk(|o| o.host.pid_namespace = Some("pid:[2]".into())),
+                Running,
+                ThisMachine,
+                gone(),
+                keep(Reason::OtherPidNamespace),
+            ),
+            ("detached, running", &detached, Running, ThisMachine, gone(), keep(Reason::RunsUnowned)),
+            ("detached, ended", &detached, Ended, ThisMachine, gone(), orphan(Proof::EndedUnowned)),
+            ("detached, created here", &detached, Created, ThisMachine, gone(), orphan(Proof::NeverStarted)),
+            (
+                "detached, created elsewhere",
+                &detached_elsewhere,
+                Created,
+                Elsewhere,
+                gone(),
+                keep(Reason::Starting),
+            ),
+            ("only the mark, running", &plain, Running, ThisMachine, gone(), keep(Reason::RunsUnowned)),
+            ("only the mark, ended", &plain, Ended, ThisMachine, gone(), orphan(Proof::EndedUnowned)),
+        ] {
+            assert_eq!(of(owner, phase, site, liveness), verdict, "{name}");
+        }
+    }
+
+    #[test]
+    fn where_the_system_has_no_namespaces_none_is_missed() {
+        let here = Host { pid_namespace: None, ..here() };
+        let owner = owner(|o| o.host.pid_namespace = None);
+        let verdict = judge(&owner, Phase::Running, &here, EngineSite::ThisMachine, |_| Liveness::Gone);
+        assert_eq!(verdict, Verdict::Orphan(Proof::OwnerDead(PID)));
+    }
+
+    #[test]
+    fn the_owner_is_asked_about_only_where_its_number_means_something() {
+        let other_host = owner(|o| o.host.host = Some("you".into()));
+        judge(&other_host, Phase::Running, &here(), EngineSite::ThisMachine, |_| panic!("asked"));
+        let other_boot = owner(|o| o.host.boot = Some("b0".into()));
+        judge(&other_boot, Phase::Running, &here(), EngineSite::ThisMachine, |_| panic!("asked"));
+    }
+
+    #[test]
+    fn labels_come_back_as_they_went_out() {
+        let owner = owner(|_| {});
+        let labels = owner.labels();
+        assert_eq!(labels.len(), 5);
+        let find =
+            |name: &str| labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str());
+        assert_eq!(Owner::from_labels(find), owner);
+        assert!(Owner::nobody(here()).labels().iter().all(|(name, _)| !name.contains("pid")));
+    }
+
+    #[test]
+    fn a_pid_label_that_is_no_number_is_no_owner() {
+        let owner = Owner::from_labels(|name| (name == OWNER_PID).then_some("abc"));
+        assert_eq!(owner.pid, None);
+    }
+}

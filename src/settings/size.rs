@@ -1,0 +1,189 @@
+//! The memory that a build may use, and sizes as Docker takes them; it asks nobody how much there is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::SandboxError;
+use crate::settings::sandbox::{BUILD_MEMORY, invalid};
+
+/// The memory that a build may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuildMemory {
+    /// No ceiling: the engine's own builder.
+    Off,
+    Within(Bound),
+}
+
+/// What the memory that a build may use is measured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The engine's memory less what the machine needs for itself.
+    Auto,
+    /// So many bytes, never 0.
+    Bytes(u64),
+}
+
+impl FromStr for BuildMemory {
+    type Err = SandboxError;
+
+    fn from_str(text: &str) -> Result<Self, SandboxError> {
+        match text.trim() {
+            "off" => Ok(BuildMemory::Off),
+            "auto" => Ok(BuildMemory::Within(Bound::Auto)),
+            size => match parse_size(size) {
+                Some(bytes) if bytes > 0 => Ok(BuildMemory::Within(Bound::Bytes(bytes))),
+                _ => Err(invalid(
+                    format!("{BUILD_MEMORY} is {text:?}"),
+                    "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
+                )),
+            },
+        }
+    }
+}
+
+/// A size that an option or a variable names: as Docker takes it, and not 0.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], which names the field.
+pub(crate) fn size_of(field: impl std::fmt::Display, text: &str) -> Result<u64, SandboxError> {
+    parse_size(text.trim()).filter(|bytes| *bytes > 0).ok_or_else(|| {
+        invalid(format!("{field} is {text:?}"), "use a size as docker takes it: 20g, 1.5g, 2048m, or bytes")
+    })
+}
+
+/// What `auto` leaves to the machine, in bytes.
+const RESERVE: u64 = 8 << 30;
+
+/// What `auto` gives a build at least, in bytes: with less, hardly anything can be installed.
+const LEAST: u64 = 4 << 30;
+
+/// The memory ceiling of a build, in bytes, never 0. Displayed as Docker takes it, in the largest unit that
+/// holds it exactly: one ceiling has one spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ceiling(pub(crate) u64);
+
+impl Bound {
+    /// The ceiling on an engine with so many bytes of memory.
+    pub(crate) fn on(self, engine_memory: u64) -> Ceiling {
+        match self {
+            Bound::Auto => Ceiling(engine_memory.saturating_sub(RESERVE).max(LEAST)),
+            Bound::Bytes(bytes) => Ceiling(bytes),
+        }
+    }
+}
+
+impl fmt::Display for Ceiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fitting = [(30, 'g'), (20, 'm'), (10, 'k')]
+            .into_iter()
+            .find(|(power, _)| self.0 > 0 && self.0.trailing_zeros() >= *power);
+        match fitting {
+            Some((power, unit)) => write!(f, "{}{unit}", self.0 >> power),
+            None => write!(f, "{}b", self.0),
+        }
+    }
+}
+
+/// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    if !number.starts_with(|c: char| c.is_ascii_digit()) || number.ends_with('.') {
+        return None;
+    }
+    let power = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return None,
+    };
+    let factor = 1024_u64.pow(power);
+    match number.parse::<u64>() {
+        Ok(whole) => whole.checked_mul(factor),
+        Err(_) => {
+            let bytes = number.parse::<f64>().ok()? * factor as f64;
+            (bytes < u64::MAX as f64).then_some(bytes as u64)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
+        match result {
+            Err(error @ SandboxError::InvalidOption(_)) => error.to_string(),
+            other => panic!("expected InvalidOption, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn sizes_as_docker_takes_them() {
+        for (text, bytes) in [
+            ("20g", 20 << 30),
+            ("1.5g", 3 << 29),
+            ("2048m", 2 << 30),
+            ("2048M", 2 << 30),
+            ("512MiB", 512 << 20),
+            ("1kb", 1024),
+            ("1073741824", 1 << 30),
+            ("7b", 7),
+        ] {
+            assert_eq!(
+                text.parse::<BuildMemory>().unwrap(),
+                BuildMemory::Within(Bound::Bytes(bytes)),
+                "{text}"
+            );
+        }
+        assert_eq!("auto".parse::<BuildMemory>().unwrap(), BuildMemory::Within(Bound::Auto));
+        assert_eq!("off".parse::<BuildMemory>().unwrap(), BuildMemory::Off);
+        for text in [
+            "0",
+            "0g",
+            "0.0001b",
+            "-1g",
+            "1 g",
+            "g",
+            "lots",
+            ".5g",
+            "5.",
+            "1.2.3g",
+            "1x",
+            "1e9",
+            "99999999999t",
+        ] {
+            refusal(text.parse::<BuildMemory>());
+        }
+    }
+    #[test]
+    fn auto_leaves_the_machine_8_gib_and_gives_at_least_4() {
+        let auto = |bytes| Bound::Auto.on(bytes).0;
+        assert_eq!(auto(25_276_510_208), 25_276_510_208 - (8 << 30));
+        assert_eq!(auto(12 << 30), 4 << 30);
+        assert_eq!(auto((12 << 30) + 1), (4 << 30) + 1);
+        assert_eq!(auto(2 << 30), 4 << 30);
+        assert_eq!(auto(0), 4 << 30);
+        assert_eq!(Bound::Bytes(7).on(1 << 40), Ceiling(7));
+    }
+
+    #[test]
+    fn one_ceiling_has_one_spelling_and_docker_reads_it() {
+        for (given, shown) in [
+            ("20g", "20g"),
+            ("1.5g", "1536m"),
+            ("2048m", "2g"),
+            ("1073741824", "1g"),
+            ("16686575616", "16295484k"),
+            ("7", "7b"),
+            ("1025", "1025b"),
+            ("1tb", "1024g"),
+        ] {
+            let BuildMemory::Within(Bound::Bytes(bytes)) = given.parse().unwrap() else { panic!("{given}") };
+            assert_eq!(Ceiling(bytes).to_string(), shown);
+            assert_eq!(parse_size(shown), Some(bytes));
+        }
+    }
+}
