@@ -4,6 +4,7 @@
 
 mod support;
 
+mod architecture;
 mod bounded;
 mod build;
 mod build_flags;

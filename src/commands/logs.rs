@@ -8,7 +8,7 @@ use crate::error::{Exit, SandboxError};
 use crate::sandbox::stop::{container_name, no_such_sandbox};
 
 pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let docker = session.docker()?;
+    let docker = session.client.docker()?;
     let name = container_name(&args.container)?;
     let found = docker.inspect(std::slice::from_ref(&name))?;
     let container = found.first().ok_or_else(|| no_such_sandbox(&name))?;
@@ -19,7 +19,7 @@ pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxErr
     let mut written = Ok(());
     let read = docker.follow_log(&container.id, LogLines { follow, tail: args.tail }, &mut |chunk| {
         if written.is_ok() {
-            written = session.report.raw_result(chunk);
+            written = session.output.raw_result(chunk);
             if written.is_err() {
                 session.interrupt.raise(crate::error::Signal::Terminate);
             }

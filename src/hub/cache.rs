@@ -41,7 +41,7 @@ impl Cache {
         {
             return Ok(Self { root, _held: held, _temporary: None });
         }
-        let temporary = RunDir::create(&variables.temp_dir())?;
+        let temporary = RunDir::create(&variables.temp_folder())?;
         let root = temporary.path().join(FOLDER);
         let held = hold(&root).map_err(|error| cannot_write(&root, &error))?;
         Ok(Self { root, _held: held, _temporary: Some(temporary) })

@@ -11,10 +11,10 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use url::Url;
 
 use crate::error::SandboxError;
+use crate::error::invalid_option as invalid;
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::hub::failure::{Fault, Refusal};
 use crate::settings::hub::{HubSettings, Proxies};
-use crate::settings::sandbox::invalid;
 
 /// How many redirects lead to something, as browsers see it too.
 const REDIRECTS: usize = 10;

@@ -34,7 +34,9 @@ pub(crate) struct Holding {
 /// [`SandboxError::InvalidOption`] for a variable that holds no size.
 pub(crate) fn limit(variables: &Variables) -> Result<u64, SandboxError> {
     const NAME: &str = "RLMESH_SANDBOX_CACHE_LIMIT";
-    variables.text(NAME)?.map_or(Ok(USUAL_LIMIT), |text| size_of(NAME, text))
+    variables.text(NAME)?.map_or(Ok(USUAL_LIMIT), |text| {
+        size_of(text).map_err(|e| crate::error::invalid_option(e.reason, e.hint))
+    })
 }
 
 /// Removes what was used least recently until the rest is within `limit`, unless a run is using the cache.

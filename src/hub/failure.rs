@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     fn error(variables: &[(&str, &str)], status: u16, code: Option<&str>, message: Option<&str>) -> String {
-        let settings = HubSettings::from_environment(&variables.iter().copied().collect()).unwrap();
+        let settings = HubSettings::from_variables(&variables.iter().copied().collect()).unwrap();
         let asked = Asked { settings: &settings, repo: "org/repo", revision: Some("v1"), file: None };
         let error = asked.failed(Fault::Refused(Refusal {
             status,

@@ -23,7 +23,6 @@ use crate::host::interrupt::Interrupt;
 use crate::host::run_dir::cannot_write;
 use crate::progress::{Event, Listener};
 use crate::settings::hub::HubSettings;
-use crate::settings::sandbox::parse_duration;
 use crate::settings::variables::Variables;
 use crate::source::HfSourceRef;
 use cache::Cache;
@@ -41,9 +40,6 @@ pub(crate) const ENV_FILE: &str = "env.py";
 
 /// The file that says what `env.py` needs.
 pub(crate) const REQUIREMENTS_FILE: &str = "requirements.txt";
-
-/// How large a repository may be unless the user says otherwise, in bytes.
-pub(crate) const USUAL_SOURCE_LIMIT: u64 = 10 << 30;
 
 /// How long a silent server is listened to, as Hugging Face's own client does.
 const USUAL_READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,8 +70,9 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Hub<'a> {
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a variable that cannot be used.
-    pub(crate) fn new(variables: &'a Variables, interrupt: Interrupt) -> Result<Self, SandboxError> {
-        let settings = HubSettings::from_environment(variables)?;
+    pub(crate) fn new(settings: &'a HubSettings, interrupt: Interrupt) -> Result<Self, SandboxError> {
+        let variables = &settings.variables;
+        let settings = settings.clone();
         Ok(Self { variables, interrupt, settings, client: OnceCell::new() })
     }
 
@@ -291,7 +288,9 @@ impl<'a> Hub<'a> {
         }
         const TIMEOUT: &str = "HF_HUB_DOWNLOAD_TIMEOUT";
         let timeout = match self.variables.text(TIMEOUT)? {
-            Some(text) => parse_duration(TIMEOUT, text)?.max(Duration::from_millis(100)),
+            Some(text) => crate::settings::duration::timeout(text)
+                .map_err(|e| crate::error::invalid_option(e.reason, e.hint))?
+                .max(Duration::from_millis(100)),
             None => USUAL_READ_TIMEOUT,
         };
         let client = Client::new(self.settings.clone(), timeout, self.interrupt.clone())?;

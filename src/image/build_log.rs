@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::engine::docker::log::Tail;
-use crate::engine::docker::rawjson::BuildEvent;
+use crate::progress::BuildEvent;
 
 /// How many logs of failed builds are kept.
 const KEPT: usize = 30;
@@ -57,8 +57,8 @@ impl BuildLog {
         Some(log)
     }
 
-    /// Writes down what happened.
-    pub(crate) fn tell(&mut self, event: &BuildEvent) {
+    /// Writes an event down.
+    pub(crate) fn add(&mut self, event: &BuildEvent) {
         self.has_events = true;
         match event {
             BuildEvent::StepStarted { step, name } => self.line(&format!("#{step} {name}")),
@@ -197,10 +197,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("state/logs");
         let mut log = BuildLog::begin(Some(&folder), "image:1234").unwrap();
-        log.tell(&BuildEvent::StepStarted { step: 3, name: "[2/2] RUN x".to_owned() });
-        log.tell(&output("one\ntw"));
-        log.tell(&output("o\n\x1b[31mred\x07\r\nhalf"));
-        log.tell(&BuildEvent::StepFailed {
+        log.add(&BuildEvent::StepStarted { step: 3, name: "[2/2] RUN x".to_owned() });
+        log.add(&output("one\ntw"));
+        log.add(&output("o\n\x1b[31mred\x07\r\nhalf"));
+        log.add(&BuildEvent::StepFailed {
             step: 3,
             name: "[2/2] RUN x".to_owned(),
             error: "exit code: 1".to_owned(),
@@ -242,7 +242,7 @@ mod tests {
         }
         fs::write(home.path().join("notes.txt"), "").unwrap();
         let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
-        kept.tell(&output("line\n"));
+        kept.add(&output("line\n"));
         let kept = kept.keep().unwrap();
         assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none(), "nothing happened");
         let logs = logs_in(home.path()).unwrap();
@@ -259,7 +259,7 @@ mod tests {
         let mut log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
         log.room = 1000;
         for number in 0..5000 {
-            log.tell(&output(&format!("line {number}\n")));
+            log.add(&output(&format!("line {number}\n")));
         }
         let text = fs::read_to_string(log.keep().unwrap()).unwrap();
         assert!(text.len() < 80 * 1024, "{}", text.len());

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
 use crate::error::SandboxError;
 use crate::progress::Event;
-use crate::settings::variables::Variables;
+use crate::settings::terminal::Terminal;
 use progress::Progress;
 
 /// What the results are for.
@@ -36,7 +36,7 @@ enum Volume {
 
 /// The output. Clones write to the same streams.
 #[derive(Clone)]
-pub(crate) struct Report {
+pub(crate) struct Output {
     inner: Arc<Inner>,
 }
 
@@ -49,14 +49,14 @@ struct Inner {
     progress: Mutex<Progress>,
 }
 
-impl Report {
-    pub(crate) fn new(global: &GlobalArgs, format: Format, variables: &Variables) -> Self {
+impl Output {
+    pub(crate) fn new(global: &GlobalArgs, format: Format, terminal: Terminal) -> Self {
+        let Terminal { no_color, is_dumb } = terminal;
         let is_terminal = io::stderr().is_terminal();
-        let is_dumb = variables.text("TERM").ok().flatten() == Some("dumb");
         let has_color = match global.color {
             Some(ColorWhen::Always) => true,
             Some(ColorWhen::Never) => false,
-            Some(ColorWhen::Auto) | None => is_terminal && !is_dumb && !variables.is_set("NO_COLOR"),
+            Some(ColorWhen::Auto) | None => is_terminal && !is_dumb && !no_color,
         };
         let volume = match (global.quiet, global.verbose) {
             (true, _) => Volume::Quiet,

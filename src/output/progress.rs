@@ -8,10 +8,10 @@ use std::time::Duration;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::docker::inspection::short;
-use crate::engine::docker::rawjson::BuildEvent;
 use crate::image::build_context::step_title::title;
 use crate::output::Paint;
 use crate::output::text::{safe, seconds};
+use crate::progress::BuildEvent;
 use crate::progress::Event;
 
 /// How long work may take before anything is drawn: most of it is over by then.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::error::SandboxError;
-use crate::settings::sandbox::invalid;
+use crate::error::invalid_option as invalid;
 use crate::settings::variables::Variables;
 
 /// Where repositories are unless HF_ENDPOINT says otherwise.
@@ -15,13 +15,20 @@ const PUBLIC_ENDPOINT: &str = "https://huggingface.co";
 
 /// How to reach the Hub.
 #[derive(Debug, Clone)]
-pub(crate) struct HubSettings {
+pub struct HubSettings {
     /// Its address; the path ends without a slash, unless there is none.
     pub(crate) endpoint: Url,
     pub(crate) token: Option<Token>,
     /// Whether the user has forbidden to use the network.
     pub(crate) is_offline: bool,
     pub(crate) proxies: Proxies,
+    pub(crate) variables: Variables,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self::from_variables(&Variables::default()).unwrap_or_else(|_| unreachable!())
+    }
 }
 
 /// A user's access token. No formatting shows it.
@@ -65,12 +72,13 @@ impl HubSettings {
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`] for an address or a token that can't be one.
-    pub(crate) fn from_environment(variables: &Variables) -> Result<Self, SandboxError> {
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
         Ok(Self {
             endpoint: endpoint(variables.text("HF_ENDPOINT")?)?,
             token: token(variables)?,
             is_offline: is_on(variables, "HF_HUB_OFFLINE")?,
             proxies: proxies(variables)?,
+            variables: variables.clone(),
         })
     }
 
@@ -218,7 +226,7 @@ mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<HubSettings, SandboxError> {
-        HubSettings::from_environment(&variables.iter().copied().collect())
+        HubSettings::from_variables(&variables.iter().copied().collect())
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::invocation::{Cause, Failure, Streams};
 use crate::engine::docker::log::Tail;
 use crate::engine::docker::plain::PlainDecoder;
-use crate::engine::docker::rawjson::{BuildEvent, Decoder};
+use crate::engine::docker::rawjson::Decoder;
 use crate::host::redact::{RedactedStream, Redactor};
+use crate::progress::BuildEvent;
 
 /// An image to be.
 #[derive(Debug)]

@@ -1,101 +1,79 @@
-//! Containers: run, inspect, stop, remove, list. It knows the sandbox's isolation, and nothing of owners or readiness.
+//! Containers: run, inspect, stop, remove, list.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::contract::label;
 use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::invocation::{Cause, Failure, Invocation, Printed};
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
-use crate::error::SandboxError;
+use crate::engine::{NewContainer, Platform};
+use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
-use crate::sandbox::owner::MARK;
 
 /// How long a start may take that pulls nothing.
 const START_LIMIT: Duration = Duration::from_secs(300);
 
-/// A container to be.
-#[derive(Debug, Clone)]
-pub(crate) struct NewContainer<'a> {
-    pub(crate) image: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) labels: &'a [(&'static str, String)],
-    /// Told to the container, and to nobody who can see this machine's processes.
-    pub(crate) environment: &'a [(&'static str, String)],
-    /// The port inside, published on the loopback interface at a port that Docker picks.
-    pub(crate) port: u16,
-    /// A file to copy into the container before it starts, and where: also the entrypoint's argument.
-    pub(crate) file: Option<(&'a Path, &'a str)>,
-    pub(crate) platform: Platform<'a>,
+/// Why no container runs.
+#[derive(Debug)]
+pub(crate) struct StartFailure {
+    pub(crate) reason: StartFailureReason,
+    pub(crate) error: SandboxError,
+    /// What may be left of the container of that name.
+    pub(crate) left: Left,
 }
 
-/// Which platform a container's image must be for.
+/// What the caller can do about a failed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Platform<'a> {
-    /// Whatever it is for: the engine may emulate it.
-    Any,
-    /// The engine's own, and nothing emulated.
-    Engines,
-    /// `linux/arm64`.
-    Named(&'a str),
+pub(crate) enum StartFailureReason {
+    /// Another container has the name.
+    NameTaken,
+    /// The engine does not have the image.
+    NoImage,
+    /// The image is for another platform than the engine's.
+    OtherPlatform,
+    Other,
 }
 
-/// Why `docker run` made no container that runs.
-pub(crate) enum StartFailure {
-    /// Another container has the name: there is nothing of ours to remove.
-    NameTaken(Failure),
-    /// The engine does not have the image: there is nothing to remove.
-    NoImage(Failure),
-    /// The image is for another platform than the engine's: there may be a container.
-    OtherPlatform,
-    /// It printed no container's id.
-    NotDocker(SandboxError),
-    Other(Failure),
+/// What a failed start may have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// A container, which is to be removed.
+    Container,
+    /// The client was killed: the engine may still be making the container.
+    ContainerSoon,
 }
 
 impl Docker {
-    /// Starts a container with nothing that it does not need: no capabilities, no new privileges, one
-    /// port on the loopback interface. It stays after its end, so that its log outlives a crash.
-    pub(crate) fn run_container<'a>(&'a self, new: &NewContainer<'_>) -> Result<String, StartFailure> {
-        let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
-        let mut arguments: Vec<String> = verb.iter().map(|&word| word.to_owned()).collect();
-        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        option("--name", new.name.to_owned());
-        option("--pull", "never".to_owned());
-        option("--cap-drop", "ALL".to_owned());
-        option("--security-opt", "no-new-privileges".to_owned());
-        option("--publish", format!("127.0.0.1::{}", new.port));
-        if let Platform::Named(platform) = new.platform {
-            option("--platform", platform.to_owned());
-        }
-        for (name, value) in new.labels {
-            option("--label", format!("{name}={value}"));
-        }
-        // By name alone: the client takes the value from its own environment, so that no command line shows it.
-        for (name, _) in new.environment {
-            option("--env", (*name).to_owned());
-        }
-        arguments.push(new.image.to_owned());
-        arguments.extend(new.file.map(|(_, target)| target.to_owned()));
-        // A start takes a moment, and killed halfway it leaves nobody knows what: it gives way to a second signal only.
+    /// Starts a container and returns its id. The container stays after its end, so that its log outlives a crash.
+    /// Docker writes the id into `id_file`, which must not exist, as soon as there is a container.
+    ///
+    /// # Errors
+    /// [`StartFailure`].
+    pub(crate) fn run_container<'a>(
+        &'a self,
+        new: &NewContainer<'_>,
+        id_file: &Path,
+    ) -> Result<String, StartFailure> {
+        // A start takes a moment, and what a start that was killed halfway leaves is not known.
         let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
-        let mut invocation = patient(self.command(arguments));
-        for (name, value) in new.environment {
+        let mut invocation = patient(self.command(run_arguments(new, id_file)));
+        for (name, value) in new.variables {
             invocation = invocation.environment(name, value);
         }
+        let is_made = || std::fs::metadata(id_file).is_ok_and(|file| file.len() > 0);
         let id = match invocation.run() {
             Ok(Printed { stderr, .. }) | Err(Failure { stderr, .. })
                 if new.platform == Platform::Engines
                     && stderr.contains("does not match the detected host platform") =>
             {
-                return Err(StartFailure::OtherPlatform);
+                return Err(StartFailure::other_platform(new.image));
             }
             Ok(printed) => printed.stdout.lines().last().unwrap_or_default().trim().to_owned(),
-            Err(failure) if is_name_conflict(&failure) => return Err(StartFailure::NameTaken(failure)),
-            Err(failure) if is_image_missing(&failure.stderr) => {
-                return Err(StartFailure::NoImage(failure));
-            }
-            Err(failure) => return Err(StartFailure::Other(failure)),
+            Err(failure) => return Err(StartFailure::of(failure, is_made())),
         };
         if let Some((file, target)) = new.file {
             let copy = [file.as_os_str().to_owned(), format!("{}:{target}", new.name).into()];
@@ -103,10 +81,11 @@ impl Docker {
                 patient(self.command([vec!["cp".into(), "--quiet".into()], copy.to_vec()].concat())).run();
             copied
                 .and_then(|_| patient(self.command(["start", new.name])).run())
-                .map_err(StartFailure::Other)?;
+                .map_err(|failure| StartFailure::of(failure, true))?;
         }
         if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(StartFailure::NotDocker(not_docker("docker run", &id)));
+            let error = not_docker("docker run", &id);
+            return Err(StartFailure { reason: StartFailureReason::Other, error, left: Left::Container });
         }
         Ok(id)
     }
@@ -170,7 +149,7 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn sandboxes_but(&self, names: &[String]) -> Result<Vec<Inspection>, SandboxError> {
-        let mark = format!("label={}={}", MARK.0, MARK.1);
+        let mark = format!("label={}={}", label::MARK.0, label::MARK.1);
         let list = ["ps", "--all", "--no-trunc", "--filter", &mark, "--format", "{{.ID}} {{.Names}}"];
         let printed = self.command(list).run().map_err(|failure| {
             failure.into_error(
@@ -246,13 +225,84 @@ impl Docker {
     }
 }
 
-/// Whether the engine has no such image, or none for the platform that was named.
-fn is_image_missing(stderr: &str) -> bool {
-    stderr.contains("No such image") || stderr.contains("was found but does not match the specified platform")
+/// The command that makes the container as it is to be: `docker run`, or `docker create` where a file has to be
+/// copied into it first.
+fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
+    let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
+    let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
+    let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+    option("--name", new.name.into());
+    option("--cidfile", id_file.into());
+    option("--pull", "never".into());
+    for capability in &new.isolation.dropped_capabilities {
+        option("--cap-drop", capability.into());
+    }
+    if new.isolation.no_new_privileges {
+        option("--security-opt", "no-new-privileges".into());
+    }
+    let (address, port) = new.isolation.published;
+    option("--publish", format!("{address}::{port}").into());
+    if let Platform::Named(platform) = new.platform {
+        option("--platform", platform.into());
+    }
+    for (name, value) in new.labels {
+        option("--label", format!("{name}={value}").into());
+    }
+    // By name alone: the client takes the value from its own environment, so that no command line shows it.
+    for (name, _) in new.variables {
+        option("--env", name.into());
+    }
+    arguments.push(new.image.into());
+    arguments.extend(new.file.map(|(_, target)| target.into()));
+    arguments
 }
 
-fn is_name_conflict(failure: &Failure) -> bool {
-    failure.stderr.contains("Conflict") && failure.stderr.contains("is already in use by container")
+impl StartFailure {
+    fn of(failure: Failure, is_made: bool) -> Self {
+        let stderr = &failure.stderr;
+        let left = match &failure.cause {
+            // An engine that could not be reached has made nothing.
+            Cause::Status(_) if !is_made && is_not_connected(stderr) => Left::Nothing,
+            Cause::NotStarted(_) if !is_made => Left::Nothing,
+            Cause::Status(_) | Cause::NotStarted(_) => Left::Container,
+            _ => Left::ContainerSoon,
+        };
+        if stderr.contains("Conflict") && stderr.contains("is already in use by container") {
+            let error = failure.into_error(
+                "the container did not start, because its name is taken",
+                "remove the container that has the name, or run it again",
+                SandboxError::ContainerStartup,
+            );
+            return Self { reason: StartFailureReason::NameTaken, error, left: Left::Nothing };
+        }
+        // No such image, or none for the platform that was named.
+        if stderr.contains("No such image")
+            || stderr.contains("was found but does not match the specified platform")
+        {
+            let error = start_error(failure);
+            return Self { reason: StartFailureReason::NoImage, error, left: Left::Nothing };
+        }
+        Self { reason: StartFailureReason::Other, error: start_error(failure), left }
+    }
+
+    fn other_platform(image: &str) -> Self {
+        let error = SandboxError::ContainerStartup(Problem::new(
+            format!("the image {image} is for another platform than the engine's"),
+            "name the platform with --platform, or build it again with --rebuild",
+        ));
+        Self { reason: StartFailureReason::OtherPlatform, error, left: Left::Container }
+    }
+}
+
+/// Whether the client could not connect to the engine at all.
+fn is_not_connected(stderr: &str) -> bool {
+    [
+        "Cannot connect to the Docker daemon",
+        "failed to connect to the docker API",
+        "permission denied while trying",
+    ]
+    .iter()
+    .any(|said| stderr.contains(said))
 }
 
 /// Whether a command complained of nothing but containers that are not there.
@@ -281,7 +331,7 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
 }
 
 /// A start's failure that says nothing about the container's inside.
-pub(crate) fn start_error(failure: Failure) -> SandboxError {
+fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
         Cause::Status(125) => "docker refused to start it: read what it says, and check `docker info`",
@@ -291,15 +341,6 @@ pub(crate) fn start_error(failure: Failure) -> SandboxError {
         _ => "check `docker info`, and run it again with -v",
     };
     failure.into_error("the container did not start", hint, SandboxError::ContainerStartup)
-}
-
-/// A container that another one stands in the way of, again and again.
-pub(crate) fn name_taken(failure: Failure) -> SandboxError {
-    failure.into_error(
-        "the container did not start, because its name is taken",
-        "remove the container that has it, or run it again",
-        SandboxError::ContainerStartup,
-    )
 }
 
 #[cfg(test)]
@@ -318,6 +359,20 @@ mod tests {
             "docker: Error response from daemon: mkdir /var/lib/docker/overlay2/x: No space left on device.";
         assert_eq!(start_error(failure(full)).hints(), [DISK_FULL]);
         assert!(start_error(failure("docker: x")).hints()[0].contains("docker info"));
+    }
+
+    #[test]
+    fn a_failed_start_leaves_nothing_only_where_that_is_certain() {
+        let left = |cause: Cause, stderr: &str, is_made: bool| {
+            let (command, stdout) = ("docker run".to_owned(), String::new());
+            StartFailure::of(Failure { command, cause, stdout, stderr: stderr.to_owned() }, is_made).left
+        };
+        let dead = "docker: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?";
+        assert_eq!(left(Cause::Status(125), dead, false), Left::Nothing);
+        assert_eq!(left(Cause::Status(125), dead, true), Left::Container, "it died after the creation");
+        assert_eq!(left(Cause::Status(125), "error during connect: EOF", false), Left::Container);
+        assert_eq!(left(Cause::Status(125), "No such image: x", false), Left::Nothing);
+        assert_eq!(left(Cause::Killed(9), "", false), Left::ContainerSoon);
     }
 
     #[test]

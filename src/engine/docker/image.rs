@@ -2,6 +2,7 @@
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::info::not_docker;
+use crate::engine::docker::invocation::Failure;
 use crate::error::SandboxError;
 
 /// An image that the engine has.
@@ -33,6 +34,21 @@ impl Docker {
                 SandboxError::Docker,
             )),
         }
+    }
+
+    /// The ids of the images that carry a label and a name (`x-*`, where `*` stands for no slash), the newest first.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn images_with_label(
+        &self,
+        (label, value): (&str, &str),
+        name: &str,
+    ) -> Result<Vec<String>, Failure> {
+        let (label, name) = (format!("label={label}={value}"), format!("reference={name}"));
+        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &label, "--filter", &name];
+        let printed = self.command(list).run()?;
+        Ok(printed.stdout.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Gives an image a further name.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::contract::label::MARK;
+use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
-use crate::sandbox::owner::{MARK, Phase};
 
 /// What `docker inspect` says of a container, as far as it matters here.
 #[derive(Debug, Clone, Deserialize)]

@@ -3,7 +3,6 @@
 pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod buildx;
-pub(crate) mod commit;
 pub(crate) mod container;
 pub(crate) mod events;
 pub(crate) mod image;
@@ -21,7 +20,6 @@ use std::sync::Arc;
 
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
-use crate::settings::variables::Variables;
 use invocation::{Cause, Failure, Invocation};
 
 const INSTALL: &str =
@@ -48,18 +46,16 @@ pub(crate) struct Docker {
 pub(crate) type Trace = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Docker {
-    /// The client to use: the one named, else RLMESH_SANDBOX_DOCKER, else `docker` on PATH.
+    /// The client to use: the one named, else `docker` on PATH.
     ///
     /// # Errors
     /// [`SandboxError::Docker`] where there is none.
     pub(crate) fn find(
         named: Option<&Path>,
-        variables: &Variables,
         interrupt: Interrupt,
         trace: Trace,
     ) -> Result<Self, SandboxError> {
-        let named = named.map(Path::to_owned).or_else(|| variables.path("RLMESH_SANDBOX_DOCKER"));
-        let program = match &named {
+        let program = match named {
             // A name without a slash is looked for on PATH, like any command's.
             Some(named) => which::which(named).map_err(|error| {
                 SandboxError::Docker(Problem::new(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::docker::rawjson::BuildEvent;
+use crate::progress::BuildEvent;
 
 /// Reads the lines in whatever pieces they come.
 #[derive(Debug, Default)]

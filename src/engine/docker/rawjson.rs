@@ -5,48 +5,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// What a build tells while it runs. A step is a vertex of BuildKit's graph, numbered as they appear.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum BuildEvent {
-    StepStarted {
-        step: usize,
-        name: String,
-    },
-    StepFinished {
-        step: usize,
-        name: String,
-        seconds: f64,
-        cached: bool,
-    },
-    StepFailed {
-        step: usize,
-        name: String,
-        error: String,
-    },
-    /// What a step's process printed: any part of a line.
-    Output {
-        step: usize,
-        text: String,
-    },
-    /// Bytes that a step moves; `total` where it is known.
-    Transfer {
-        step: usize,
-        id: String,
-        done: u64,
-        total: Option<u64>,
-        is_over: bool,
-    },
-    Warning {
-        text: String,
-    },
-    /// A line that is not part of the stream: buildx's own errors.
-    Text {
-        line: String,
-    },
-}
+use crate::progress::BuildEvent;
 
 /// Reads the stream in whatever pieces it comes.
 #[derive(Debug, Default)]
