@@ -10,6 +10,7 @@ use crate::commands::{Session, arguments};
 use crate::error::{Exit, Problem, SandboxError, cannot_read};
 use crate::hub::{ENV_FILE, Hub, Lfs, Patience, REQUIREMENTS_FILE, Tree};
 use crate::output::json::{Repository, RepositoryFile};
+use crate::output::text::VisibleStream;
 use crate::output::{Format, text};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
@@ -100,14 +101,14 @@ fn show(
     let content = hub.file(&hf.repo, commit, file, &mut |event| session.output.event(&event))?;
     session.output.clear();
     let mut content = BufReader::with_capacity(LONGEST_LINE, content);
-    let mut line = Vec::new();
+    let (mut line, mut shown) = (Vec::new(), VisibleStream::default());
     loop {
         session.interrupt.check()?;
         line.clear();
         let read = content.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line);
         match read.map_err(|error| cannot_read(Path::new(name), &error, "run it again"))? {
             0 => return Ok(()),
-            _ => session.output.foreign(&line)?,
+            _ => session.output.untrusted(&mut shown, &line)?,
         }
     }
 }

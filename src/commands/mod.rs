@@ -49,8 +49,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
     let output = Output::new(&cli.global, format(&cli.verb), terminal);
+    let is_listing = matches!(cli.verb, Verb::Logs(_) | Verb::Ps(_) | Verb::Ls(_) | Verb::Completions(_));
     match dispatch(cli, variables, output.clone()) {
         Ok(exit) => exit,
+        // `logs … | head`: the reader has seen enough.
+        Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
             output.error(&error);
             error.exit()
@@ -77,6 +80,13 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Verb::Doctor(_) => doctor::run(&session),
         Verb::Completions(args) => completions::run(&args, &session),
     }
+}
+
+/// Whether stdout was closed by its reader.
+fn is_closed_pipe(error: &SandboxError) -> bool {
+    let SandboxError::Other(error) = error else { return false };
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn client(settings: Settings, interrupt: &Interrupt, output: &Output) -> Client {
