@@ -147,7 +147,7 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
-    /// What each variant is called, ends the program with, and knows beside its message.
+    /// Each variant's name, exit code and problem.
     fn parts(&self) -> (&'static str, Exit, Option<&Problem>) {
         match self {
             SandboxError::InvalidSource(problem) => ("InvalidSource", Exit::Usage, Some(problem)),

@@ -32,7 +32,7 @@ impl Redactor {
                     Some((_, "")) | None => self.hide_text(login.trim_end_matches(':')),
                     Some((_, password)) => {
                         self.hide_text(password);
-                        // The short ones are hidden where they can be told from words.
+                        // A short one is hidden only where its delimiters show that it is one.
                         self.add(format!("{login}@"));
                     }
                 }

@@ -1,4 +1,4 @@
-//! The whole log of a build, kept in a file where the build fails; that it cannot be written is no reason for a build to fail.
+//! The whole log of a build, kept in a file if the build fails. A log that cannot be written fails no build.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -35,7 +35,7 @@ pub(crate) struct BuildLog {
 }
 
 impl BuildLog {
-    /// Begins the log of a build in the folder, or none where there is no folder or it cannot be written.
+    /// Begins the log of a build in the folder; `None` where there is no folder, or it cannot be written.
     pub(crate) fn begin(folder: Option<&Path>, tag: &str) -> Option<Self> {
         let folder = folder?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
@@ -81,7 +81,7 @@ impl BuildLog {
         }
     }
 
-    /// Keeps the log, and only the newest beside it. A build that never began leaves none.
+    /// Keeps the log, and of the others only the newest. A build that never began leaves none.
     pub(crate) fn keep(mut self) -> Option<PathBuf> {
         if !self.has_events {
             return None;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_build_is_told_whole_and_to_its_user_alone() {
+    fn the_log_of_a_failed_build_is_whole_and_private() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("state/logs");
         let mut log = BuildLog::begin(Some(&folder), "image:1234").unwrap();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_kept_is_gone() {
+    fn a_log_that_is_not_kept_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
         assert_eq!(logs_in(home.path()).unwrap().len(), 1);

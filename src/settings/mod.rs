@@ -66,7 +66,7 @@ impl Settings {
         Ok(Self { hub: HubSettings::from_variables(variables)?, package_index, ..Self::local(variables) })
     }
 
-    /// What the variables say of this machine alone: whatever is wrong with the others, `stop` and `ps` work.
+    /// What the variables say of this machine alone: where others are wrong, `stop` and `ps` still work.
     pub(crate) fn local(variables: &Variables) -> Self {
         Self {
             docker: variables.path("RLMESH_SANDBOX_DOCKER"),
