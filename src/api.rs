@@ -216,6 +216,7 @@ impl Client {
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
         start::check_owner(run.ownership)?;
+        image::check(plan, build)?;
         start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
     }
 

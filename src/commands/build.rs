@@ -7,11 +7,11 @@ use crate::output::{Format, json};
 use crate::plan::resolve::Purpose;
 
 pub(super) fn run(args: &BuildArgs, session: Session) -> Result<Exit, SandboxError> {
+    let publish = arguments::publish_options(&args.publish);
+    let build = arguments::build_options(&args.image, &session.variables)?;
+    let options = arguments::sandbox_options(&args.sandbox, &session.variables)?;
     let session = session
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
-    let build = arguments::build_options(&args.image, &session.variables)?;
-    let publish = arguments::publish_options(&args.publish);
-    let options = arguments::sandbox_options(&args.sandbox, &session.variables)?;
     let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, options, purpose, on_event)?;

@@ -9,7 +9,6 @@ use crate::plan::{Plan, bootstrap};
 use crate::settings::build::BuildOptions;
 
 pub(super) fn run(plan: &Plan, build: &BuildOptions, session: &Session) -> Result<Exit, SandboxError> {
-    image::check(plan, build)?;
     let (image, source) = (plan.image_name(), plan.resolved_source().to_string());
     let files = plan.build().map(|planned| {
         let steps = image::steps(build, session.client.settings());

@@ -19,7 +19,7 @@ use crate::output::{Format, Paint, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::start::{self, Running};
+use crate::sandbox::start::Running;
 use crate::settings::sandbox::Ownership;
 
 /// How long a process that is about to end waits for its sweep.
@@ -37,7 +37,6 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     if args.image.dry_run {
         return dry_run::run(&plan, &build, &session);
     }
-    start::check_owner(options.ownership)?;
     let sweep = session.client.sweep()?;
     let running = session.client.start(&plan, &build, options, on_event)?;
     session.output.clear();

@@ -45,17 +45,11 @@ pub(crate) struct ImageRequest<'a> {
     pub(crate) publish: &'a PublishOptions,
 }
 
-/// Refuses a plan whose image docker could not hold, and options that would have no effect.
+/// Refuses options that would have no effect.
 ///
 /// # Errors
-/// [`SandboxError::InvalidSource`], [`SandboxError::InvalidOption`].
+/// [`SandboxError::InvalidOption`].
 pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxError> {
-    if !plan.image_name_fits() {
-        return Err(SandboxError::InvalidSource(Problem::new(
-            "the source is too long: docker cannot hold an image of that name",
-            "use an env id of less than 240 characters",
-        )));
-    }
     if plan.build().is_none() && !build.cache_from.is_empty() {
         return Err(invalid_option(
             "--cache-from has no effect on a prebuilt image",

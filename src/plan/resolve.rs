@@ -35,7 +35,7 @@ pub(crate) enum Purpose {
 /// Resolves a source with its options into a plan.
 ///
 /// # Errors
-/// The kinds that mean the user's input: InvalidOption, HuggingFacePolicy, SourceResolution, Wheel.
+/// The kinds that mean the user's input: InvalidSource, InvalidOption, HuggingFacePolicy, SourceResolution, Wheel.
 pub(crate) fn resolve(
     source: &EnvironmentSourceRef,
     options: SandboxOptions,
@@ -74,7 +74,15 @@ pub(crate) fn resolve(
             lockfile,
         },
     };
-    Ok(Plan { image: PlannedImage::Built(Box::new(build)), serving: serving(options) })
+    let plan = Plan { image: PlannedImage::Built(Box::new(build)), serving: serving(options) };
+    if purpose == Purpose::Hash || plan.image_name_fits() {
+        Ok(plan)
+    } else {
+        Err(SandboxError::InvalidSource(Problem::new(
+            "the source is too long: docker cannot hold an image of that name",
+            "use an env id of less than 240 characters",
+        )))
+    }
 }
 
 fn serving(options: SandboxOptions) -> Serving {

@@ -14,7 +14,7 @@ use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::RunDir;
-use crate::image::{self, Image, ImageRequest, build_context};
+use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{Plan, PlannedImage};
 use crate::progress::{Event, Listener};
@@ -55,7 +55,6 @@ pub(crate) fn launch(
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
     let start = Start { image, options, began: Instant::now() };
-    image::check(image.plan, image.build)?;
     let image = if image.takes_existing() {
         // Most often the image exists, and asking for it first would take longer than starting without it.
         match start.attempt(None, on_event) {
