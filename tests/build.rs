@@ -36,7 +36,9 @@ fn an_image_that_is_there_is_not_built() {
         .check();
     assert_eq!(
         checked.calls,
-        [format!("image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {TAG}")]
+        [format!(
+            "image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}} {TAG}"
+        )]
     );
 }
 

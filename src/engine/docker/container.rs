@@ -1,4 +1,4 @@
-//! Containers: run, inspect, stop, remove, list. It knows the sandbox's isolation, and nothing of owners or readiness.
+//! Containers: run, inspect, list, wait, stop, remove.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,51 +11,52 @@ use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::sandbox::owner::MARK;
 
-/// How long a start may take that pulls nothing.
+/// How long a start may take, without a pull.
 const START_LIMIT: Duration = Duration::from_secs(300);
 
-/// A container to be.
+/// A container to create.
 #[derive(Debug, Clone)]
 pub(crate) struct NewContainer<'a> {
     pub(crate) image: &'a str,
     pub(crate) name: &'a str,
     pub(crate) labels: &'a [(&'static str, String)],
-    /// Told to the container, and to nobody who can see this machine's processes.
+    /// The variables inside. No command line shows their values.
     pub(crate) environment: &'a [(&'static str, String)],
-    /// The port inside, published on the loopback interface at a port that Docker picks.
+    /// The port inside. Docker publishes it on the loopback interface, at a port of its choice.
     pub(crate) port: u16,
-    /// A file to copy into the container before it starts, and where: also the entrypoint's argument.
+    /// A file to copy into the container before it starts, and its path there, which the entrypoint gets as
+    /// its argument.
     pub(crate) file: Option<(&'a Path, &'a str)>,
     pub(crate) platform: Platform<'a>,
 }
 
-/// Which platform a container's image must be for.
+/// The platform that a container's image must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Platform<'a> {
-    /// Whatever it is for: the engine may emulate it.
+    /// Any: the engine may emulate it.
     Any,
-    /// The engine's own, and nothing emulated.
+    /// The engine's own, without emulation.
     Engines,
     /// `linux/arm64`.
     Named(&'a str),
 }
 
-/// Why `docker run` made no container that runs.
+/// Why `docker run` started no container.
 pub(crate) enum StartFailure {
-    /// Another container has the name: there is nothing of ours to remove.
+    /// Another container has the name: there is nothing to remove.
     NameTaken(Failure),
     /// The engine does not have the image: there is nothing to remove.
     NoImage(Failure),
     /// The image is for another platform than the engine's: there may be a container.
     OtherPlatform,
-    /// It printed no container's id.
+    /// It did not print a container's id.
     NotDocker(SandboxError),
     Other(Failure),
 }
 
 impl Docker {
-    /// Starts a container with nothing that it does not need: no capabilities, no new privileges, one
-    /// port on the loopback interface. It stays after its end, so that its log outlives a crash.
+    /// Starts a container without capabilities or new privileges, and with one port on the loopback
+    /// interface. It is not removed at its end, so that its log can be read.
     pub(crate) fn run_container<'a>(&'a self, new: &NewContainer<'_>) -> Result<String, StartFailure> {
         let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
         let mut arguments: Vec<String> = verb.iter().map(|&word| word.to_owned()).collect();
@@ -77,7 +78,7 @@ impl Docker {
         }
         arguments.push(new.image.to_owned());
         arguments.extend(new.file.map(|(_, target)| target.to_owned()));
-        // A start takes a moment, and killed halfway it leaves nobody knows what: it gives way to a second signal only.
+        // A start takes a moment, and a client killed halfway may still leave a container: it takes a second signal.
         let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
         let mut invocation = patient(self.command(arguments));
         for (name, value) in new.environment {
@@ -111,10 +112,10 @@ impl Docker {
         Ok(id)
     }
 
-    /// What docker knows of those of these containers that exist, by id or name.
+    /// Inspects containers by id or name. Those that do not exist are left out.
     ///
     /// # Errors
-    /// Where docker fails with anything but a container that is not there.
+    /// [`SandboxError::Docker`].
     pub(crate) fn inspect(&self, containers: &[String]) -> Result<Vec<Inspection>, SandboxError> {
         if containers.is_empty() {
             return Ok(Vec::new());
@@ -140,7 +141,7 @@ impl Docker {
         serde_json::from_str(&printed).map_err(|error| unreadable("docker inspect", &error, &printed))
     }
 
-    /// Whether there is a container of that name or id, in whatever state.
+    /// Whether a container of that name or id exists, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -157,7 +158,7 @@ impl Docker {
         }
     }
 
-    /// Every container with the sandbox mark, whatever its state.
+    /// Every container with the sandbox label, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -165,7 +166,7 @@ impl Docker {
         self.sandboxes_but(&[])
     }
 
-    /// Every container with the sandbox mark, whatever its state, but those of these names.
+    /// Every container with the sandbox label, in any state, except for those of these names.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -185,15 +186,15 @@ impl Docker {
         self.inspect(&ids)
     }
 
-    /// Blocks until a container ends, or the interrupt asks to give up.
+    /// Waits until a container ends, or for the interrupt.
     ///
     /// # Errors
-    /// Docker's own: they tell nothing about the container.
+    /// Docker's own: they say nothing about the container.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
         self.command(["wait", container]).unlimited().run().map(|_| ())
     }
 
-    /// Lets containers end by themselves, for at most `grace`. One that is gone is no failure.
+    /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -203,7 +204,7 @@ impl Docker {
         grace: Duration,
         ends_at: Signals,
     ) -> Result<(), Failure> {
-        // Whole seconds are what docker takes; nobody who asked for half a second wants none.
+        // Docker takes whole seconds, and half a second must not become none.
         let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
         // The short form: its long name changed between versions of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
@@ -213,7 +214,8 @@ impl Docker {
         forgive_missing(stopped.map(|_| ()))
     }
 
-    /// Removes containers, with their anonymous volumes, running or not. One that is gone is no failure.
+    /// Removes containers with their anonymous volumes, even if they run. One that does not exist is not a
+    /// failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -222,31 +224,9 @@ impl Docker {
         arguments.extend_from_slice(containers);
         forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
     }
-
-    /// Fetches an image that the engine does not have, for a platform (`linux/arm64`) or its own.
-    ///
-    /// # Errors
-    /// [`SandboxError::ContainerStartup`] where it cannot be had.
-    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Result<(), SandboxError> {
-        let mut arguments = vec!["pull", "--quiet"];
-        arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
-        arguments.push(image);
-        self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
-            let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
-                DISK_FULL
-            } else {
-                "check its name, and `docker login` where it is private"
-            };
-            failure.into_error(
-                &format!("the image {image} is not here and could not be pulled"),
-                hint,
-                SandboxError::ContainerStartup,
-            )
-        })
-    }
 }
 
-/// Whether the engine has no such image, or none for the platform that was named.
+/// Whether the engine has no such image, or not for that platform.
 fn is_image_missing(stderr: &str) -> bool {
     stderr.contains("No such image") || stderr.contains("was found but does not match the specified platform")
 }
@@ -255,14 +235,14 @@ fn is_name_conflict(failure: &Failure) -> bool {
     failure.stderr.contains("Conflict") && failure.stderr.contains("is already in use by container")
 }
 
-/// Whether a command complained of nothing but containers that are not there.
+/// Whether all of a command's errors are about containers that do not exist.
 fn only_missing(stderr: &str) -> bool {
     let is_missing = |line: &str| line.to_lowercase().contains("no such container");
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     lines.peek().is_some() && lines.all(is_missing)
 }
 
-/// Removal that is under way already is as good as ours.
+/// Turns a failure into success where each container is gone or being removed.
 fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     let is_forgiven = |line: &str| {
         let line = line.to_lowercase();
@@ -280,7 +260,7 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     }
 }
 
-/// A start's failure that says nothing about the container's inside.
+/// The error for a container that did not start.
 pub(crate) fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
@@ -293,7 +273,7 @@ pub(crate) fn start_error(failure: Failure) -> SandboxError {
     failure.into_error("the container did not start", hint, SandboxError::ContainerStartup)
 }
 
-/// A container that another one stands in the way of, again and again.
+/// The error for a container whose name stays taken.
 pub(crate) fn name_taken(failure: Failure) -> SandboxError {
     failure.into_error(
         "the container did not start, because its name is taken",
@@ -307,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_without_room_says_so() {
+    fn a_full_disk_has_its_own_hint() {
         let failure = |stderr: &str| Failure {
             command: "docker run".to_owned(),
             cause: Cause::Status(125),
