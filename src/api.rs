@@ -157,5 +157,6 @@ pub fn reap_orphaned_containers() -> Result<Vec<String>, SandboxError> {
 }
 
 fn docker(interrupt: Interrupt) -> Result<Docker, SandboxError> {
-    Docker::find(None, &Variables::of_this_process(), interrupt, Arc::new(|_| {}))
+    let program = Variables::of_this_process().path("RLMESH_SANDBOX_DOCKER");
+    Docker::find(program.as_deref(), interrupt, Arc::new(|_| {}))
 }

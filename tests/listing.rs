@@ -56,7 +56,7 @@ fn healthy() -> StandIn {
             "version --format *",
             Reply::stdout("{\"Version\":\"26.1.5\",\"Os\":\"linux\",\"Arch\":\"amd64\"}\n"),
         )
-        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("image inspect *", Reply::stdout("sha256:0\n"))
         .on("ps *", Reply::default())
 }

@@ -1,12 +1,12 @@
 //! `doctor`: what this machine has of what sandboxes need, and what to mend.
 
 use crate::commands::Session;
+use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
 use crate::error::{Exit, SandboxError};
 use crate::host::run_dir::RunDir;
 use crate::output::json::{Check, Examined};
 use crate::output::{Format, Paint, Report, text};
-use crate::sandbox::owner::EngineSite;
 use crate::settings::sandbox::DEFAULT_BASE_IMAGE;
 use crate::settings::variables::Variables;
 
@@ -44,7 +44,7 @@ fn examine(session: &Session) -> Vec<Check> {
         }
     };
     let engine = docker.engine().map(|engine| {
-        let site = match docker.site(&session.variables) {
+        let site = match docker.site() {
             EngineSite::ThisMachine => "behind a local socket",
             EngineSite::Elsewhere => "on another machine: addresses are reachable only there",
         };

@@ -80,7 +80,8 @@ impl Session {
     fn docker(&self) -> Result<Docker, SandboxError> {
         let report = self.report.clone();
         let trace = Arc::new(move |text: &str| report.trace(text));
-        Docker::find(self.global.docker.as_deref(), &self.variables, self.interrupt.clone(), trace)
+        let program = self.global.docker.clone().or_else(|| self.variables.path("RLMESH_SANDBOX_DOCKER"));
+        Docker::find(program.as_deref(), self.interrupt.clone(), trace)
     }
 
     /// The Hub, not yet asked for anything.

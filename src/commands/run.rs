@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_pr
 
 use crate::cli::RunArgs;
 use crate::commands::{Session, build, dry_run};
+use crate::engine::Phase;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::short;
 use crate::engine::docker::log::{Follow, LogLines};
@@ -21,7 +22,6 @@ use crate::output::{Format, Paint, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Consent;
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::owner::Phase;
 use crate::sandbox::start::{self, Request, Running};
 use crate::settings::build::BuildOptions;
 use crate::settings::sandbox::{Ownership, RunOptions};

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
+use crate::engine::{EngineSite, Phase};
 use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
-use crate::sandbox::owner::{self, Owner, Phase, Proof, Reason, Verdict};
+use crate::sandbox::owner::{self, Owner, Proof, Reason, Verdict};
 use crate::settings::variables::Variables;
 
 /// How long an engine may take to finish making a container whose client was killed.
@@ -96,9 +97,9 @@ pub(crate) fn look(docker: &Docker, variables: &Variables, care: Care) -> Result
             let owner = Owner::from_labels(|name| container.label(name));
             // Only an owner who names no machine makes it matter where the engine is.
             let site = if owner.pid.is_some() && owner.host.host.is_none() {
-                *site.get_or_init(|| docker.site(variables))
+                *site.get_or_init(|| docker.site())
             } else {
-                owner::EngineSite::Elsewhere
+                EngineSite::Elsewhere
             };
             let verdict = owner::judge(&owner, container.phase(), &here, site, process::liveness);
             let verdict = match verdict {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::engine::{EngineSite, Phase};
 use crate::host::process::{Host, Liveness};
 
 /// The mark that every sandbox container carries, of this tool and of the SDK.
@@ -59,28 +60,6 @@ impl Owner {
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
     }
-}
-
-/// Where a container is in its life, as far as ownership asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Made, and not started yet; for a moment every container is that.
-    Created,
-    /// Running, paused or restarting.
-    Running,
-    /// Exited or dead.
-    Ended,
-    /// Docker is removing it already.
-    Removing,
-}
-
-/// Where the engine is, seen from here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EngineSite {
-    /// Behind a local socket: an owner without a host label ran on this machine.
-    ThisMachine,
-    /// Behind a network: containers of other machines can be on it.
-    Elsewhere,
 }
 
 /// What is to be done with a container, and why.

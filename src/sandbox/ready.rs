@@ -9,14 +9,13 @@ use anyhow::Context as _;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::log::{Follow, LogLines, Tail};
+use crate::engine::{EngineSite, Phase};
 use crate::error::{Problem, SandboxError, Signal};
 use crate::host::interrupt::Interrupt;
 use crate::image::build_context::dockerfile::CONTAINER_PORT;
 use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
-use crate::sandbox::owner::{EngineSite, Phase};
-use crate::settings::variables::Variables;
 
 /// How long the container alone may have the processor before anything else is started to watch it.
 const WATCH_DELAY: Duration = Duration::from_millis(400);
@@ -42,7 +41,6 @@ pub(crate) fn until_ready(
     plan: &Plan,
     id: &str,
     limit: Duration,
-    variables: &Variables,
 ) -> Result<Ready, SandboxError> {
     let wait =
         Wait { docker, plan, id, limit, deadline: Instant::now() + limit, watch: Watch::start(docker, id) };
@@ -55,7 +53,7 @@ pub(crate) fn until_ready(
             Ok(Ready { address: format!("tcp://{address}"), image_id: container.image, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
-        Err(reason) => Err(wait.not_ready(&reason, variables)),
+        Err(reason) => Err(wait.not_ready(&reason)),
     }
 }
 
@@ -98,7 +96,7 @@ impl Wait<'_> {
         )
     }
 
-    fn not_ready(&self, reason: &NotReady, variables: &Variables) -> SandboxError {
+    fn not_ready(&self, reason: &NotReady) -> SandboxError {
         // A docker that does not answer now is no reason to lose what is known already.
         match self.docker.inspect(&[self.id.to_owned()]) {
             Ok(found) => match found.first() {
@@ -125,7 +123,7 @@ impl Wait<'_> {
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),
         };
         let mut problem = problem(message, &diagnosis.hints);
-        if self.docker.site(variables) == EngineSite::Elsewhere {
+        if self.docker.site() == EngineSite::Elsewhere {
             problem = problem.hint(
                 "the engine is on another machine, and the port is open only there: forward it, or run this there",
             );

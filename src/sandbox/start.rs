@@ -134,7 +134,7 @@ fn start(
     let ready = docker
         .interrupt
         .check()
-        .and_then(|()| ready::until_ready(docker, plan, &id, request.options.ready_timeout, variables));
+        .and_then(|()| ready::until_ready(docker, plan, &id, request.options.ready_timeout));
     match ready {
         Ok(ready) => {
             if let Some(reason) = &ready.handshake.mismatch {

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
+use crate::engine::docker::builder::Endpoint;
 use crate::engine::docker::invocation::{Cause, Failure};
 use crate::error::{Problem, SandboxError};
-use crate::sandbox::owner::EngineSite;
-use crate::settings::variables::Variables;
 
 /// What the engine says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -82,18 +82,28 @@ impl Docker {
         Ok(printed.stdout.split_whitespace().nth(1).unwrap_or_default().to_owned())
     }
 
-    /// Whether the engine is behind a local socket. What cannot be found out counts as elsewhere.
-    pub(crate) fn site(&self, variables: &Variables) -> EngineSite {
-        let context = || {
-            let asked = self.command(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).run();
-            asked.map(|printed| printed.stdout.trim().to_owned()).unwrap_or_default()
-        };
-        // DOCKER_CONTEXT wins over DOCKER_HOST only where DOCKER_HOST is unset, as in the client itself.
-        let endpoint = match variables.text("DOCKER_HOST") {
-            Ok(Some(host)) => host.to_owned(),
-            _ => context(),
-        };
-        site_of(&endpoint)
+    /// The engine that the client talks to, by its context and DOCKER_HOST.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] where there is none, such as for a context that does not exist.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, SandboxError> {
+        let format = "{{.Name}} {{.Endpoints.docker.Host}}";
+        let printed = self.command(["context", "inspect", "--format", format]).run().map_err(|failure| {
+            failure.into_error(
+                "docker's context cannot be read",
+                "check `docker context ls`, DOCKER_CONTEXT and DOCKER_HOST",
+                SandboxError::Docker,
+            )
+        })?;
+        match printed.stdout.trim().split_once(' ') {
+            Some((context, host)) => Ok(Endpoint { context: context.to_owned(), host: host.to_owned() }),
+            None => Err(not_docker("docker context inspect", &printed.stdout)),
+        }
+    }
+
+    /// Whether the engine is behind a local socket. Where that cannot be found out, it counts as elsewhere.
+    pub(crate) fn site(&self) -> EngineSite {
+        self.endpoint().map_or(EngineSite::Elsewhere, |endpoint| site_of(&endpoint.host))
     }
 }
 

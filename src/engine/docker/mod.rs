@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
-use crate::settings::variables::Variables;
 use invocation::{Cause, Failure, Invocation};
 
 const INSTALL: &str =
@@ -48,22 +47,20 @@ pub(crate) struct Docker {
 pub(crate) type Trace = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Docker {
-    /// The client to use: the one named, else RLMESH_SANDBOX_DOCKER, else `docker` on PATH.
+    /// The client to use: `program`, else `docker` on PATH.
     ///
     /// # Errors
     /// [`SandboxError::Docker`] where there is none.
     pub(crate) fn find(
-        named: Option<&Path>,
-        variables: &Variables,
+        program: Option<&Path>,
         interrupt: Interrupt,
         trace: Trace,
     ) -> Result<Self, SandboxError> {
-        let named = named.map(Path::to_owned).or_else(|| variables.path("RLMESH_SANDBOX_DOCKER"));
-        let program = match &named {
+        let program = match program {
             // A name without a slash is looked for on PATH, like any command's.
-            Some(named) => which::which(named).map_err(|error| {
+            Some(program) => which::which(program).map_err(|error| {
                 SandboxError::Docker(Problem::new(
-                    format!("the docker client {} cannot be run: {error}", named.display()),
+                    format!("the docker client {} cannot be run: {error}", program.display()),
                     "name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out",
                 ))
             })?,
