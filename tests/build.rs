@@ -206,10 +206,60 @@ fn without_buildx() {
         .status(7)
         .stderr(
             "error: docker has no buildx, which builds images\n\
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\n\
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n\n\
              docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n",
         )
         .check();
+}
+
+#[test]
+fn a_buildx_that_is_too_old() {
+    let docker = StandIn::new()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::fails(1, "ERROR: invalid progress mode rawjson\n"))
+        .on("buildx version", Reply::stdout("github.com/docker/buildx v0.12.1 abc\n"));
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(7)
+        .stderr(
+            "error: docker buildx v0.12.1 is too old: 0.13 or newer is needed\n\
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n",
+        )
+        .check();
+    let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
+    assert_eq!(builds, 1, "{:?}", checked.calls);
+}
+
+#[test]
+fn a_buildx_that_does_not_work_is_not_missing() {
+    let broken =
+        || Reply::fails(1, "fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n");
+    let docker = StandIn::new()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", broken())
+        .on("buildx version", broken());
+    Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(7)
+        .stderr(
+            "error: docker buildx does not work: fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n\
+             hint: check `docker buildx version`\n\n\
+             fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n",
+        )
+        .check();
+}
+
+#[test]
+fn a_build_that_fails_before_its_first_step_asks_for_the_version_alone() {
+    let docker = with_buildx()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::fails(1, "ERROR: unknown flag: --x\n"));
+    let run = Run::line("build CartPole-v1 --progress none").docker(docker);
+    let output = run.spawn().wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.starts_with("error: the image was not built: unknown flag: --x\n"), "{stderr}");
+    assert_eq!(run.stand_in().calls().last().unwrap(), "buildx version");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::build::{BuildRequest, Goal, ProgressForm};
+use crate::engine::docker::build::{BuildRequest, Goal};
 use crate::engine::docker::rawjson::BuildEvent;
 use crate::error::{Problem, SandboxError};
 use crate::host::run_dir::RunDir;
@@ -164,7 +164,7 @@ fn build_spec(
     variables: &Variables,
     on_event: &mut Listener<'_>,
 ) -> Result<(), SandboxError> {
-    // Nothing long is begun without buildx. Any other build tells by itself, and asking takes time.
+    // A long build does not begin without buildx. Any other build is fast to fail, and the check costs 20 ms.
     let is_long = matches!(spec.source, ResolvedSource::Hf { .. }) || spec.build_memory != BuildMemory::Off;
     let buildx = if is_long { Some(docker.buildx()?) } else { None };
     let folder = RunDir::create(&variables.temp_dir())?;
@@ -178,7 +178,6 @@ fn build_spec(
         context: &context,
         builder: None,
         images: &[],
-        progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
         mask: &settings.mask(),
         flags: &flags,
     };
@@ -264,19 +263,19 @@ impl Site<'_> {
     fn run_unbounded(
         &self,
         request: &BuildRequest<'_>,
-        event: &mut dyn FnMut(BuildEvent),
+        on_event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), SandboxError> {
-        let mut built = self.docker.build(request, event);
-        if let (Err(failed), None) = (&built, self.buildx)
-            && failed.step.is_none()
-        {
-            // Nothing was begun: is there a buildx at all, and one that is new enough?
-            let progress = ProgressForm::of_buildx(&self.docker.buildx()?);
-            if progress != request.progress {
-                built = self.docker.build(&BuildRequest { progress, ..*request }, event);
+        self.docker.build(request, on_event).map_err(|failed| {
+            let has_begun = failed.step.is_some() || !failed.unfinished.is_empty();
+            // A buildx that is missing or too old fails before the first step.
+            if !has_begun
+                && self.buildx.is_none()
+                && let Err(error) = self.docker.buildx()
+            {
+                return error;
             }
-        }
-        built.map_err(|failed| failure::build_error(*failed))
+            failure::build_error(*failed)
+        })
     }
 
     /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.

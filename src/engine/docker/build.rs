@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::engine::docker::Docker;
 use crate::engine::docker::invocation::{Cause, Failure, Streams};
 use crate::engine::docker::log::Tail;
-use crate::engine::docker::plain::PlainDecoder;
 use crate::engine::docker::rawjson::{BuildEvent, Decoder};
 use crate::host::redact::{RedactedStream, Redactor};
 
@@ -22,7 +21,6 @@ pub(crate) struct BuildRequest<'a> {
     pub(crate) builder: Option<&'a str>,
     /// Images that the builder cannot see, and where they are: name and location, as `--build-context` takes them.
     pub(crate) images: &'a [(String, OsString)],
-    pub(crate) progress: ProgressForm,
     /// What nobody may see of what the build prints.
     pub(crate) mask: &'a Redactor,
     /// Further flags of `docker buildx build`.
@@ -48,61 +46,6 @@ impl Goal<'_> {
                 let output = format!("--output=type=local,\"dest={folder}\"");
                 vec!["--file".into(), dockerfile.into(), output.into()]
             }
-        }
-    }
-}
-
-/// The form in which buildx tells its progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProgressForm {
-    RawJson,
-    /// For people; the only one of buildx before 0.13.
-    Plain,
-}
-
-impl ProgressForm {
-    /// What a version of buildx (`v0.29.1`) has. One that cannot be read counts as new.
-    pub(crate) fn of_buildx(version: &str) -> Self {
-        let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(0)), Some(Ok(minor))) if minor < 13 => ProgressForm::Plain,
-            _ => ProgressForm::RawJson,
-        }
-    }
-
-    fn flag(self) -> &'static str {
-        match self {
-            ProgressForm::RawJson => "--progress=rawjson",
-            ProgressForm::Plain => "--progress=plain",
-        }
-    }
-}
-
-/// Reads either form.
-enum AnyDecoder {
-    RawJson(Decoder),
-    Plain(PlainDecoder),
-}
-
-impl AnyDecoder {
-    fn new(form: ProgressForm) -> Self {
-        match form {
-            ProgressForm::RawJson => AnyDecoder::RawJson(Decoder::default()),
-            ProgressForm::Plain => AnyDecoder::Plain(PlainDecoder::default()),
-        }
-    }
-
-    fn push(&mut self, piece: &[u8], event: &mut dyn FnMut(BuildEvent)) {
-        match self {
-            AnyDecoder::RawJson(decoder) => decoder.push(piece, event),
-            AnyDecoder::Plain(decoder) => decoder.push(piece, event),
-        }
-    }
-
-    fn finish(self, event: &mut dyn FnMut(BuildEvent)) {
-        match self {
-            AnyDecoder::RawJson(decoder) => decoder.finish(event),
-            AnyDecoder::Plain(decoder) => decoder.finish(event),
         }
     }
 }
@@ -138,21 +81,6 @@ impl Docker {
         request: &BuildRequest<'_>,
         event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), Box<BuildFailure>> {
-        match self.build_once(request, request.progress, event) {
-            Err(failed) if failed.is_about_progress() && request.progress == ProgressForm::RawJson => {
-                self.note("this buildx has no rawjson progress: plain instead");
-                self.build_once(request, ProgressForm::Plain, event)
-            }
-            ended => ended,
-        }
-    }
-
-    fn build_once(
-        &self,
-        request: &BuildRequest<'_>,
-        progress: ProgressForm,
-        event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<(), Box<BuildFailure>> {
         let builder = request.builder.iter().flat_map(|name| ["--builder".into(), OsString::from(name)]);
         let images = request.images.iter().flat_map(|(name, location)| {
             let mut context = OsString::from(format!("{name}="));
@@ -162,7 +90,7 @@ impl Docker {
         let arguments: Vec<OsString> = [
             "buildx",
             "build",
-            progress.flag(),
+            "--progress=rawjson",
             // Attestations would turn the image into an index that nobody here reads.
             "--provenance=false",
         ]
@@ -176,7 +104,7 @@ impl Docker {
         .collect();
         let mut record = Record::default();
         let mut masked = RedactedEvents::new(request.mask);
-        let mut decoder = AnyDecoder::new(progress);
+        let mut decoder = Decoder::default();
         let mut hear = |happened: BuildEvent| {
             for happened in masked.apply(happened) {
                 record.keep(&happened);
@@ -189,18 +117,6 @@ impl Docker {
             .stream(Streams::Stderr, &mut |chunk| decoder.push(chunk, &mut hear));
         decoder.finish(&mut hear);
         ended.map_err(|failure| Box::new(record.into_failure(failure)))
-    }
-}
-
-impl BuildFailure {
-    /// Whether buildx did not even begin, since it does not know the form of the progress.
-    fn is_about_progress(&self) -> bool {
-        let is_said = |line: &String| {
-            ["invalid progress mode", "unknown progress", "unsupported progress"]
-                .iter()
-                .any(|needle| line.to_lowercase().contains(needle))
-        };
-        self.step.is_none() && self.said.iter().any(is_said)
     }
 }
 
@@ -299,25 +215,6 @@ impl Record {
             step: self.failed,
             unfinished: self.running.into_values().collect(),
             said: self.said,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_versions_have_no_json() {
-        for (version, form) in [
-            ("v0.12.1", ProgressForm::Plain),
-            ("0.9.1+ds1", ProgressForm::Plain),
-            ("v0.13.0", ProgressForm::RawJson),
-            ("v0.29.1-desktop.1", ProgressForm::RawJson),
-            ("v1.0.0", ProgressForm::RawJson),
-            ("", ProgressForm::RawJson),
-        ] {
-            assert_eq!(ProgressForm::of_buildx(version), form, "{version}");
         }
     }
 }

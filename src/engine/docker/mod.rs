@@ -12,7 +12,6 @@ pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
-mod plain;
 pub(crate) mod rawjson;
 
 use std::ffi::OsString;
