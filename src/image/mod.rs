@@ -178,7 +178,7 @@ fn build_spec(
         context: &context,
         builder: None,
         images: &[],
-        mask: &settings.mask(),
+        redactor: &settings.mask(),
         flags: &flags,
     };
     let site = Site { docker, spec, build, variables, buildx: buildx.as_deref(), folder: folder.path() };

@@ -6,6 +6,7 @@ use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
 use crate::engine::docker::builder::Endpoint;
 use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::log::quoted;
 use crate::error::{Problem, SandboxError};
 
 /// The engine's version and platform.
@@ -73,7 +74,7 @@ impl Docker {
         let printed = self.command(["buildx", "version"]).run().map_err(|failure| {
             if is_buildx_missing(&failure) {
                 let problem = Problem::new("docker has no buildx, which builds images", GET_BUILDX);
-                return SandboxError::Docker(problem.details(&failure.stderr));
+                return SandboxError::Docker(problem.details(quoted(&failure.stderr)));
             }
             failure.into_error(
                 "docker buildx does not work",
@@ -159,7 +160,7 @@ fn is_moment(text: &str) -> bool {
 }
 
 /// For a program that prints what Docker's client never would.
-const IS_IT_DOCKER: &str = "is it really Docker's client? check --docker, and `docker version`";
+pub(super) const IS_IT_DOCKER: &str = "is it really Docker's client? check --docker, and `docker version`";
 
 /// The oldest buildx with `--progress=rawjson`: major and minor version.
 const OLDEST_BUILDX: (u32, u32) = (0, 13);
