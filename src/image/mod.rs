@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::build::{BuildRequest, Goal, ProgressForm};
+use crate::engine::docker::build::{BuildRequest, Goal};
 use crate::error::{Problem, SandboxError, cannot_read, invalid_option};
 use crate::host::run_dir::RunDir;
 use crate::hub::{Hub, Wanted};
@@ -183,7 +183,7 @@ impl ImageRequest<'_> {
         recipe: Option<String>,
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
-        // Nothing long is begun without buildx. A short build shows by itself that it is missing.
+        // A long build does not begin without buildx. A short one fails at once, and the check costs 20 ms.
         let is_long =
             matches!(build.spec.source, ResolvedSource::Hf { .. }) || build.build_memory != BuildMemory::Off;
         let buildx = if is_long { Some(self.docker.buildx()?) } else { None };
@@ -198,8 +198,7 @@ impl ImageRequest<'_> {
             context: &context,
             builder: None,
             images: &[],
-            progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
-            mask: &self.settings.package_index.redactor(),
+            redactor: &self.settings.package_index.redactor(),
             flags: &[self.flags(&build.spec, recipe), secrets.clone()].concat(),
         };
         let builder = Build { request: self, plan: build, buildx: buildx.as_deref(), folder: folder.path() };
@@ -331,17 +330,17 @@ impl Build<'_> {
         on_event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), SandboxError> {
         let docker = self.request.docker;
-        let mut built = docker.build(request, on_event);
-        if let (Err(failed), None) = (&built, self.buildx)
-            && failed.step.is_none()
-        {
-            // Nothing was begun: is there a buildx at all, and one that is new enough?
-            let progress = ProgressForm::of_buildx(&docker.buildx()?);
-            if progress != request.progress {
-                built = docker.build(&BuildRequest { progress, ..*request }, on_event);
+        docker.build(request, on_event).map_err(|failed| {
+            let has_begun = failed.step.is_some() || !failed.unfinished.is_empty();
+            // A buildx that is missing or too old fails before the first step.
+            if !has_begun
+                && self.buildx.is_none()
+                && let Err(error) = docker.buildx()
+            {
+                return error;
             }
-        }
-        built.map_err(|failed| failure::build_error(*failed))
+            failure::build_error(*failed)
+        })
     }
 
     fn run_bounded(

@@ -90,10 +90,10 @@ impl Docker {
         Ok(id)
     }
 
-    /// What docker knows of those of these containers that exist, by id or name.
+    /// Inspects containers by id or name. Those that do not exist are left out.
     ///
     /// # Errors
-    /// Where docker fails with anything but a container that is not there.
+    /// [`SandboxError::Docker`].
     pub(crate) fn inspect(&self, containers: &[String]) -> Result<Vec<Inspection>, SandboxError> {
         if containers.is_empty() {
             return Ok(Vec::new());
@@ -119,7 +119,7 @@ impl Docker {
         serde_json::from_str(&printed).map_err(|error| unreadable("docker inspect", &error, &printed))
     }
 
-    /// Whether there is a container of that name or id, in whatever state.
+    /// Whether a container of that name or id exists, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -136,7 +136,7 @@ impl Docker {
         }
     }
 
-    /// Every container with the sandbox mark, whatever its state.
+    /// Every container with the sandbox label, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -144,7 +144,7 @@ impl Docker {
         self.sandboxes_but(&[])
     }
 
-    /// Every container with the sandbox mark, whatever its state, but those of these names.
+    /// Every container with the sandbox label, in any state, except for those of these names.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -164,15 +164,15 @@ impl Docker {
         self.inspect(&ids)
     }
 
-    /// Blocks until a container ends, or the interrupt asks to give up.
+    /// Waits until a container ends, or for the interrupt.
     ///
     /// # Errors
-    /// Docker's own: they tell nothing about the container.
+    /// Docker's own: they say nothing about the container.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
         self.command(["wait", container]).unlimited().run().map(|_| ())
     }
 
-    /// Lets containers end by themselves, for at most `grace`. One that is gone is no failure.
+    /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -182,7 +182,7 @@ impl Docker {
         grace: Duration,
         ends_at: Signals,
     ) -> Result<(), Failure> {
-        // Whole seconds are what docker takes; nobody who asked for half a second wants none.
+        // Docker takes whole seconds, and half a second must not become none.
         let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
         // The short form: its long name changed between versions of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
@@ -192,7 +192,8 @@ impl Docker {
         forgive_missing(stopped.map(|_| ()))
     }
 
-    /// Removes containers, with their anonymous volumes, running or not. One that is gone is no failure.
+    /// Removes containers with their anonymous volumes, even if they run. One that does not exist is not a
+    /// failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -200,28 +201,6 @@ impl Docker {
         let mut arguments = vec!["rm".to_owned(), "--force".to_owned(), "--volumes".to_owned()];
         arguments.extend_from_slice(containers);
         forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
-    }
-
-    /// Fetches an image that the engine does not have, for a platform (`linux/arm64`) or its own.
-    ///
-    /// # Errors
-    /// [`SandboxError::ContainerStartup`] where it cannot be had.
-    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Result<(), SandboxError> {
-        let mut arguments = vec!["pull", "--quiet"];
-        arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
-        arguments.push(image);
-        self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
-            let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
-                DISK_FULL
-            } else {
-                "check its name, and `docker login` where it is private"
-            };
-            failure.into_error(
-                &format!("the image {image} is not here and could not be pulled"),
-                hint,
-                SandboxError::ContainerStartup,
-            )
-        })
     }
 }
 
@@ -305,14 +284,14 @@ fn is_not_connected(stderr: &str) -> bool {
     .any(|said| stderr.contains(said))
 }
 
-/// Whether a command complained of nothing but containers that are not there.
+/// Whether all of a command's errors are about containers that do not exist.
 fn only_missing(stderr: &str) -> bool {
     let is_missing = |line: &str| line.to_lowercase().contains("no such container");
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     lines.peek().is_some() && lines.all(is_missing)
 }
 
-/// Removal that is under way already is as good as ours.
+/// Turns a failure into success where each container is gone or being removed.
 fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     let is_forgiven = |line: &str| {
         let line = line.to_lowercase();
@@ -330,7 +309,7 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     }
 }
 
-/// A start's failure that says nothing about the container's inside.
+/// The error for a container that did not start.
 fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
@@ -348,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_without_room_says_so() {
+    fn a_full_disk_has_its_own_hint() {
         let failure = |stderr: &str| Failure {
             command: "docker run".to_owned(),
             cause: Cause::Status(125),

@@ -159,7 +159,7 @@ fn apt_step(secrets: Secrets, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let script = script("apt.sh");
+    let script = script(install::APT_SCRIPT);
     let mut command = vec!["/bin/sh", &script];
     command.extend(names.iter().map(String::as_str));
     format!(
