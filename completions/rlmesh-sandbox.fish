@@ -78,7 +78,6 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l pull -d 'Ask the registry for a newer base image, and build again on what it has'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, and touch nothing'
@@ -121,7 +120,6 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Ask the registry for a newer base image, and build again on what it has'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, and touch nothing'
@@ -185,7 +183,6 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l no-lfs -d 'Keep the pointers that git has in place of an hf:// source\'s LFS files, instead of fetching these'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Say more: docker\'s commands, and the chain of causes behind an error'

@@ -308,9 +308,6 @@ pub struct SandboxArgs {
     /// Allow an hf:// source whose revision is not a full commit id
     #[arg(long, help_heading = "Image options")]
     pub allow_unpinned_hf: bool,
-    /// Keep the pointers that git has in place of an hf:// source's LFS files, instead of fetching these
-    #[arg(long, help_heading = "Image options")]
-    pub no_lfs: bool,
     /// The most that an hf:// source's files may have together
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
     #[arg(long, value_name = "SIZE", help_heading = "Image options")]

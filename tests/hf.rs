@@ -512,24 +512,6 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
 }
 
 #[test]
-fn pointers_stay_where_they_are_asked_for_and_make_another_image() {
-    let world = World::new();
-    let commit = world.hub.put(walker());
-    let files = world.build("acme/walker", &commit, "").with(0);
-    world.asked();
-    let pointers = world.build("acme/walker", &commit, "--no-lfs --max-source-size 1k").with(0);
-    let pointer = String::from_utf8(pointers.source("model.bin").to_vec()).unwrap();
-    assert!(
-        pointer.starts_with("version https://git-lfs.github.com/spec/v1\noid sha256:")
-            && pointer.ends_with("size 300000\n")
-    );
-    assert_ne!(files.stdout, pointers.stdout);
-    assert!(!world.asked().iter().any(|target| target.contains("model.bin")));
-    let gym = |options: &str| world.run(&format!("hash CartPole-v1 {options}")).with(0).stdout;
-    assert_eq!(gym("--no-lfs"), gym(""), "a gym source has no LFS files");
-}
-
-#[test]
 fn requirements_that_name_files_get_the_files() {
     let world = World::new();
     let commit = world

@@ -145,11 +145,9 @@ impl Cache {
         }
         let mut builder = TreeBuilder::default();
         for file in kept.files {
-            let lfs = file.lfs.map(|(oid, size)| ListedLfs { oid, size, pointer_size: Some(file.size) });
-            let size = lfs.as_ref().map_or(file.size, |lfs| lfs.size);
-            builder
-                .add(ListedEntry { kind: "file".to_owned(), path: file.path, oid: file.oid, size, lfs })
-                .ok()?;
+            let KeptFile { path, digest, size, is_lfs } = file;
+            let lfs = is_lfs.then(|| ListedLfs { oid: digest.clone(), size });
+            builder.add(ListedEntry { kind: "file".to_owned(), path, oid: digest, size, lfs }).ok()?;
         }
         note_use(&path);
         Some(builder.finish())
@@ -160,15 +158,14 @@ impl Cache {
     /// # Errors
     /// The file system's own.
     pub(crate) fn keep_tree(&self, endpoint: &str, repo: &str, commit: &str, tree: &Tree) -> io::Result<()> {
-        let hex = |digest: Digest| match digest {
-            Digest::GitBlob(bytes) => hex::encode(bytes),
-            Digest::Sha256(bytes) => hex::encode(bytes),
-        };
         let files = tree.files().iter().map(|file| KeptFile {
             path: file.path.clone(),
-            oid: hex(file.in_git.digest),
-            size: file.in_git.size,
-            lfs: file.in_lfs.map(|content| (hex(content.digest), content.size)),
+            digest: match file.content.digest {
+                Digest::GitBlob(bytes) => hex::encode(bytes),
+                Digest::Sha256(bytes) => hex::encode(bytes),
+            },
+            size: file.content.size,
+            is_lfs: file.is_lfs,
         });
         let kept = KeptTree { repo: repo.to_owned(), commit: commit.to_owned(), files: files.collect() };
         self.write("trees", &key(&[endpoint, repo, commit]), &serde_json::to_vec(&kept)?)
@@ -217,10 +214,10 @@ struct KeptTree {
 #[derive(Serialize, Deserialize)]
 struct KeptFile {
     path: String,
-    oid: String,
+    /// Git's id, or LFS's digest: 40 or 64 hex digits.
+    digest: String,
     size: u64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    lfs: Option<(String, u64)>,
+    is_lfs: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -426,7 +423,6 @@ mod tests {
         let lfs = ListedLfs {
             oid: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03".into(),
             size: 9,
-            pointer_size: Some(126),
         };
         let entry = |path: &str, size, lfs| ListedEntry {
             kind: "file".into(),

@@ -40,8 +40,6 @@ pub(crate) struct Job {
     pub(crate) path: String,
     pub(crate) address: Url,
     pub(crate) destinations: Vec<PathBuf>,
-    /// What is known without asking anybody.
-    pub(crate) known: Option<Vec<u8>>,
 }
 
 /// What came from where.
@@ -146,9 +144,6 @@ impl Crew<'_> {
 
     fn take(&self, job: &Job, tell: &Pauses) -> Result<(), Failed> {
         if self.cache.holds(job.content) {
-            self.done.fetch_add(job.content.size, Ordering::Relaxed);
-        } else if let Some(bytes) = &job.known {
-            self.keep(job, bytes)?;
             self.done.fetch_add(job.content.size, Ordering::Relaxed);
         } else if job.content.size == 0 {
             // Nothing to ask for, but still something to get wrong.

@@ -34,7 +34,7 @@ use fetch::{Failed, Job};
 
 pub(crate) use client::Patience;
 pub(crate) use eviction::{clear, survey};
-pub(crate) use tree::{Lfs, Tree, TreeFile};
+pub(crate) use tree::{Tree, TreeFile};
 
 /// The file that makes a repository an environment.
 pub(crate) const ENV_FILE: &str = "env.py";
@@ -66,7 +66,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) repo: &'a str,
     /// A full commit id, in either case.
     pub(crate) commit: &'a str,
-    pub(crate) lfs: Lfs,
     /// The most that all files may have together, in bytes.
     pub(crate) limit: u64,
 }
@@ -178,12 +177,8 @@ impl<'a> Hub<'a> {
         let tree = self.tree_with(&cache, wanted.repo, &commit, on_event)?;
         check_tree(&tree, wanted, &asked)?;
         make_folders(&tree, folder)?;
-        let jobs = self.jobs(&tree, wanted, &commit, &|path| folder.join(path))?;
-        on_event(Event::Fetching {
-            what: asked.what(),
-            files: tree.files().len(),
-            size: tree.size(wanted.lfs),
-        });
+        let jobs = self.jobs(&tree, wanted, &commit, &|path| folder.join(path));
+        on_event(Event::Fetching { what: asked.what(), files: tree.files().len(), size: tree.size() });
         let fetched = self.fetch(&cache, jobs, &asked, on_event)?;
         on_event(Event::Fetched {
             files: fetched.files,
@@ -209,11 +204,11 @@ impl<'a> Hub<'a> {
     ) -> Result<File, SandboxError> {
         let commit = commit.to_ascii_lowercase();
         let cache = Cache::open(self.variables)?;
-        let wanted = Wanted { repo, commit: &commit, lfs: Lfs::Files, limit: u64::MAX };
+        let wanted = Wanted { repo, commit: &commit, limit: u64::MAX };
         let asked = Asked { settings: &self.settings, repo, revision: Some(&commit), file: None };
-        let job = self.job(file, &wanted, &commit, Vec::new())?;
+        let job = self.job(file, &wanted, &commit, Vec::new());
         self.fetch(&cache, vec![job], &asked, on_event)?;
-        cache.open_file(file.content(Lfs::Files)).map_err(|error| cannot_write(Path::new(&file.path), &error))
+        cache.open_file(file.content).map_err(|error| cannot_write(Path::new(&file.path), &error))
     }
 
     fn fetch(
@@ -238,51 +233,29 @@ impl<'a> Hub<'a> {
         wanted: &Wanted<'_>,
         commit: &str,
         destination: &dyn Fn(&str) -> PathBuf,
-    ) -> Result<Vec<Job>, SandboxError> {
+    ) -> Vec<Job> {
         let mut at: HashMap<Content, usize> = HashMap::new();
         let mut jobs: Vec<Job> = Vec::new();
         for file in tree.files() {
             let place = destination(&file.path);
-            match at.get(&file.content(wanted.lfs)) {
+            match at.get(&file.content) {
                 Some(&index) => jobs[index].destinations.push(place),
                 None => {
-                    at.insert(file.content(wanted.lfs), jobs.len());
-                    jobs.push(self.job(file, wanted, commit, vec![place])?);
+                    at.insert(file.content, jobs.len());
+                    jobs.push(self.job(file, wanted, commit, vec![place]));
                 }
             }
         }
         // The largest first: begun last, it would be waited for alone.
         jobs.sort_by_key(|job| std::cmp::Reverse(job.content.size));
-        Ok(jobs)
+        jobs
     }
 
-    fn job(
-        &self,
-        file: &TreeFile,
-        wanted: &Wanted<'_>,
-        commit: &str,
-        destinations: Vec<PathBuf>,
-    ) -> Result<Job, SandboxError> {
-        let known = match (wanted.lfs, file.in_lfs) {
-            (Lfs::Pointers, Some(_)) => Some(
-                file.pointer()
-                    .ok_or_else(|| {
-                        SandboxError::SourceResolution(Problem::new(
-                            format!(
-                                "the LFS pointer of {} in hf://{} is not of the usual form",
-                                file.path, wanted.repo
-                            ),
-                            "leave out --no-lfs: the file itself is fetched then",
-                        ))
-                    })?
-                    .into_bytes(),
-            ),
-            _ => None,
-        };
+    fn job(&self, file: &TreeFile, wanted: &Wanted<'_>, commit: &str, destinations: Vec<PathBuf>) -> Job {
         let parts: Vec<String> = file.path.split('/').map(encoded).collect();
         let address: Url =
             self.settings.address(&format!("/{}/resolve/{commit}/{}", wanted.repo, parts.join("/")));
-        Ok(Job { content: file.content(wanted.lfs), path: file.path.clone(), address, destinations, known })
+        Job { content: file.content, path: file.path.clone(), address, destinations }
     }
 
     fn client(&self) -> Result<&Client, SandboxError> {
@@ -324,18 +297,14 @@ fn check_tree(tree: &Tree, wanted: &Wanted<'_>, asked: &Asked<'_>) -> Result<(),
             None => problem,
         }));
     }
-    let size = tree.size(wanted.lfs);
+    let size = tree.size();
     if size > wanted.limit {
         let shown = |bytes| indicatif::HumanBytes(bytes).to_string();
         let problem = Problem::new(
             format!("{} has {}, more than the limit of {}", asked.what(), shown(size), shown(wanted.limit)),
             format!("raise the limit with --max-source-size {}g", (size >> 30) + 1),
         );
-        return Err(SandboxError::SourceResolution(if tree.size(Lfs::Pointers) <= wanted.limit {
-            problem.hint("or leave its LFS files out with --no-lfs, if the environment does without them")
-        } else {
-            problem
-        }));
+        return Err(SandboxError::SourceResolution(problem));
     }
     Ok(())
 }

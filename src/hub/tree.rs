@@ -16,9 +16,6 @@ const LONGEST_PATH: usize = 2048;
 /// The longest name in bytes that file systems take.
 const LONGEST_NAME: usize = 255;
 
-/// The largest pointer that LFS writes, in bytes.
-const LARGEST_POINTER: u64 = 1024;
-
 /// One entry of the Hub's listing, as it comes.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct ListedEntry {
@@ -35,12 +32,9 @@ pub(crate) struct ListedEntry {
 
 /// What the listing says of a file in LFS.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct ListedLfs {
     pub(crate) oid: String,
     pub(crate) size: u64,
-    #[serde(default)]
-    pub(crate) pointer_size: Option<u64>,
 }
 
 /// A file of a commit.
@@ -48,40 +42,10 @@ pub(crate) struct ListedLfs {
 pub(crate) struct TreeFile {
     /// Relative, with slashes, safe to write.
     pub(crate) path: String,
-    /// What git holds under that path: the file itself, or LFS's pointer to it.
-    pub(crate) in_git: Content,
-    /// What LFS holds.
-    pub(crate) in_lfs: Option<Content>,
-}
-
-/// Whether files in LFS are wanted as what they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub(crate) enum Lfs {
-    /// The files themselves.
-    #[default]
-    Files,
-    /// LFS's small text files in their place, as git without LFS leaves them.
-    Pointers,
-}
-
-impl TreeFile {
-    /// What is to stand in this file.
-    pub(crate) fn content(&self, lfs: Lfs) -> Content {
-        match (lfs, self.in_lfs) {
-            (Lfs::Files, Some(content)) => content,
-            _ => self.in_git,
-        }
-    }
-
-    /// The pointer's text, where this is one and LFS's usual text is what git holds.
-    pub(crate) fn pointer(&self) -> Option<String> {
-        let Content { digest: Digest::Sha256(oid), size } = self.in_lfs? else { return None };
-        let text = format!(
-            "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {size}\n",
-            hex::encode(oid)
-        );
-        self.in_git.is(text.as_bytes()).then_some(text)
-    }
+    /// What the file holds.
+    pub(crate) content: Content,
+    /// Whether the repository keeps it in LFS, rather than in git itself.
+    pub(crate) is_lfs: bool,
 }
 
 /// The files of a commit, sorted by path.
@@ -101,8 +65,8 @@ impl Tree {
     }
 
     /// The bytes that all files have together.
-    pub(crate) fn size(&self, lfs: Lfs) -> u64 {
-        self.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.content(lfs).size))
+    pub(crate) fn size(&self) -> u64 {
+        self.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.content.size))
     }
 }
 
@@ -221,27 +185,16 @@ impl TreeBuilder {
 
 fn tree_file(entry: ListedEntry) -> Result<TreeFile, Hostile> {
     let refused = |problem| Hostile::Entry(entry.path.clone(), problem);
-    let digest = Digest::git_blob(&entry.oid).ok_or_else(|| refused("has no git id"))?;
-    let Some(lfs) = &entry.lfs else {
-        let in_git = Content { digest, size: entry.size };
-        return Ok(TreeFile { path: entry.path, in_git, in_lfs: None });
+    let digest = match &entry.lfs {
+        None => Digest::git_blob(&entry.oid).ok_or_else(|| refused("has no git id"))?,
+        Some(lfs) if lfs.size != entry.size => return Err(refused("is listed with two sizes")),
+        Some(lfs) => {
+            let oid = lfs.oid.strip_prefix("sha256:").unwrap_or(&lfs.oid);
+            Digest::sha256(oid).ok_or_else(|| refused("has no LFS digest"))?
+        }
     };
-    let oid = lfs.oid.strip_prefix("sha256:").unwrap_or(&lfs.oid);
-    let content = Digest::sha256(oid).ok_or_else(|| refused("has no LFS digest"))?;
-    if lfs.size != entry.size {
-        return Err(refused("is listed with two sizes"));
-    }
-    let pointer_text =
-        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {}\n", lfs.size);
-    let pointer = lfs.pointer_size.unwrap_or(pointer_text.len() as u64);
-    if pointer > LARGEST_POINTER {
-        return Err(refused("has an LFS pointer that is none"));
-    }
-    Ok(TreeFile {
-        path: entry.path,
-        in_git: Content { digest, size: pointer },
-        in_lfs: Some(Content { digest: content, size: lfs.size }),
-    })
+    let content = Content { digest, size: entry.size };
+    Ok(TreeFile { is_lfs: entry.lfs.is_some(), path: entry.path, content })
 }
 
 /// Refuses whatever would not be a plain file below the folder that it is written to, on any system.
@@ -331,9 +284,9 @@ mod tests {
         }
         let tree = builder.finish();
         assert_eq!(tree.files().len(), 6);
-        assert_eq!(tree.file("env.py").unwrap().content(Lfs::Files).size, 6);
+        assert_eq!(tree.file("env.py").unwrap().content.size, 6);
         assert!(tree.file("assets").is_none());
-        assert_eq!(tree.size(Lfs::Files), 36);
+        assert_eq!(tree.size(), 36);
     }
 
     #[test]
@@ -393,9 +346,9 @@ mod tests {
             assert!(refusal(vec![ListedEntry { kind: kind.into(), ..entry("a") }]).is_some(), "{kind}");
         }
         let oid = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
-        let lfs = |oid: &str, size, pointer_size| Some(ListedLfs { oid: oid.into(), size, pointer_size });
-        assert_eq!(refusal(vec![ListedEntry { lfs: lfs(oid, 6, Some(130)), ..entry("a") }]), None);
-        for lfs in [lfs("12", 6, None), lfs(oid, 7, None), lfs(oid, 6, Some(1 << 40))] {
+        let lfs = |oid: &str, size| Some(ListedLfs { oid: oid.into(), size });
+        assert_eq!(refusal(vec![ListedEntry { lfs: lfs(oid, 6), ..entry("a") }]), None);
+        for lfs in [lfs("12", 6), lfs(oid, 7)] {
             assert!(refusal(vec![ListedEntry { lfs, ..entry("a") }]).is_some());
         }
         assert!(refusal(vec![ListedEntry { oid: "12".into(), ..entry("a") }]).is_some());
@@ -407,27 +360,5 @@ mod tests {
         let taken =
             (0..1_000_000).take_while(|number| builder.add(entry(&format!("f{number}"))).is_ok()).count();
         assert_eq!(taken, MOST_ENTRIES);
-    }
-
-    /// The pointer's blob id is what `git hash-object` prints for it.
-    #[test]
-    fn a_pointer_is_the_one_that_git_holds() {
-        let oid = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
-        let mut builder = TreeBuilder::default();
-        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 6\n");
-        let mut hasher = crate::hub::digest::Hasher::of(Content {
-            digest: Digest::GitBlob([0; 20]),
-            size: pointer.len() as u64,
-        });
-        hasher.update(pointer.as_bytes());
-        let git = hasher.finish().to_string();
-        let lfs = Some(ListedLfs { oid: oid.into(), size: 6, pointer_size: Some(pointer.len() as u64) });
-        builder
-            .add(ListedEntry { oid: git.trim_start_matches("git:").into(), lfs: lfs.clone(), ..entry("a") })
-            .unwrap();
-        builder.add(ListedEntry { lfs, ..entry("b") }).unwrap();
-        let tree = builder.finish();
-        assert_eq!(tree.file("a").unwrap().pointer(), Some(pointer));
-        assert_eq!(tree.file("b").unwrap().pointer(), None, "git holds another text");
     }
 }

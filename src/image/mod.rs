@@ -330,7 +330,7 @@ fn fetch_source(
     on_event: &mut Listener<'_>,
 ) -> Result<(), SandboxError> {
     let ResolvedSource::Hf { repo, resolved_revision, .. } = &spec.source else { return Ok(()) };
-    let wanted = Wanted { repo, commit: resolved_revision, lfs: spec.lfs, limit: spec.source_limit };
+    let wanted = Wanted { repo, commit: resolved_revision, limit: spec.source_limit };
     let hub = Hub::new(variables, docker.interrupt.clone())?;
     hub.check_out(&wanted, &build_context::source_folder(context), on_event)?;
     build_context::write_requirements(context)

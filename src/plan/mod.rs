@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::hub::Lfs;
 use crate::plan::lockfile::Locking;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::sandbox::VectorizationMode;
@@ -37,8 +36,6 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     pub(crate) serving: Serving,
     pub(crate) locking: Locking,
-    /// Which form of its LFS files an hf source is built with.
-    pub(crate) lfs: Lfs,
     /// The most that an hf source's files may have together, in bytes. It decides whether there is an image, not which.
     pub(crate) source_limit: u64,
     /// What the build may use. Never part of the image, nor of its hash.
@@ -102,8 +99,6 @@ struct BuildInputs<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    lfs: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
 }
 
@@ -118,7 +113,6 @@ impl EffectiveSpec {
             packages: &self.packages,
             imports: &self.imports,
             apt: &self.apt,
-            lfs: (self.lfs == Lfs::Pointers).then_some("pointers"),
             lock: self.locking.digest(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
@@ -190,7 +184,6 @@ mod tests {
             apt: Vec::new(),
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
             locking: Locking::Unlocked,
-            lfs: Lfs::Files,
             source_limit: 0,
             build_memory: BuildMemory::Off,
         }
@@ -206,6 +199,7 @@ mod tests {
         changed.serving.num_envs = 8;
         changed.serving.vectorization_mode = Some(VectorizationMode::Async);
         changed.build_memory = BuildMemory::Within(crate::settings::size::Bound::Auto);
+        changed.source_limit = 7;
         changed.serving.kwargs.insert("render_mode".to_owned(), Value::from("rgb_array"));
         assert_eq!(changed.build_hash(), cartpole().build_hash());
     }
@@ -235,15 +229,6 @@ mod tests {
         assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
         spec.apt = vec!["libgl1".to_owned()];
         assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"]}"#));
-    }
-
-    #[test]
-    fn pointers_in_place_of_files_make_another_image() {
-        let mut pointers = cartpole();
-        pointers.lfs = Lfs::Pointers;
-        assert!(pointers.canonical_json().ends_with(r#""imports":[],"lfs":"pointers"}"#));
-        pointers.source_limit = 7;
-        assert_ne!(pointers.build_hash(), cartpole().build_hash());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Problem, SandboxError};
-use crate::hub::{Lfs, Patience};
+use crate::hub::Patience;
 use crate::plan::lockfile::Locking;
 use crate::plan::rlmesh_package;
 use crate::plan::{EffectiveSpec, Plan, ResolvedSource, Serving};
@@ -63,10 +63,6 @@ pub(crate) fn resolve(
         rlmesh_package,
         imports: options.imports.clone(),
         apt: options.apt.clone(),
-        lfs: match source {
-            EnvironmentSourceRef::Hf(_) if options.no_lfs => Lfs::Pointers,
-            _ => Lfs::Files,
-        },
         source_limit: options.source_limit()?,
         build_memory: options.memory()?,
         serving: serving(options),
@@ -89,7 +85,6 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
-        ("no_lfs (--no-lfs)", options.no_lfs),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
     ];

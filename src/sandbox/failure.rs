@@ -218,7 +218,6 @@ mod tests {
             imports: Vec::new(),
             build_memory: crate::settings::size::BuildMemory::Off,
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
-            lfs: crate::hub::Lfs::Files,
             locking: crate::plan::lockfile::Locking::Unlocked,
             source_limit: 0,
         }))

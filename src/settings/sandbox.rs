@@ -95,8 +95,6 @@ pub struct SandboxOptions {
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
     pub allow_unpinned_hf: bool,
-    /// Build with the small pointer files that git has in place of LFS files, as the rlmesh SDK does.
-    pub no_lfs: bool,
     /// The most that a Hugging Face repository's files may have together: a size as Docker takes it. Default: 10g.
     pub max_source_size: Option<String>,
     /// The memory ceiling of the build: a size as Docker takes it, `auto` or `off`. Default: off.
@@ -134,7 +132,6 @@ impl SandboxOptions {
             lock: args.lock.clone(),
             trust_remote_code: args.trust_remote_code,
             allow_unpinned_hf: args.allow_unpinned_hf,
-            no_lfs: args.no_lfs,
             max_source_size: args.max_source_size.clone().or(variables.max_source_size),
             build_memory: args.build_memory.clone().or(variables.build_memory),
         }

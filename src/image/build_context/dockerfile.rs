@@ -189,7 +189,6 @@ pub(super) mod tests {
     use serde_json::Map;
 
     use super::*;
-    use crate::hub::Lfs;
     use crate::plan::Serving;
     use crate::settings::size::BuildMemory;
 
@@ -203,7 +202,6 @@ pub(super) mod tests {
             apt: Vec::new(),
             locking: Locking::Unlocked,
             serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
-            lfs: Lfs::Files,
             source_limit: 0,
             build_memory: BuildMemory::Off,
         }
