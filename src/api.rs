@@ -13,6 +13,7 @@ use crate::sandbox::orphans::{self, Care, Sweep};
 use crate::sandbox::start::{self, Request, Running};
 use crate::sandbox::stop::{self, Which};
 use crate::settings::build::BuildOptions;
+use crate::settings::hub::HubSettings;
 use crate::settings::sandbox::{RunOptions, SandboxOptions};
 use crate::settings::variables::Variables;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
@@ -111,7 +112,8 @@ fn started(
     let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
     let processor = || Ok(docker.engine()?.arch);
     let commit = |hf: &HfSourceRef, patience| {
-        Hub::new(&variables, docker.interrupt.clone())?.commit(hf, patience, &mut |_| {})
+        let hub = Hub::new(&HubSettings::from_variables(&variables)?, docker.interrupt.clone());
+        hub.commit(hf, patience, &mut |_| {})
     };
     let world = World { folder: &folder, processor: &processor, commit: &commit };
     let plan = resolve::resolve(source, options, Consent::ToRun, &world)?;

@@ -84,7 +84,7 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
 
 fn show(
     session: &Session,
-    hub: &Hub<'_>,
+    hub: &Hub,
     hf: &HfSourceRef,
     commit: &str,
     tree: &Tree,

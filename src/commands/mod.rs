@@ -27,6 +27,7 @@ use crate::hub::Hub;
 use crate::output::{Format, Report};
 use crate::plan::Plan;
 use crate::plan::resolve::{self, Consent, World};
+use crate::settings::hub::HubSettings;
 use crate::settings::sandbox::SandboxOptions;
 use crate::settings::variables::Variables;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
@@ -84,8 +85,8 @@ impl Session {
     }
 
     /// The Hub, not yet asked for anything.
-    fn hub(&self) -> Result<Hub<'_>, SandboxError> {
-        Hub::new(&self.variables, self.interrupt.clone())
+    fn hub(&self) -> Result<Hub, SandboxError> {
+        Ok(Hub::new(&HubSettings::from_variables(&self.variables)?, self.interrupt.clone()))
     }
 
     /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.

@@ -15,13 +15,14 @@ use crate::engine::docker::build::{BuildRequest, Goal, ProgressForm};
 use crate::engine::docker::rawjson::BuildEvent;
 use crate::error::{Problem, SandboxError};
 use crate::host::run_dir::RunDir;
-use crate::hub::{Hub, Wanted};
+use crate::hub::{Checkout, Hub};
 use crate::image::build_log::BuildLog;
 use crate::image::memory_limit::Bounded;
 use crate::plan::lockfile::{self, Locking};
 use crate::plan::{EffectiveSpec, Plan, ResolvedSource};
 use crate::progress::{Event, Listener};
 use crate::settings::build::{BuildOptions, Rebuild, is_for_platform};
+use crate::settings::hub::HubSettings;
 use crate::settings::package_index::InstallSettings;
 use crate::settings::size::BuildMemory;
 use crate::settings::variables::Variables;
@@ -330,9 +331,9 @@ fn fetch_source(
     on_event: &mut Listener<'_>,
 ) -> Result<(), SandboxError> {
     let ResolvedSource::Hf { repo, resolved_revision, .. } = &spec.source else { return Ok(()) };
-    let wanted = Wanted { repo, commit: resolved_revision, limit: spec.source_limit };
-    let hub = Hub::new(variables, docker.interrupt.clone())?;
-    hub.check_out(&wanted, &build_context::source_folder(context), on_event)?;
+    let checkout = Checkout { repo, commit: resolved_revision, limit: spec.source_limit };
+    let hub = Hub::new(&HubSettings::from_variables(variables)?, docker.interrupt.clone());
+    hub.check_out(&checkout, &build_context::source_folder(context), on_event)?;
     build_context::write_requirements(context)
 }
 

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::cli::{ContainerArgs, SandboxArgs};
 use crate::error::{Problem, SandboxError};
-use crate::hub::USUAL_SOURCE_LIMIT;
 use crate::settings::kwargs::read_kwargs;
 use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
@@ -18,6 +17,9 @@ use crate::source::image_reference::is_image_reference;
 
 /// The image that environments are built on unless another is named.
 pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
+
+/// The most that a Hugging Face repository's files may have together unless the user sets another limit, in bytes.
+const DEFAULT_SOURCE_LIMIT: u64 = 10 << 30;
 
 /// The longest duration that an option takes; beyond it a typing error is more likely.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -172,7 +174,9 @@ impl SandboxOptions {
 
     /// The most that an hf source's files may have together, in bytes.
     pub(crate) fn source_limit(&self) -> Result<u64, SandboxError> {
-        self.max_source_size.as_deref().map_or(Ok(USUAL_SOURCE_LIMIT), |text| size_of(MAX_SOURCE_SIZE, text))
+        self.max_source_size
+            .as_deref()
+            .map_or(Ok(DEFAULT_SOURCE_LIMIT), |text| size_of(MAX_SOURCE_SIZE, text))
     }
 
     /// The ceiling that `build_memory` asks for.
