@@ -169,7 +169,7 @@ impl Client {
         Ok(self.docker.get_or_init(|| docker))
     }
 
-    pub(crate) fn hub(&self) -> Result<Hub<'_>, SandboxError> {
+    pub(crate) fn hub(&self) -> Hub {
         Hub::new(&self.settings.hub, self.interrupt.clone())
     }
 
@@ -188,7 +188,7 @@ impl Client {
         };
         let on_event = std::cell::RefCell::new(on_event);
         let commit = |hf: &HfSourceRef, patience| {
-            self.hub()?.commit(hf, patience, &mut |event: Event| (*on_event.borrow_mut())(event))
+            self.hub().commit(hf, patience, &mut |event: Event| (*on_event.borrow_mut())(event))
         };
         let lookups = Lookups { folder: &folder, processor: &processor, commit: &commit };
         let plan = resolve::resolve(source, options, purpose, &lookups)?;

@@ -65,7 +65,7 @@ pub use sandbox::gym_space::Space;
 pub use sandbox::handshake::Handshake;
 pub use settings::Settings;
 pub use settings::build::{BuildOptions, Installer, PublishOptions};
-pub use settings::hub::HubSettings;
+pub use settings::hub::{HubSettings, Proxies, Token};
 pub use settings::package_index::PackageIndex;
 pub use settings::sandbox::{Ownership, RunOptions, SandboxOptions, VectorizationMode};
 pub use settings::size::BuildMemory;

@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use crate::cli::LsArgs;
 use crate::commands::{Session, arguments};
 use crate::error::{Exit, Problem, SandboxError, cannot_read};
-use crate::hub::{ENV_FILE, Hub, Lfs, Patience, REQUIREMENTS_FILE, Tree};
+use crate::hub::{ENV_FILE, Hub, Patience, REQUIREMENTS_FILE, Tree};
 use crate::output::json::{Repository, RepositoryFile};
 use crate::output::text::VisibleStream;
 use crate::output::{Format, text};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &LsArgs, session: Session) -> Result<Exit, SandboxError>
             "name one: hf://org/repo[@revision]",
         )));
     };
-    let hub = session.client.hub()?;
+    let hub = session.client.hub();
     let on_event = &mut |event| session.output.event(&event);
     let commit = hub.commit(hf, Patience::Usual, on_event)?;
     let tree = hub.tree(&hf.repo, &commit, on_event)?;
@@ -48,23 +48,23 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
             commit,
             has_env_py: has_env,
             has_requirements_txt: has_requirements,
-            size: tree.size(Lfs::Files),
+            size: tree.size(),
             files: tree
                 .files()
                 .iter()
                 .map(|file| RepositoryFile {
                     path: &file.path,
-                    size: file.content(Lfs::Files).size,
-                    is_lfs: file.in_lfs.is_some(),
-                    digest: file.content(Lfs::Files).digest.to_string(),
+                    size: file.content.size,
+                    is_lfs: file.is_lfs,
+                    digest: file.content.digest.to_string(),
                 })
                 .collect(),
         });
     }
     output.result(&source)?;
     for file in tree.files() {
-        let size = HumanBytes(file.content(Lfs::Files).size).to_string();
-        let lfs = if file.in_lfs.is_some() { "  (LFS)" } else { "" };
+        let size = HumanBytes(file.content.size).to_string();
+        let lfs = if file.is_lfs { "  (LFS)" } else { "" };
         output.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
     }
     let count = tree.files().len();
@@ -72,7 +72,7 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
     output.note(&format!(
         "{count} file{}, {}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
         if count == 1 { "" } else { "s" },
-        HumanBytes(tree.size(Lfs::Files)),
+        HumanBytes(tree.size()),
         presence(has_env),
         presence(has_requirements),
     ));
@@ -86,7 +86,7 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
 
 fn show(
     session: &Session,
-    hub: &Hub<'_>,
+    hub: &Hub,
     hf: &HfSourceRef,
     commit: &str,
     tree: &Tree,

@@ -11,6 +11,7 @@ use crate::output::json::{Action, Reaped, ReapedCache};
 use crate::output::{Format, Output};
 use crate::sandbox::orphans::Judged;
 use crate::sandbox::owner::Verdict;
+use crate::settings::hub::cache_folder;
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
     if args.cache || args.builders {
@@ -59,8 +60,13 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
 /// The cache belongs to no engine, and docker is not asked.
 fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
     let output = &session.output;
-    let held = if args.dry_run { hub::survey(&session.variables) } else { hub::clear(&session.variables)? };
-    let Some(held) = held else {
+    let folder = cache_folder(&session.variables);
+    let held = match &folder {
+        None => None,
+        Some(folder) if args.dry_run => hub::survey(folder)?,
+        Some(folder) => hub::clear(folder, &session.interrupt)?,
+    };
+    let (Some(folder), Some(held)) = (folder, held) else {
         output.note("there is no cache");
         return Ok(());
     };
@@ -69,7 +75,7 @@ fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
         (false, true) => Action::WouldRemove,
         (false, false) => Action::Removed,
     };
-    let folder = held.folder.display().to_string();
+    let folder = folder.display().to_string();
     if output.format() == Format::Json {
         return output.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size });
     }

@@ -14,7 +14,7 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::build::{BuildRequest, Goal};
 use crate::error::{Problem, SandboxError, cannot_read, invalid_option};
 use crate::host::run_dir::RunDir;
-use crate::hub::{Hub, Wanted};
+use crate::hub::{Checkout, Hub};
 use crate::image::build_context::dockerfile::Steps;
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::image::build_log::BuildLog;
@@ -267,14 +267,9 @@ impl ImageRequest<'_> {
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
         let ResolvedSource::Hf { repo, resolved_revision, .. } = &build.spec.source else { return Ok(()) };
-        let wanted = Wanted {
-            repo,
-            commit: resolved_revision,
-            lfs: crate::hub::Lfs::Files,
-            limit: build.max_source_size,
-        };
-        let hub = Hub::new(&self.settings.hub, self.docker.interrupt.clone())?;
-        hub.check_out(&wanted, &build_context::source_folder(context), on_event)?;
+        let checkout = Checkout { repo, commit: resolved_revision, limit: build.max_source_size };
+        let hub = Hub::new(&self.settings.hub, self.docker.interrupt.clone());
+        hub.check_out(&checkout, &build_context::source_folder(context), on_event)?;
         build_context::write_requirements(context)
     }
 }

@@ -76,6 +76,21 @@ impl fmt::Display for Ceiling {
     }
 }
 
+/// A size in bytes as people read it: `1.50 GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HumanSize(pub(crate) u64);
+
+impl fmt::Display for HumanSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} B", self.0);
+        }
+        let power = self.0.ilog2() / 10;
+        write!(f, "{:.2} {}", self.0 as f64 / 1024_f64.powi(power as i32), UNITS[power as usize - 1])
+    }
+}
+
 /// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -150,6 +165,23 @@ mod tests {
         assert_eq!(auto(0), 4 << 30);
         assert_eq!(BuildMemory::Bytes(7).ceiling(1 << 40), Some(Ceiling(7)));
         assert_eq!(BuildMemory::Off.ceiling(1 << 40), None);
+    }
+
+    #[test]
+    fn sizes_for_people_are_those_of_the_progress_bars() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (3 << 29, "1.50 GiB"),
+            (10 << 30, "10.00 GiB"),
+            (1 << 40, "1.00 TiB"),
+        ] {
+            assert_eq!(HumanSize(bytes).to_string(), shown);
+        }
+        for bytes in [999, 1500, 300_025, 1_048_575, 1_048_576, 123_456_789_012, u64::MAX] {
+            assert_eq!(HumanSize(bytes).to_string(), indicatif::HumanBytes(bytes).to_string());
+        }
     }
 
     #[test]

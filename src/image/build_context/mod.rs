@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
 use crate::error::{Problem, SandboxError, cannot_read};
+use crate::host::link::link_or_copy;
 use crate::host::run_dir::cannot_write;
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
@@ -163,9 +164,7 @@ fn link_tree(from: &Path, to: &Path) -> Result<(), SandboxError> {
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), SandboxError> {
-    fs::hard_link(from, to)
-        .or_else(|_| fs::copy(from, to).map(drop))
-        .map_err(|error| cannot_write(to, &error))
+    link_or_copy(from, to).map_err(|error| cannot_write(to, &error))
 }
 
 fn make(folder: &Path) -> Result<(), SandboxError> {
