@@ -25,6 +25,9 @@
 //! [`RunOptions`], a listener for [`Event`]s and an [`Interrupt`]. No function reads a variable but PATH unless it
 //! is given [`Variables`]. The `rlmesh-sandbox` program (feature `cli`, on by default) uses the same `Client`.
 
+// The program, which is in this crate too, uses more of it than other crates can.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+
 /// The README's examples, kept compiling.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
