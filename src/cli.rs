@@ -181,8 +181,8 @@ pub struct StopArgs {
 /// its container and temporary folder stay behind; this removes them. A sandbox whose owner cannot be
 /// judged from here (another machine, another PID namespace) is left alone.
 ///
-/// With --builders it removes builders that --build-memory has made instead, and copies of base images that
-/// were handed to them, once they have not been used for a while. One that builds just now is left alone.
+/// With --builders it removes builders that --build-memory has made instead, once they have not been used for
+/// a while. One that builds just now is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
     /// Say what would go, and why each other one stays; remove nothing

@@ -7,7 +7,6 @@ use crate::commands::{Session, reap_builders};
 use crate::engine::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
 use crate::hub;
-use crate::image::memory_limit::prune;
 use crate::output::json::{Action, Reaped, ReapedCache};
 use crate::output::{Format, Report};
 use crate::sandbox::orphans::{self, Care, Judged};
@@ -19,7 +18,7 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             empty_cache(args, session)?;
         }
         if args.builders {
-            reap_builders::run(prune::parse_age(&args.older_than)?, args.dry_run, session)?;
+            reap_builders::run(&args.older_than, args.dry_run, session)?;
         }
         return Ok(Exit::Done);
     }

@@ -1,4 +1,4 @@
-//! `reap --builders`: removes bounded builders and copies of base images that nobody uses any more, or says what it would remove.
+//! `reap --builders`: removes builders with a memory limit that no build has used for a while.
 
 use std::time::Duration;
 
@@ -6,68 +6,65 @@ use indicatif::HumanBytes;
 
 use crate::commands::Session;
 use crate::error::{Exit, SandboxError};
-use crate::image::memory_limit::prune::{self, Judged, Prunable, Reason, Verdict};
+use crate::image::memory_limit::prune::{self, Decision, FoundBuilder};
 use crate::output::json::{Action, ReapedBuilder};
 use crate::output::{Format, Report};
+use crate::settings::sandbox::parse_duration_within;
 
-pub(super) fn run(older_than: Duration, is_dry: bool, session: &Session) -> Result<Exit, SandboxError> {
+/// How long ago the last use may have to be.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Removes builders that have not been used for the time in `older_than`.
+///
+/// # Errors
+/// InvalidOption, Docker, System, Interrupted.
+pub(super) fn run(older_than: &str, is_dry: bool, session: &Session) -> Result<Exit, SandboxError> {
+    let older_than = parse_duration_within("older_than (--older-than)", older_than, LONGEST)?;
     let docker = session.docker()?;
-    let report = &session.report;
-    let mut given_back = 0;
-    for mut judged in prune::look(&docker, &session.variables, older_than)? {
-        let action = match judged.verdict {
-            Verdict::Stay(_) => Action::Kept,
-            Verdict::Go(_) if is_dry => Action::WouldRemove,
-            Verdict::Go(_) if judged.remove(&docker, &session.variables)? => Action::Removed,
-            Verdict::Go(_) => {
-                judged.verdict = Verdict::Stay(Reason::InUse);
+    let cache = session.variables.cache_folder();
+    let mut freed = 0;
+    for mut builder in prune::find_builders(&docker, cache.as_deref(), older_than)? {
+        let action = match builder.decision {
+            Decision::Keep => Action::Kept,
+            Decision::Remove if is_dry => Action::WouldRemove,
+            Decision::Remove if prune::remove_builder(&docker, &builder.name, cache.as_deref())? => {
+                Action::Removed
+            }
+            Decision::Remove => {
+                prune::IN_USE.clone_into(&mut builder.reason);
                 Action::Kept
             }
         };
         if !matches!(action, Action::Kept) {
-            given_back += judged.bytes.unwrap_or_default();
+            freed += builder.bytes.unwrap_or_default();
         }
-        tell(report, &judged, action, is_dry)?;
+        print(&session.report, &builder, action, is_dry)?;
     }
-    if !is_dry {
-        prune::tidy_locks(&docker, &session.variables)?;
-    }
-    if given_back > 0 {
+    if freed > 0 {
         let verb = if is_dry { "would give back" } else { "gave back" };
-        report.note(&format!("{verb} {}", HumanBytes(given_back)));
+        session.report.note(&format!("{verb} {}", HumanBytes(freed)));
     }
     Ok(Exit::Done)
 }
 
-/// Names of builders that go are the result; the rest is for people. JSON has it all.
-fn tell(report: &Report, judged: &Judged, action: Action, is_dry: bool) -> Result<(), SandboxError> {
-    let (builder, base_image) = match &judged.thing {
-        Prunable::Builder(name) => (Some(name.as_str()), None),
-        Prunable::Copy(copy) => (None, Some(format!("sha256:{}", copy.image))),
-    };
+/// The names of removed builders are the result; why, and what stays, is for people. JSON has all of it.
+fn print(report: &Report, builder: &FoundBuilder, action: Action, is_dry: bool) -> Result<(), SandboxError> {
+    let FoundBuilder { name, bytes, reason, .. } = builder;
     if report.format() == Format::Json {
-        let reason = judged.verdict.to_string();
-        return report.json(&ReapedBuilder { builder, base_image, action, reason, bytes: judged.bytes });
+        return report.json(&ReapedBuilder { builder: name, action, reason, bytes: *bytes });
     }
-    let what = match (builder, &base_image) {
-        (Some(name), _) => name.to_owned(),
-        (None, image) => format!(
-            "the copy of the base image {}",
-            image.as_deref().and_then(|image| image.get(7..19)).unwrap_or_default()
-        ),
-    };
-    let size = judged.bytes.map_or("unknown size".to_owned(), |bytes| HumanBytes(bytes).to_string());
-    let line = |verb: &str| format!("{verb} {what} ({size}): {}", judged.verdict);
+    let size = bytes.map_or("unknown size".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let note = |verb: &str| report.note(&format!("{verb} {name} ({size}): {reason}"));
     match action {
-        Action::Kept if is_dry || report.is_verbose() => report.note(&line("keep")),
+        Action::Kept if is_dry || report.is_verbose() => note("keep"),
         Action::Kept => {}
         Action::WouldRemove => {
-            report.note(&line("would remove"));
-            builder.map_or(Ok(()), |name| report.result(name))?;
+            note("would remove");
+            report.result(name)?;
         }
         Action::Removed => {
-            report.note(&line("removed"));
-            builder.map_or(Ok(()), |name| report.result(name))?;
+            note("removed");
+            report.result(name)?;
         }
     }
     Ok(())

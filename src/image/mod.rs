@@ -17,7 +17,7 @@ use crate::error::{Problem, SandboxError};
 use crate::host::run_dir::RunDir;
 use crate::hub::{Hub, Wanted};
 use crate::image::build_log::BuildLog;
-use crate::image::memory_limit::Bounded;
+use crate::image::memory_limit::LimitedBuild;
 use crate::plan::lockfile::{self, Locking};
 use crate::plan::{EffectiveSpec, Plan, ResolvedSource};
 use crate::progress::{Event, Listener};
@@ -236,16 +236,16 @@ impl Site<'_> {
         };
         let built = match self.spec.build_memory {
             BuildMemory::Off => self.run_unbounded(request, &mut |event| on_event(Event::Build(event))),
-            BuildMemory::Within(memory) => Bounded {
+            BuildMemory::Within(memory) => LimitedBuild {
                 docker: self.docker,
-                variables: self.variables,
                 memory,
+                cache: self.variables.cache_folder().as_deref(),
                 buildx: self.buildx.unwrap_or_default(),
                 // What the engine has may be old, or for its own platform only.
                 base_image: self.build.takes_the_base_as_it_is().then_some(self.spec.base_image.as_str()),
                 folder: self.folder,
             }
-            .build(request, &mut on_event),
+            .run(request, &mut on_event),
         };
         built.map_err(|error| match error {
             SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_) => {
