@@ -24,9 +24,9 @@ impl Engine for StandIn {
         self.on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("info *", info("true true 26.1.5"))
             .on("context inspect *", Reply::stdout(format!("default {SOCKET}\n")))
-            .on("image inspect --format {{.Id}} {{json .RepoDigests}} *", no_image())
-            .on("image inspect --format {{.Id}} {{.Os}}*", no_image().once())
-            .on("image inspect --format {{.Id}} {{.Os}}*", Reply::stdout(format!("{ID}\n")))
+            .on("image inspect * python:3.11-slim", no_image())
+            .on("image inspect *", no_image().once())
+            .on("image inspect *", Reply::stdout(format!("{ID}\n")))
             .on("buildx inspect *", builder("memory-swap=\"1g\" memory=\"1073741824\""))
             .on("buildx create *", Reply::default())
             .on("buildx rm *", Reply::default())
@@ -420,10 +420,7 @@ fn saved(has_index: bool) -> Vec<u8> {
 /// An engine whose base images have these repository digests, and that exports them like that.
 fn exporting(digests: &str, save: Reply) -> StandIn {
     StandIn::new()
-        .on(
-            "image inspect --format {{.Id}} {{json .RepoDigests}} *",
-            Reply::stdout(format!("{BASE} {digests}\n")),
-        )
+        .on("image inspect * python:3.11-slim", Reply::stdout(format!("{BASE} linux/amd64 5 {digests}\n")))
         .on(&format!("save {BASE}"), save)
 }
 
@@ -468,7 +465,7 @@ fn one_export_serves_the_build_and_its_lockfile() {
     let build = Reply::default().stderr(fixture("buildx/built-0.29.1.txt")).hook(write);
     let docker = exporting("[]", Reply::stdout(saved(true)))
         .on("buildx build *", build)
-        .on("image inspect --format {{.Id}} {{.Os}}*", Reply::stdout(format!("{ID}\n")));
+        .on("image inspect *", Reply::stdout(format!("{ID}\n")));
     let hash = "01".repeat(32);
     let found = ["gymnasium==1.0.0", "rlmesh==0.1.0"].map(|name| format!("{name} --hash=sha256:{hash}\n"));
     std::fs::write(docker.folder().join("found"), found.concat()).unwrap();

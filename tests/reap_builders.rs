@@ -168,17 +168,6 @@ fn a_builder_that_cannot_be_removed() {
 }
 
 #[test]
-fn a_time_that_cannot_be_read() {
-    Run::line("reap --builders --older-than soon")
-        .status(2)
-        .stderr(
-            "error: older_than (--older-than) is \"soon\"\n\
-             hint: give it seconds (30, 0.5) or a time with units (90s, 5m)\n",
-        )
-        .check();
-}
-
-#[test]
 fn without_an_engine_or_buildx() {
     let no_buildx = Reply::fails(1, "docker: unknown command: docker buildx\n");
     for docker in [StandIn::dead(), StandIn::new().on("buildx version", no_buildx)] {

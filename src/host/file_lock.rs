@@ -15,6 +15,9 @@ use crate::host::interrupt::Interrupt;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How long a user of a thing waits for a process that changes or removes it.
+const LONGEST_CHANGE: Duration = Duration::from_secs(600);
+
 /// A lock that is held as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct FileLock {
@@ -23,20 +26,19 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Marks the thing as used from now on; `None` where another process changes it for longer than `patience`.
+    /// Marks the thing as used from now on, once no process changes it.
     ///
     /// # Errors
-    /// Interrupted; [`SandboxError::System`] where the file can't be made or locked.
-    pub(crate) fn shared(
-        path: &Path,
-        patience: Duration,
-        interrupt: &Interrupt,
-    ) -> Result<Option<Self>, SandboxError> {
-        let lock = Self::acquire(path, File::try_lock_shared, patience, interrupt)?;
-        if let Some(lock) = &lock {
-            // The time of use; on a file that is ours it cannot fail in a way that matters.
-            let _ = lock.file.set_modified(SystemTime::now());
-        }
+    /// Interrupted; [`SandboxError::System`] where the file can't be made or locked, or is locked for minutes.
+    pub(crate) fn shared(path: &Path, interrupt: &Interrupt) -> Result<Self, SandboxError> {
+        let Some(lock) = Self::acquire(path, File::try_lock_shared, LONGEST_CHANGE, interrupt)? else {
+            return Err(SandboxError::System(Problem::new(
+                format!("another process has locked {} for minutes", path.display()),
+                "run it again once that process has ended",
+            )));
+        };
+        // The time of use; on a file that is ours it cannot fail in a way that matters.
+        let _ = lock.file.set_modified(SystemTime::now());
         Ok(lock)
     }
 
@@ -76,6 +78,11 @@ impl FileLock {
         }
     }
 
+    /// The locked file, open for reading and appending.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Removes the file of a lock that is held exclusively, once there is nothing left to use.
     pub(crate) fn remove(self) {
         let _ = fs::remove_file(&self.path);
@@ -108,7 +115,7 @@ fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new().read(true).create(true).append(true).open(path)
 }
 
 fn cannot_lock(path: &Path, error: &io::Error) -> SandboxError {
@@ -133,19 +140,19 @@ mod tests {
     fn users_share_a_lock_and_a_change_needs_it_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (path, interrupt) = (folder.path().join("deep/x.lock"), Interrupt::default());
-        let shared = || FileLock::shared(&path, Duration::ZERO, &interrupt).unwrap();
+        let shared = || FileLock::shared(&path, &interrupt).unwrap();
         let exclusive = |patience| FileLock::exclusive(&path, patience, &interrupt).unwrap();
-        let (first, second) = (shared().unwrap(), shared().unwrap());
+        let (first, second) = (shared(), shared());
         assert!(exclusive(Duration::ZERO).is_none());
         assert!(is_in_use(&path).unwrap());
         drop(first);
         assert!(exclusive(Duration::from_millis(60)).is_none());
         drop(second);
         let held = exclusive(Duration::ZERO).unwrap();
-        assert!(shared().is_none() && is_in_use(&path).unwrap());
+        assert!(exclusive(Duration::ZERO).is_none() && is_in_use(&path).unwrap());
         held.remove();
         assert!(!path.exists() && !is_in_use(&path).unwrap() && !path.exists());
-        drop(shared().unwrap());
+        drop(shared());
         assert!(last_use(&path).is_some());
     }
 
@@ -168,7 +175,7 @@ mod tests {
         let _held = FileLock::exclusive(&path, Duration::ZERO, &Interrupt::default()).unwrap();
         let interrupt = Interrupt::default();
         interrupt.raise(crate::error::Signal::Interrupt);
-        let waited = FileLock::shared(&path, Duration::MAX, &interrupt);
+        let waited = FileLock::shared(&path, &interrupt);
         assert!(matches!(waited, Err(SandboxError::Interrupted(_))));
     }
 }

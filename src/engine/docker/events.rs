@@ -11,12 +11,11 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Cause, Failure, Streams};
+use crate::engine::docker::child::Streams;
+use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::log::LOG_TAIL;
 use crate::error::Signal;
 use crate::host::interrupt::Interrupt;
-
-/// How long an event's line may be, in bytes; longer ones are not looked at.
-const LONGEST_LINE: usize = 64 * 1024;
 
 /// Whether a container ran out of memory within a span of time.
 #[derive(Debug)]
@@ -55,7 +54,8 @@ impl OomWatch {
                     }
                     pending.drain(..=newline);
                 }
-                if pending.len() > LONGEST_LINE {
+                // A line this long is not an event.
+                if pending.len() > LOG_TAIL {
                     pending.clear();
                 }
             });

@@ -12,15 +12,6 @@ use crate::engine::docker::invocation::{Cause, Failure};
 /// How long an index may be, in bytes: it names one image.
 const LONGEST_INDEX: u64 = 1 << 20;
 
-/// An image that the engine has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LocalImage {
-    /// The engine's own id of it: `sha256:…`.
-    pub(crate) id: String,
-    /// `REPOSITORY@DIGEST` for each repository that has it, as far as the engine knows.
-    pub(crate) repo_digests: Vec<String>,
-}
-
 /// Why there is no layout.
 #[derive(Debug)]
 pub(crate) enum SaveFailure {
@@ -32,33 +23,14 @@ pub(crate) enum SaveFailure {
 }
 
 impl Docker {
-    /// An image of the engine's, by any of its names; `None` where there is none.
-    ///
-    /// # Errors
-    /// Docker's own.
-    pub(crate) fn local_image(&self, name: &str) -> Result<Option<LocalImage>, Failure> {
-        let format = "{{.Id}} {{json .RepoDigests}}";
-        let printed = match self.command(["image", "inspect", "--format", format, name]).run() {
-            Ok(printed) => printed.stdout,
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
-        let Some((id, digests)) = printed.split_once(' ').filter(|(id, _)| is_digest(id)) else {
-            return Ok(None);
-        };
-        // Where there are none, it is `null` or an empty list.
-        let repo_digests = serde_json::from_str(digests).unwrap_or_default();
-        Ok(Some(LocalImage { id: id.to_owned(), repo_digests }))
-    }
-
-    /// Writes an image into an empty folder as an OCI layout, and returns the digest in its index.
+    /// Writes the image with that id into an empty folder as an OCI layout, and returns the digest in its index.
     ///
     /// # Errors
     /// [`SaveFailure`]; the folder may hold parts then.
-    pub(crate) fn save_layout(&self, image: &LocalImage, folder: &Path) -> Result<String, SaveFailure> {
+    pub(crate) fn save_layout(&self, id: &str, folder: &Path) -> Result<String, SaveFailure> {
         let mut unpacked = Ok(());
         // By its id: the name may belong to another image by now.
-        let saved = self.command(["save", &image.id]).unlimited().read(&mut |stream| {
+        let saved = self.command(["save", id]).unlimited().read(&mut |stream| {
             unpacked = unpack(stream, folder);
             // Where the stream ends early, docker itself says why.
             !matches!(&unpacked, Err(error) if is_of_the_folder(error))

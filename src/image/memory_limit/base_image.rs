@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::oci::{LocalImage, SaveFailure, layout_digest};
-use crate::engine::docker::rawjson::BuildEvent;
+use crate::engine::docker::image::ImageInspection;
+use crate::engine::docker::oci::{SaveFailure, layout_digest};
 use crate::error::{Problem, SandboxError};
-use crate::progress::{Event, Listener};
+use crate::progress::{BuildEvent, Event, Listener};
 
 /// The first engine whose `docker save` writes an OCI layout.
 const FIRST_WITH_LAYOUTS: u32 = 25;
@@ -33,14 +33,7 @@ pub(crate) fn base_image_location(
     folder: &Path,
     on_event: &mut Listener<'_>,
 ) -> Result<Option<OsString>, SandboxError> {
-    let found = docker.local_image(name).map_err(|failure| {
-        failure.into_error(
-            &format!("docker could not look for the image {name}"),
-            "check `docker image ls`",
-            SandboxError::Docker,
-        )
-    })?;
-    let Some(image) = found else { return Ok(None) };
+    let Some(image) = docker.image(name)? else { return Ok(None) };
     if let Some(reference) = registry_reference(name, &image) {
         return Ok(Some(format!("docker-image://{reference}").into()));
     }
@@ -65,7 +58,7 @@ pub(crate) fn base_image_location(
 ///
 /// The containerd image store lists such a reference for every image, also for one that was never pushed.
 /// Its digest is the image's id then, and proves nothing.
-fn registry_reference<'a>(name: &str, image: &'a LocalImage) -> Option<&'a String> {
+fn registry_reference<'a>(name: &str, image: &'a ImageInspection) -> Option<&'a String> {
     let name = name.split('@').next().unwrap_or(name);
     // A colon after the last slash starts the tag; one before it belongs to the registry's port.
     let last_slash = name.rfind('/').unwrap_or(0);
@@ -80,7 +73,7 @@ fn registry_reference<'a>(name: &str, image: &'a LocalImage) -> Option<&'a Strin
 fn export(
     docker: &Docker,
     name: &str,
-    image: &LocalImage,
+    image: &ImageInspection,
     folder: &Path,
     on_event: &mut Listener<'_>,
 ) -> Result<String, SandboxError> {
@@ -94,7 +87,7 @@ fn export(
     let started = Instant::now();
     let step = format!("export {name} from the engine");
     on_event(Event::Build(BuildEvent::StepStarted { step: STEP, name: step.clone() }));
-    let digest = docker.save_layout(image, folder).map_err(|failure| match failure {
+    let digest = docker.save_layout(&image.id, folder).map_err(|failure| match failure {
         SaveFailure::Docker(failure) => failure.into_error(
             &format!("the engine could not export its image {name}"),
             "check `docker save`, and the free space on the engine's disk",
@@ -143,8 +136,10 @@ mod tests {
 
     #[test]
     fn an_image_comes_from_a_registry_that_is_known_to_have_it() {
-        let image = |repo_digests: &[&str]| LocalImage {
+        let image = |repo_digests: &[&str]| ImageInspection {
             id: "sha256:1".to_owned(),
+            platform: None,
+            size: 0,
             repo_digests: repo_digests.iter().map(|text| (*text).to_owned()).collect(),
         };
         for (name, repo_digests, expected) in [

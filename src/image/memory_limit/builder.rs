@@ -13,9 +13,6 @@ use crate::settings::size::Ceiling;
 /// How often to start over where other processes create and remove the builder at the same time.
 const ATTEMPTS: usize = 10;
 
-/// How long to wait for a process that removes the builder.
-const REMOVAL_LASTS: Duration = Duration::from_secs(300);
-
 /// How long to wait for processes that only check the builder; a build takes longer than that.
 const CHECK_LASTS: Duration = Duration::from_secs(5);
 
@@ -54,11 +51,11 @@ pub(crate) fn ensure_builder(
     docker: &Docker,
     ceiling: Ceiling,
     limits_swap: bool,
-    cache: Option<&Path>,
+    cache: &Path,
 ) -> Result<Builder, SandboxError> {
     let endpoint = docker.endpoint()?;
     let name = builder_name(ceiling, &endpoint);
-    let lock = lock_file(&lock_folder(cache)?, &name);
+    let lock = lock_file(cache, &name);
     Required { docker, name, ceiling, endpoint, limits_swap, lock }.ensure()
 }
 
@@ -67,10 +64,7 @@ impl Required<'_> {
         let mut why = "it was removed each time that it was created".to_owned();
         for _ in 0..ATTEMPTS {
             self.docker.interrupt.check()?;
-            let Some(lock) = FileLock::shared(&self.lock, REMOVAL_LASTS, &self.docker.interrupt)? else {
-                why = "another process has been removing it for minutes".to_owned();
-                break;
-            };
+            let lock = FileLock::shared(&self.lock, &self.docker.interrupt)?;
             match self.state()? {
                 State::Usable => return Ok(Builder { name: self.name, _lock: lock }),
                 State::Missing => self.docker.create_builder(&self.name, self.ceiling)?,
@@ -137,20 +131,7 @@ fn has_limit(container: &BuilderContainer, ceiling: Ceiling, limits_swap: bool) 
     is_ceiling(container.memory) && (is_ceiling(container.memory_swap) || !limits_swap)
 }
 
-/// Where the locks of builders are, in this tool's cache.
-///
-/// # Errors
-/// [`SandboxError::System`] where there is no cache.
-pub(super) fn lock_folder(cache: Option<&Path>) -> Result<PathBuf, SandboxError> {
-    cache.map(|cache| cache.join("builders")).ok_or_else(|| {
-        SandboxError::System(Problem::new(
-            "there is no folder for a cache: neither XDG_CACHE_HOME nor HOME is set",
-            "set XDG_CACHE_HOME to a folder of yours that can be written",
-        ))
-    })
-}
-
-/// The lock of a builder.
-pub(super) fn lock_file(folder: &Path, builder: &str) -> PathBuf {
-    folder.join(format!("{builder}.lock"))
+/// The lock of a builder, in this tool's cache.
+pub(super) fn lock_file(cache: &Path, builder: &str) -> PathBuf {
+    cache.join("builders").join(format!("{builder}.lock"))
 }

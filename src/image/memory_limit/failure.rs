@@ -80,7 +80,7 @@ fn out_of_memory(failed: &BuildFailure, ceiling: Ceiling) -> SandboxError {
         _ => {}
     }
     // Of a builder that was killed, the last line of buildx is all there is.
-    SandboxError::MemoryCeiling(problem.details(failed.said.last().map_or("", String::as_str)))
+    SandboxError::MemoryCeiling(problem.details(failed.messages.last().map_or("", String::as_str)))
 }
 
 /// The builder's own container did not start: the Dockerfile has nothing to do with it.
@@ -130,7 +130,7 @@ mod tests {
                 output: "cc1plus: working".to_owned(),
             }),
             unfinished: vec!["[2/3] RUN compile".to_owned()],
-            said: vec![said.to_owned()],
+            messages: vec![said.to_owned()],
         }
     }
 

@@ -13,18 +13,19 @@ use crate::engine::docker::builder::container_of;
 use crate::engine::docker::events::{OomEvidence, OomWatch};
 use crate::engine::docker::invocation::Cause;
 use crate::error::{Problem, SandboxError};
+use crate::image::failure::build_error;
 use crate::image::memory_limit::base_image::base_image_location;
 use crate::image::memory_limit::builder::ensure_builder;
 use crate::image::memory_limit::failure::limited_build_error;
 use crate::progress::{Event, Listener};
-use crate::settings::size::{Bound, Ceiling};
+use crate::settings::size::{BuildMemory, Ceiling};
 
 /// What a build with a memory limit needs beside the request.
 pub(crate) struct LimitedBuild<'a> {
     pub(crate) docker: &'a Docker,
-    pub(crate) memory: Bound,
+    pub(crate) memory: BuildMemory,
     /// This tool's folder for what can be made again.
-    pub(crate) cache: Option<&'a Path>,
+    pub(crate) cache: &'a Path,
     /// The version of buildx.
     pub(crate) buildx: &'a str,
     /// The image in the Dockerfile's FROM, where the engine's own is the one to use.
@@ -45,7 +46,10 @@ impl LimitedBuild<'_> {
     ) -> Result<(), SandboxError> {
         let docker = self.docker;
         let resources = docker.resources()?;
-        let ceiling = self.memory.on(resources.memory);
+        let Some(ceiling) = self.memory.ceiling(resources.memory) else {
+            let built = docker.build(request, &mut |event| on_event(Event::Build(event)));
+            return built.map_err(|failed| build_error(*failed));
+        };
         if !resources.limits_memory {
             return Err(cannot_limit(ceiling));
         }

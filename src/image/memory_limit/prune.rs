@@ -7,7 +7,7 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::builder::volume_of;
 use crate::error::SandboxError;
 use crate::host::file_lock::{self, FileLock};
-use crate::image::memory_limit::builder::{lock_file, lock_folder};
+use crate::image::memory_limit::builder::lock_file;
 
 /// A builder of this tool, and what is to become of it.
 #[derive(Debug)]
@@ -58,11 +58,11 @@ fn decide(is_in_use: bool, idle: Option<Duration>, older_than: Duration) -> (Dec
 /// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
 pub(crate) fn find_builders(
     docker: &Docker,
-    cache: Option<&Path>,
+    cache: &Path,
     older_than: Duration,
 ) -> Result<Vec<FoundBuilder>, SandboxError> {
     docker.buildx()?;
-    let (endpoint, folder, now) = (docker.endpoint()?, lock_folder(cache)?, SystemTime::now());
+    let (endpoint, now) = (docker.endpoint()?, SystemTime::now());
     let mut found = Vec::new();
     let mut sizes = None;
     for name in docker.builder_names()? {
@@ -73,7 +73,7 @@ pub(crate) fn find_builders(
             found.push(FoundBuilder { name, bytes: None, decision: Decision::Keep, reason });
             continue;
         }
-        let lock = lock_file(&folder, &name);
+        let lock = lock_file(cache, &name);
         // The lock is that of our builds; the container's clients may be others.
         let is_in_use = file_lock::is_in_use(&lock)? || docker.is_builder_in_use(&name)?;
         let last_use = file_lock::last_use(&lock).max(info.last_activity);
@@ -93,13 +93,9 @@ pub(crate) fn find_builders(
 ///
 /// # Errors
 /// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
-pub(crate) fn remove_builder(
-    docker: &Docker,
-    name: &str,
-    cache: Option<&Path>,
-) -> Result<bool, SandboxError> {
+pub(crate) fn remove_builder(docker: &Docker, name: &str, cache: &Path) -> Result<bool, SandboxError> {
     docker.interrupt.check()?;
-    let lock = lock_file(&lock_folder(cache)?, name);
+    let lock = lock_file(cache, name);
     let Some(lock) = FileLock::exclusive(&lock, Duration::ZERO, &docker.interrupt)? else { return Ok(false) };
     if docker.is_builder_in_use(name)? {
         return Ok(false);
