@@ -1,4 +1,4 @@
-//! The front door: what the program's verbs and library users both call.
+//! The functions that both the program's commands and library users call.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::settings::build::{BuildOptions, PublishOptions};
 use crate::settings::sandbox::{RunOptions, SandboxOptions};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
-/// How long a container may take to end by itself.
+/// How long a container may take to stop before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// An environment that is up and has answered.
@@ -30,11 +30,11 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 #[must_use = "the container runs until stop_container is called with its id"]
 #[non_exhaustive]
 pub struct RunResult {
-    /// The source in its canonical form, as it was asked for.
+    /// The requested source in its canonical form.
     pub requested_source: String,
-    /// The same, with nothing left to look up: a Hugging Face source has its full commit id.
+    /// The source after all lookups: a Hugging Face source has its full commit id.
     pub resolved_source: String,
-    /// As rlmesh's clients take it: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
     pub address: String,
     /// Docker's full id of the container.
     pub container_id: String,
@@ -42,9 +42,9 @@ pub struct RunResult {
     pub container_name: String,
     /// The image that it was started from.
     pub image: String,
-    /// What the environment said of itself.
+    /// What the environment reported about itself.
     pub handshake: Handshake,
-    /// From the first command to the first answer.
+    /// The time from the first command to the first answer.
     pub took: Duration,
 }
 
@@ -54,16 +54,18 @@ pub struct RunResult {
 pub struct BuildResult {
     /// Its tag.
     pub image: String,
-    /// The engine's id of it.
+    /// The engine's id of the image.
     pub image_id: String,
-    /// How long the build took; `None` where the image was there already.
+    /// How long the build took; `None` if the image already existed.
     pub built_in: Option<Duration>,
 }
 
-/// Builds, starts and stops sandboxes with settings of your own. The functions of this crate are its shorthands.
+/// Builds, starts and stops sandboxes with your own settings. The functions of this crate are shorthands for
+/// it.
 ///
-/// It reads no variable but PATH, where it looks for docker; [`Settings::from_variables`] reads the others. It
-/// starts nothing in the background and takes over no signals.
+/// PATH, where it looks for docker, is the only environment variable that it reads;
+/// [`Settings::from_variables`] reads the others. It starts no background work and installs no signal
+/// handlers.
 #[derive(Clone)]
 pub struct Client {
     settings: Settings,
@@ -73,13 +75,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has not looked for docker yet.
+    /// Creates a client. It looks for docker on first use.
     pub fn new(settings: Settings) -> Self {
         Self { settings, interrupt: Interrupt::default(), trace: Arc::new(|_| {}), docker: Arc::default() }
     }
 
-    /// Ends what it does once this is raised: at the first time work, at the second time also waiting for a
-    /// container to end.
+    /// Stops work when `interrupt` is raised. When it is raised a second time, the client also stops waiting
+    /// for a container to end.
     #[must_use]
     pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
         Self { interrupt, docker: Arc::default(), ..self }
@@ -91,10 +93,10 @@ impl Client {
         Self { trace: Arc::new(on_command), docker: Arc::default(), ..self }
     }
 
-    /// Builds the image of a source, unless the engine has it, and names and pushes it as asked.
+    /// Builds the image of a source, unless the engine already has it, then tags and pushes it as requested.
     ///
     /// # Errors
-    /// Every kind of [`SandboxError`] but ContainerStartup.
+    /// Every kind of [`SandboxError`] except ContainerStartup.
     pub fn build_image(
         &self,
         source: &EnvironmentSourceRef,
@@ -111,7 +113,7 @@ impl Client {
     /// Starts an environment and blocks until it answers.
     ///
     /// # Errors
-    /// Every kind of [`SandboxError`]; nothing that was started is left behind then.
+    /// Every kind of [`SandboxError`]. After an error, nothing that was started is left behind.
     pub fn start_env(
         &self,
         source: &EnvironmentSourceRef,
@@ -122,7 +124,7 @@ impl Client {
     ) -> Result<RunResult, SandboxError> {
         let plan = self.plan(source, options, Purpose::Run, on_event)?;
         let running = self.start(&plan, &build.checked()?, run, on_event)?;
-        // From here on the labels of the container say whose it is.
+        // From here on, the container's labels name its owner.
         running.keep()?;
         Ok(RunResult {
             requested_source: source.to_string(),
@@ -136,8 +138,8 @@ impl Client {
         })
     }
 
-    /// Stops a sandbox, by its id or name, which may take `grace` to end by itself, and removes it. One that does
-    /// not exist is not an error.
+    /// Stops a sandbox, by its id or name, and removes it. A sandbox that does not stop within `grace` is
+    /// killed. One that does not exist is not an error.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
@@ -145,13 +147,14 @@ impl Client {
         self.stop(&Which::These(vec![container.to_owned()]), grace).map(drop)
     }
 
-    /// Removes every sandbox whose owner is proven gone, and returns the ids of those removed.
+    /// Removes every sandbox whose owner is proven gone, and returns the ids of the removed containers.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
     pub fn reap_orphaned_containers(&self) -> Result<Vec<String>, SandboxError> {
         let mut removed = Vec::new();
-        self.orphans()?.remove(self.docker()?, &mut |judged| removed.push(judged.container.id.clone()))?;
+        self.orphans()?
+            .remove(self.docker()?, &mut |candidate| removed.push(candidate.container.id.clone()))?;
         Ok(removed)
     }
 
@@ -159,7 +162,7 @@ impl Client {
         &self.settings
     }
 
-    /// The docker client, found but not asked for anything yet.
+    /// Finds the docker client. It runs no docker command.
     pub(crate) fn docker(&self) -> Result<&Docker, SandboxError> {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
@@ -173,7 +176,7 @@ impl Client {
         Hub::new(&self.settings.hub, self.interrupt.clone())
     }
 
-    /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
+    /// Source and options → plan. Docker is asked only for the engine's architecture, and only for `local`.
     pub(crate) fn plan(
         &self,
         source: &EnvironmentSourceRef,
@@ -182,15 +185,15 @@ impl Client {
         on_event: &mut Listener<'_>,
     ) -> Result<Plan, SandboxError> {
         let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let processor = || match purpose {
-            Purpose::DryRun => Ok(own_processor().to_owned()),
+        let architecture = || match purpose {
+            Purpose::DryRun => Ok(own_architecture().to_owned()),
             Purpose::Hash | Purpose::Run => Ok(self.docker()?.engine()?.arch),
         };
         let on_event = std::cell::RefCell::new(on_event);
-        let commit = |hf: &HfSourceRef, patience| {
-            self.hub().commit(hf, patience, &mut |event: Event| (*on_event.borrow_mut())(event))
+        let commit = |hf: &HfSourceRef, retries| {
+            self.hub().commit(hf, retries, &mut |event: Event| (*on_event.borrow_mut())(event))
         };
-        let lookups = Lookups { folder: &folder, processor: &processor, commit: &commit };
+        let lookups = Lookups { folder: &folder, architecture: &architecture, commit: &commit };
         let plan = resolve::resolve(source, options, purpose, &lookups)?;
         Ok(plan)
     }
@@ -237,14 +240,14 @@ impl Client {
         orphans::find(self.docker()?, &self.settings.temp_folder, orphans::Request::Reap)
     }
 
-    /// Begins to remove orphans in the background.
+    /// Starts to remove orphans in the background.
     pub(crate) fn sweep(&self) -> Result<Sweep, SandboxError> {
         Ok(Sweep::begin(self.docker()?, &self.settings.temp_folder))
     }
 }
 
-/// This machine's processor in Docker's naming.
-fn own_processor() -> &'static str {
+/// This machine's architecture in Docker's naming.
+fn own_architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -254,11 +257,11 @@ fn own_processor() -> &'static str {
 
 /// Starts an environment and blocks until it answers, for at most 30 seconds after its container started.
 ///
-/// May be called from inside an async runtime, whose thread it then blocks; [`start_env_async`] does not. It uses
-/// the default [`Settings`]; a [`Client`] takes others.
+/// It can be called inside an async runtime, but blocks that runtime's thread; use [`start_env_async`] there.
+/// It uses the default [`Settings`]; use a [`Client`] to change them.
 ///
 /// # Errors
-/// Every kind of [`SandboxError`]; nothing that was started is left behind then.
+/// Every kind of [`SandboxError`]. After an error, nothing that was started is left behind.
 #[expect(clippy::needless_pass_by_value, reason = "the same signature as start_env_async")]
 pub fn start_env(source: EnvironmentSourceRef, options: SandboxOptions) -> Result<RunResult, SandboxError> {
     let client = Client::new(Settings::default());
@@ -267,7 +270,7 @@ pub fn start_env(source: EnvironmentSourceRef, options: SandboxOptions) -> Resul
 
 /// Starts an environment without blocking, on any async runtime.
 ///
-/// Dropping the future gives the start up: the build or container that is under way ends, and is removed.
+/// Dropping the future cancels the start: a running build ends, and a container that was started is removed.
 ///
 /// # Errors
 /// As [`start_env`].
@@ -284,7 +287,7 @@ pub async fn start_env_async(
         .spawn(move || {
             let (build, run) = (BuildOptions::default(), RunOptions::default());
             let started = client.start_env(&source, options, build, run, &mut |_| {});
-            // The future was dropped, but the environment came up all the same: it must end.
+            // The future was dropped, but the environment started anyway: stop it.
             if let Err(Ok(result)) = sender.send(started) {
                 let client = client.with_interrupt(Interrupt::default());
                 let _ = client.stop_container(&result.container_id, Duration::ZERO);
@@ -298,7 +301,7 @@ pub async fn start_env_async(
     })
 }
 
-/// Ends the work when the future that waits for it is dropped. After the work it has no effect.
+/// Stops the work when the future that waits for it is dropped. It has no effect after the work has ended.
 struct InterruptOnDrop(Interrupt);
 
 impl Drop for InterruptOnDrop {
@@ -307,7 +310,7 @@ impl Drop for InterruptOnDrop {
     }
 }
 
-/// Stops a sandbox, by its id or name, and removes it. One that is gone already is not an error.
+/// Stops a sandbox, by its id or name, and removes it. One that no longer exists is not an error.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
@@ -315,7 +318,7 @@ pub fn stop_container(container_id: &str) -> Result<(), SandboxError> {
     Client::new(Settings::default()).stop_container(container_id, STOP_GRACE)
 }
 
-/// Removes every sandbox whose owner is proven gone, and returns the ids of those removed.
+/// Removes every sandbox whose owner is proven gone, and returns the ids of the removed containers.
 ///
 /// # Errors
 /// [`SandboxError::Docker`].

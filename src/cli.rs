@@ -1,4 +1,4 @@
-//! The command line's definitions: names, help, and what parses each value.
+//! The definition of the command line: names, help texts, and the parser of each value.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::duration::{age, positive_timeout, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, debian_package, module, process_number, requirement,
+    VectorizationMode, base_image, count, debian_package, module, process_id, requirement,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -26,8 +26,8 @@ const STYLES: Styles = Styles::styled()
 const EXIT_CODES: &str = "\
 Exit codes:
   0         done
-  1         anything not listed
-  2         the command line is wrong
+  1         any other failure
+  2         the command line is not valid
   3         refused: code from the Hub needs your consent
   4         the source or the rlmesh wheel could not be resolved
   5         the image build failed
@@ -35,7 +35,7 @@ Exit codes:
   7         docker or buildx is missing, too old, or does not answer
   8         the build reached its memory limit
   130, 143  interrupted, terminated
-  any       with `run … -- COMMAND`: that of the command";
+  any       with `run … -- COMMAND`: the exit code of COMMAND";
 
 /// Turn a reinforcement-learning environment into a running, isolated Docker container
 ///
@@ -49,11 +49,11 @@ pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,
     #[command(subcommand)]
-    pub verb: Verb,
+    pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum Command {
     Build(BuildArgs),
     Run(Box<RunArgs>),
     Stop(StopArgs),
@@ -72,13 +72,13 @@ pub struct GlobalArgs {
     /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print more: docker's commands as they run
+    /// Also print each docker command as it runs
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colours [default: auto, which also honours NO_COLOR]
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
     pub color: Option<ColorWhen>,
-    /// How to show the progress of long work [default: auto]
+    /// How to show progress [default: auto]
     #[arg(long, global = true, value_name = "HOW")]
     pub progress: Option<ProgressHow>,
     /// The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]
@@ -125,7 +125,7 @@ pub enum RunFormat {
 
 /// Build the image for an environment and print its tag
 ///
-/// An image that exists already is not built again: the tag holds a hash of everything that went into it.
+/// An image that already exists is not built again: its tag contains a hash of everything that went into it.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
     #[command(flatten)]
@@ -134,16 +134,17 @@ pub struct BuildArgs {
     pub image: ImageArgs,
     #[command(flatten)]
     pub publish: PublishArgs,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
 /// Start an environment, wait until it answers, and print its address
 ///
-/// By default it stays in the foreground with the container's log on stderr, until Ctrl-C. With -d the container
-/// runs in the background. With `-- COMMAND`, the command runs while the environment is up and decides
-/// the exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and RLMESH_SANDBOX_IMAGE are set for it.
+/// By default, `run` stays in the foreground and prints the container's log to stderr until you press Ctrl-C.
+/// With -d, the container runs in the background. With `-- COMMAND`, COMMAND runs while the environment is
+/// up, and `run` ends with its exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and
+/// RLMESH_SANDBOX_IMAGE are set for it.
 #[derive(Debug, Args)]
 #[command(after_long_help = RUN_EXAMPLES)]
 pub struct RunArgs {
@@ -153,10 +154,10 @@ pub struct RunArgs {
     pub image: ImageArgs,
     #[command(flatten)]
     pub container: ContainerArgs,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: RunFormat,
-    /// A command to run while the environment is up; `{address}` in its arguments is replaced
+    /// A command to run while the environment is up; `{address}` in its arguments is replaced by the address
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
@@ -171,34 +172,34 @@ Examples:
 
 /// Stop sandboxes and remove their containers
 ///
-/// A container that is gone already is not an error. One that is not a sandbox is never touched.
+/// A container that no longer exists is not an error. A container that is not a sandbox is never touched.
 #[derive(Debug, Args)]
 pub struct StopArgs {
-    /// Containers, by id, start of an id, or name
+    /// The sandboxes to stop, by id, start of an id, or name
     #[arg(value_name = "ID|NAME", required_unless_present = "all", conflicts_with = "all")]
     pub containers: Vec<String>,
-    /// Every sandbox on this engine, also those of other users
+    /// Stop every sandbox on this engine, including those of other users
     #[arg(long)]
     pub all: bool,
-    /// How long a sandbox may take to end by itself, in seconds or as 30s, 2m
+    /// How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m
     #[arg(short, long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub timeout: Duration,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
 /// Remove sandboxes whose owner is gone
 ///
-/// A sandbox belongs to the process that started it. When that process was killed before it could clean up,
-/// its container and temporary folder stay behind; this removes them. Where it cannot be known whether the owner
-/// still runs (another machine, another PID namespace), the sandbox is left alone.
+/// A sandbox belongs to the process that started it. If that process is killed before it can clean up, its
+/// container and run directory stay behind; `reap` removes them. If it is not certain that the owner is gone
+/// (another machine, another PID namespace), `reap` leaves the sandbox alone.
 ///
-/// With --builders it removes the builders of --build-memory instead that have not been used for a while. One that
-/// is building is left alone.
+/// With --builders, `reap` instead removes builders of --build-memory that have not been used for a while. A
+/// builder that is building is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
-    /// Remove nothing: print what would be removed, and why the rest stays
+    /// Print what would be removed, and why the rest stays, but remove nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Empty the cache of files from the Hugging Face Hub instead
@@ -207,28 +208,28 @@ pub struct ReapArgs {
     /// Remove unused builders of --build-memory instead, and report the disk space that this frees
     #[arg(long)]
     pub builders: bool,
-    /// With --builders: how long ago the last use must be, in seconds or as 90m, 24h, 7d
+    /// With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d
     #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders", value_parser = age)]
     pub older_than: Duration,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
-/// List the files of a Hugging Face source, to look at before trusting it
+/// List the files of a Hugging Face source, to review them before you trust it
 ///
-/// Prints the commit that the source stands for, ready to be pinned, and its files with their sizes. None of its
-/// code runs, and no consent is needed. `--show FILE` prints one of the files.
+/// Prints the source pinned to its current commit, and its files with their sizes. None of its code runs, and
+/// no consent is needed. `--show FILE` prints one of the files.
 #[derive(Debug, Args)]
 #[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
-    /// The repository, as `run` takes it: hf://org/repo, with a revision if needed
+    /// The repository, as for `run`: hf://org/repo[@revision]
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
     /// Print this file, such as env.py, instead of the list
     #[arg(long, value_name = "FILE", conflicts_with = "format")]
     pub show: Option<String>,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
@@ -246,7 +247,7 @@ pub struct HashArgs {
     /// Print the image tag instead
     #[arg(long)]
     pub tag: bool,
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
@@ -254,7 +255,7 @@ pub struct HashArgs {
 /// List the sandboxes on this engine
 #[derive(Debug, Args)]
 pub struct PsArgs {
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
@@ -262,13 +263,13 @@ pub struct PsArgs {
 /// Print a sandbox's log
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// A container, by id, start of an id, or name
+    /// The sandbox, by id, start of an id, or name
     #[arg(value_name = "ID|NAME")]
     pub container: String,
-    /// Keep printing until the container ends, or Ctrl-C
+    /// Follow the log until the container ends or you press Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
-    /// Only the last N lines
+    /// Print only the last N lines
     #[arg(long, value_name = "N")]
     pub tail: Option<u64>,
 }
@@ -276,7 +277,7 @@ pub struct LogsArgs {
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The form of the result
+    /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
@@ -288,7 +289,7 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// What is served, and how: the same for every verb that takes a source.
+/// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// CartPole-v1, gym://ID, hf://org/repo@commit[:suite[/task]], or image://REF
@@ -303,16 +304,17 @@ pub struct SandboxArgs {
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement to install (repeat for more)
+    /// A pip requirement to install (can be repeated)
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is made, which registers it (repeat for more)
+    /// A module to import before the environment is created, to register it (can be repeated)
     #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options", value_parser = module)]
     pub imports: Vec<String>,
-    /// Install exactly what this lockfile lists, with its hashes; if it does not exist, write it after the build
+    /// Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after
+    /// the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
     pub lock: Option<PathBuf>,
-    /// A Debian package to install, for a base image with apt (repeat for more)
+    /// A Debian package to install, for a base image with apt (can be repeated)
     #[arg(long, value_name = "NAME", help_heading = "Image options", value_parser = debian_package)]
     pub apt: Vec<String>,
     /// Allow an hf:// source to run its repository's code
@@ -325,15 +327,15 @@ pub struct SandboxArgs {
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
     #[arg(long, value_name = "SIZE", help_heading = "Image options", value_parser = size_of)]
     pub max_source_size: Option<u64>,
-    /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine's memory
-    /// less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
+    /// Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine's memory
+    /// minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
     pub build_memory: Option<BuildMemory>,
 
-    /// An argument for the environment (repeat for more); VALUE is JSON if it parses as JSON, otherwise text
+    /// An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text
     #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options", value_parser = parse_kwarg)]
     pub kwarg: Vec<(String, Value)>,
-    /// Arguments for the environment as one JSON object, or @FILE that contains it (@- reads stdin)
+    /// Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
     /// How many copies of the environment to serve as one vector environment [default: 1]
@@ -344,48 +346,48 @@ pub struct SandboxArgs {
     pub vectorization_mode: Option<VectorizationMode>,
 }
 
-/// How the image is made.
+/// How the image is built.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build options")]
 pub struct ImageArgs {
     /// Build the image even if it exists
     #[arg(long)]
     pub rebuild: bool,
-    /// What installs Python packages [default: uv, or pip where uv is not available]
+    /// The installer for Python packages [default: uv, or pip where uv is not available]
     #[arg(long, value_name = "INSTALLER")]
     pub installer: Option<Installer>,
     /// Certificates (PEM) that the build trusts in addition to its base image's, or `auto` for the file that
-    /// SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]
+    /// SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]
     #[arg(long, value_name = "FILE|auto", value_hint = ValueHint::FilePath)]
     pub ca_cert: Option<PathBuf>,
     /// Build for this platform instead of the engine's own, such as linux/arm64
     #[arg(long, value_name = "OS/ARCH", value_parser = platform_of)]
     pub platform: Option<String>,
-    /// Ask the registry for a newer base image, and build on it again
+    /// Pull a newer base image if the registry has one, and build again
     #[arg(long)]
     pub pull: bool,
-    /// Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)
+    /// Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)
     #[arg(long, value_name = "SPEC", value_parser = cache)]
     pub cache_from: Vec<String>,
-    /// Build nothing: print the Dockerfile and the bootstrap JSON
+    /// Print the Dockerfile and the bootstrap JSON, but build nothing
     #[arg(long)]
     pub dry_run: bool,
 }
 
-/// What else becomes of an image that is built.
+/// How the image is named, labelled and pushed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Publish options")]
 pub struct PublishArgs {
-    /// Give the image this name too (repeat for more)
+    /// Give the image this additional name (can be repeated)
     #[arg(long, value_name = "REF", value_parser = image_name)]
     pub tag: Vec<String>,
-    /// Give the image this name too and push it to its registry (repeat for more)
+    /// Give the image this additional name and push it to its registry (can be repeated)
     #[arg(long, value_name = "REF", value_parser = image_name)]
     pub push: Vec<String>,
-    /// A label for the image, when it is built (repeat for more)
+    /// A label for the image, set when it is built (can be repeated)
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     pub label: Vec<(String, String)>,
-    /// Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)
+    /// Export the build cache to here, as for `docker buildx build`: type=local,dest=… (can be repeated)
     #[arg(long, value_name = "SPEC", value_parser = cache)]
     pub cache_to: Vec<String>,
 }
@@ -394,21 +396,22 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Leave the container running, without an owner, until `rlmesh-sandbox stop`
+    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
     #[arg(short, long, conflicts_with = "command")]
     pub detach: bool,
-    /// With -d: the process that owns the container (a script's $$); when it has ended, `reap` removes it
-    #[arg(long, value_name = "PID", requires = "detach", value_parser = process_number)]
+    /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
+    /// container
+    #[arg(long, value_name = "PID", requires = "detach", value_parser = process_id)]
     pub owner_pid: Option<u32>,
-    /// How long the environment may take until it answers, in seconds or as 90s, 5m
+    /// How long to wait for the environment to answer, in seconds or as 90s, 5m
     #[arg(long, value_name = "TIME", default_value = "30", value_parser = positive_timeout)]
     pub ready_timeout: Duration,
-    /// How long the environment may take to end by itself, in seconds or as 30s, 2m
+    /// How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m
     #[arg(long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub stop_timeout: Duration,
 }
 
-/// The definitions as one clap command: what parsing, completions and man pages are all made from.
+/// The clap command that parsing, completions and man pages use.
 pub fn command() -> clap::Command {
     Cli::command()
 }

@@ -1,15 +1,15 @@
-//! Everything that this tool shares with the rlmesh SDK, in one place: change nothing here without the SDK.
+//! The values that this tool shares with the rlmesh SDK. Change them only together with the SDK.
 //!
-//! An image that either of them builds is found and used by the other, and each knows the other's containers.
-//! The values are those of the rlmesh Python package 0.1.0.
+//! Each of the two uses the images that the other one builds, and recognizes the other one's containers. The
+//! values are those of the rlmesh Python package 0.1.0.
 
-/// The image that environments are built on unless another is named.
+/// The default base image.
 pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
 
-/// The distribution on PyPI that serves environments.
+/// The name on PyPI of the package that serves environments.
 pub const DEFAULT_PACKAGE_NAME: &str = "rlmesh";
 
-/// The version of the JSON that the build hash is taken of.
+/// The version of the JSON that is hashed for the build hash.
 pub const BOOTSTRAP_SCHEMA_VERSION: u32 = 1;
 
 /// What image names start with; the slug and, as the tag, the start of the build hash follow.
@@ -18,10 +18,11 @@ pub(crate) const IMAGE_PREFIX: &str = "rlmesh-sandbox-";
 /// What container names start with; the slug and 32 hex digits follow.
 pub(crate) const CONTAINER_PREFIX: &str = "rlmesh-sandbox-";
 
-/// The folder in the image that holds everything of rlmesh's; also the working folder.
+/// The folder in the image for rlmesh's files; also the working directory.
 pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
 
-/// The folder below [`IMAGE_FOLDER`] from which wheels are installed. A wheel's path is part of the build hash.
+/// The folder below [`IMAGE_FOLDER`] from which wheels are installed. A wheel's path is part of the build
+/// hash.
 pub(crate) const PACKAGES_FOLDER: &str = "packages";
 
 /// The folder below [`IMAGE_FOLDER`] that holds a Hugging Face repository.
@@ -33,7 +34,7 @@ pub(crate) const CONTAINER_PORT: u16 = 50051;
 /// What a built image runs: the module that reads the bootstrap payload and serves the environment.
 pub(crate) const ENTRYPOINT: [&str; 3] = ["python", "-m", "rlmesh._bootstrap.sandbox_env"];
 
-/// The generation of the wire protocol. Servers compare it letter by letter.
+/// The generation of the wire protocol. Servers accept exactly this text.
 pub(crate) const PROTOCOL_GENERATION: &str = "rlmesh-wire-v1";
 
 /// The gRPC method that answers once the environment is ready.
@@ -55,11 +56,11 @@ pub(crate) mod variable {
 
 /// Labels of containers.
 pub(crate) mod label {
-    /// The mark that every sandbox carries, and its value.
+    /// The label that every sandbox has, and its value.
     pub(crate) const MARK: (&str, &str) = ("rlmesh.sandbox", "1");
     pub(crate) const OWNER_PID: &str = "rlmesh.sandbox.owner-pid";
     pub(crate) const OWNER_PID_NAMESPACE: &str = "rlmesh.sandbox.owner-pid-ns";
-    /// The owner's start time, boot and machine: this tool's own addition, which the SDK passes over.
+    /// The owner's start time, boot and machine: only this tool writes them, and the SDK ignores them.
     pub(crate) const OWNER_START: &str = "rlmesh.sandbox.owner-start";
     pub(crate) const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
     pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
@@ -67,7 +68,7 @@ pub(crate) mod label {
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.
     pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
-    /// What every label that containers are judged by starts with. A container inherits its image's labels, so
-    /// an image must have none of these.
+    /// What the labels start with that decide what happens to a container. A container inherits its image's
+    /// labels, so an image must not have any of these.
     pub(crate) const RESERVED: [&str; 2] = ["rlmesh.sandbox", "rlmesh.image"];
 }

@@ -1,13 +1,13 @@
-//! What can go wrong, what the user can do about it, and the exit codes.
+//! Errors with hints for the user, and the exit codes.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// A failure in the form in which people and scripts see it.
+/// An error as users and scripts see it.
 ///
 /// `message` is one line: lower case, no full stop. Each hint is one line that says what the user can do.
-/// `details` are lines of evidence (a log's end, the failing step), not meant for parsing.
+/// `details` are further lines (the end of a log, the failing step), which are not meant to be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     message: String,
@@ -16,12 +16,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A failure and the first thing that the user can do about it.
+    /// An error message, and the first hint.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: one_line(&message.into()), hints: vec![one_line(&hint.into())], details: None }
     }
 
-    /// Adds a further hint, unless it is there already.
+    /// Adds another hint, unless the problem already has it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = one_line(&hint.into());
@@ -31,7 +31,7 @@ impl Problem {
         self
     }
 
-    /// Adds a block of evidence below what is there; blank text adds nothing.
+    /// Appends lines to the details; blank text adds nothing.
     #[must_use]
     pub fn details(mut self, details: impl AsRef<str>) -> Self {
         let details = details.as_ref().trim_end();
@@ -54,7 +54,7 @@ impl fmt::Display for Problem {
 /// The longest line of an error, in characters.
 const LONGEST_LINE: usize = 1000;
 
-/// Folds the text of another program into one line.
+/// Joins the lines of a text, which may come from another program, into one.
 fn one_line(text: &str) -> String {
     let line = text
         .split(['\r', '\n'])
@@ -74,7 +74,7 @@ fn one_line(text: &str) -> String {
 pub enum Signal {
     /// Ctrl-C.
     Interrupt,
-    /// What `kill`, CI runners and service managers send.
+    /// SIGTERM, which `kill`, CI runners and service managers send.
     Terminate,
     /// The terminal was closed.
     Hangup,
@@ -114,7 +114,7 @@ pub enum SandboxError {
     /// An option's value cannot be used; the message names the field.
     #[error("{0}")]
     InvalidOption(Problem),
-    /// A Hugging Face source that the options do not allow to run.
+    /// The options do not allow this Hugging Face source to run.
     #[error("{0}")]
     HuggingFacePolicy(Problem),
     /// The source could not be found, fetched or verified.
@@ -126,7 +126,7 @@ pub enum SandboxError {
     /// The image could not be built.
     #[error("{0}")]
     ImageBuild(Problem),
-    /// The build ran out of the memory that it was given.
+    /// The build reached its memory limit.
     #[error("{0}")]
     MemoryCeiling(Problem),
     /// The container did not start, or never answered.
@@ -135,10 +135,10 @@ pub enum SandboxError {
     /// Docker is missing, does not answer, or refuses what this crate relies on.
     #[error("{0}")]
     Docker(Problem),
-    /// This machine refused something: a folder that cannot be written, a full disk.
+    /// This machine refused something, for example because a folder cannot be written or the disk is full.
     #[error("{0}")]
     System(Problem),
-    /// A signal ended the work; everything that it had started is gone.
+    /// A signal stopped the work; everything that it had started is removed.
     #[error("{}", match .0 { Signal::Interrupt => "interrupted", Signal::Quit => "quit", Signal::Hangup => "the terminal was closed", Signal::Terminate => "terminated" })]
     Interrupted(Signal),
     /// Anything else, with its chain of causes.
@@ -165,31 +165,31 @@ impl SandboxError {
         }
     }
 
-    /// The variant's name, as JSON errors carry it.
+    /// The variant's name: the `kind` of JSON errors.
     pub fn kind(&self) -> &'static str {
         self.parts().0
     }
 
-    /// The exit code that the command line gives for it.
+    /// The exit code of the program for this error.
     pub fn exit(&self) -> Exit {
         self.parts().1
     }
 
-    /// What the user can do, a line each; the first is the most likely remedy.
+    /// What the user can do, one line for each hint; the most likely remedy comes first.
     pub fn hints(&self) -> Vec<&str> {
         match self.parts() {
             (_, _, Some(problem)) => problem.hints.iter().map(String::as_str).collect(),
             (_, Exit::Signal(_), None) => Vec::new(),
-            _ => vec!["run it again with -v; if it fails again, report it with that output"],
+            _ => vec!["run it again with -v; if it fails again, report it together with that output"],
         }
     }
 
-    /// Evidence: the end of a log, the failing step.
+    /// Further lines: the end of a log, the failing step.
     pub fn details(&self) -> Option<&str> {
         self.parts().2?.details.as_deref()
     }
 
-    /// The same error with its problem changed, for example by a further hint.
+    /// The same error with a changed problem, for example with another hint.
     #[must_use]
     pub(crate) fn map_problem(mut self, change: impl FnOnce(Problem) -> Problem) -> Self {
         match &mut self {
@@ -209,7 +209,7 @@ impl SandboxError {
     }
 }
 
-/// An option as people know it: the field's name in the library and in JSON, and the flag that sets it.
+/// The names of an option: its field in the library and in JSON, and its flag.
 #[derive(Clone, Copy)]
 pub(crate) struct Field(pub(crate) &'static str, pub(crate) &'static str);
 
@@ -231,8 +231,8 @@ impl Field {
     pub(crate) const CACHE_FROM: Field = Field("cache_from", "--cache-from");
     pub(crate) const CACHE_TO: Field = Field("cache_to", "--cache-to");
 
-    /// The error for a value of this option that cannot be used.
-    pub(crate) fn refuses(self, value: &str, invalid: &InvalidValue) -> SandboxError {
+    /// The error for a value of this option that is not valid.
+    pub(crate) fn invalid(self, value: &str, invalid: &InvalidValue) -> SandboxError {
         invalid_option(format!("{self} {value:?}: {}", invalid.reason), invalid.hint.clone())
     }
 }
@@ -243,8 +243,8 @@ impl fmt::Display for Field {
     }
 }
 
-/// Why a text is not a valid value, apart from where the text came from: the parser of the command line, the
-/// library and the environment each say that in their own way.
+/// Why a text is not a valid value. It does not say where the text came from: the command line, the library
+/// and environment variables each add that to the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct InvalidValue {
@@ -258,50 +258,50 @@ impl InvalidValue {
     }
 }
 
-/// An option that cannot be used.
+/// The error for an option that is not valid.
 pub(crate) fn invalid_option(message: impl Into<String>, hint: impl Into<String>) -> SandboxError {
     SandboxError::InvalidOption(Problem::new(message, hint))
 }
 
-/// A file that could not be written, and what to do about it.
+/// The error for a file that could not be written.
 pub(crate) fn cannot_write(file: &Path, error: &io::Error, hint: &str) -> SandboxError {
     SandboxError::System(Problem::new(format!("cannot write {}: {error}", file.display()), hint))
 }
 
-/// A file that could not be read, and what to do about it.
+/// The error for a file that could not be read.
 pub(crate) fn cannot_read(file: &Path, error: &io::Error, hint: &str) -> SandboxError {
     SandboxError::System(Problem::new(format!("cannot read {}: {error}", file.display()), hint))
 }
 
-/// The program's exit codes. `--help` and the README list the same ones.
+/// The program's exit codes. Keep the lists in `--help` and the README in step with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0
     Done,
-    /// 1: anything not listed
+    /// 1: any other failure
     Failure,
-    /// 2: the command line is wrong
+    /// 2: the command line is not valid
     Usage,
     /// 3: refused by policy
     Policy,
-    /// 4: source or wheel could not be resolved
+    /// 4: the source or the rlmesh wheel could not be resolved
     Resolution,
     /// 5: the image build failed
     Build,
     /// 6: the container failed to start or never became ready
     Startup,
-    /// 7: docker is missing or does not answer
+    /// 7: docker or buildx is missing, too old, or does not answer
     Docker,
-    /// 8: the build met its memory ceiling
+    /// 8: the build reached its memory limit
     Memory,
     /// 128 + the signal's number
     Signal(Signal),
-    /// What the user's own command ended with
+    /// The exit code of the user's own command
     Command(u8),
 }
 
 impl Exit {
-    /// The number that the process ends with.
+    /// The exit code as a number.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_one_line_whatever_it_quotes() {
+    fn a_message_is_one_line() {
         let problem = Problem::new("docker said:\n  no\r\n\n such thing", "try\nagain");
         assert_eq!(problem.to_string(), "docker said:; no; such thing");
         assert_eq!(SandboxError::Docker(problem).hints(), ["try; again"]);
@@ -332,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn details_pile_up_and_blank_ones_are_dropped() {
+    fn details_are_appended_and_blank_ones_are_dropped() {
         let problem = Problem::new("a", "b").details(" \n").details("one\n").details("two");
         assert_eq!(SandboxError::Docker(problem).details(), Some("one\ntwo"));
     }
 
     #[test]
-    fn a_hint_is_said_once() {
+    fn a_hint_appears_once() {
         let problem = Problem::new("a", "b").hint("b").hint("c");
         assert_eq!(SandboxError::Docker(problem).hints(), ["b", "c"]);
     }

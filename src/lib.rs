@@ -1,9 +1,9 @@
 //! Turns a reinforcement-learning environment into a running, isolated Docker container.
 //!
-//! [`start_env`] builds an image for an environment (unless the engine has it), starts a container from it
+//! [`start_env`] builds an image for an environment (unless the engine already has it), starts a container
 //! that serves the environment over gRPC with the `rlmesh` Python package, and waits until it answers. The
-//! container belongs to the calling process: [`stop_container`] ends it, and should the process be killed,
-//! [`reap_orphaned_containers`] of any later one removes it.
+//! container belongs to the calling process: stop it with [`stop_container`]. If the process is killed, a
+//! later process can remove the container with [`reap_orphaned_containers`].
 //!
 //! ```no_run
 //! use rlmesh_sandbox::{EnvironmentSourceRef, SandboxOptions, start_env, stop_container};
@@ -20,12 +20,15 @@
 //! # }
 //! ```
 //!
-//! Images and containers are those of the rlmesh Python SDK: the same build hash, tag, labels and payload.
-//! A [`Client`] takes more: [`Settings`] (where docker, caches, the Hub and package indexes are), [`BuildOptions`],
-//! [`RunOptions`], a listener for [`Event`]s and an [`Interrupt`]. No function reads a variable but PATH unless it
-//! is given [`Variables`]. The `rlmesh-sandbox` program (feature `cli`, on by default) uses the same `Client`.
+//! Images and containers are compatible with the rlmesh Python SDK: they have the same build hash, tag,
+//! labels and payload.
+//!
+//! A [`Client`] has more options: [`Settings`] (where docker, caches, the Hub and package indexes are),
+//! [`BuildOptions`], [`RunOptions`], a listener for [`Event`]s and an [`Interrupt`]. PATH is the only
+//! environment variable that is read unless you pass [`Variables`]. The `rlmesh-sandbox` program (feature
+//! `cli`, on by default) uses the same `Client`.
 
-// The program, which is in this crate too, uses more of it than other crates can.
+// Some private items are used only by the program.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 /// The README's examples, kept compiling.

@@ -1,4 +1,4 @@
-//! The `rlmesh-sandbox` program: hands the command line to the library and ends with its exit code.
+//! The `rlmesh-sandbox` program: passes the command line to the library and exits with its exit code.
 
 use std::process::ExitCode;
 

@@ -1,14 +1,14 @@
-//! What long work reports on its way: the one voice that goes up from the lower rooms.
+//! The progress events that long work reports.
 
 use serde::Serialize;
 
-/// Something that happened during long work. Whoever listens decides what is shown.
+/// Something that happened during long work. The listener decides what to show.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Something on the Hub is looked up.
+    /// A lookup on the Hub has started.
     LookingUp {
-        /// As users write it: `hf://org/repo@main`.
+        /// The source as users write it: `hf://org/repo@main`.
         what: String,
     },
     /// The files of a source are about to be fetched.
@@ -20,29 +20,29 @@ pub enum Event {
         /// In bytes.
         size: u64,
     },
-    /// How much of the files is there.
+    /// How much of the files has been fetched.
     FetchProgress {
         /// In bytes.
         done: u64,
         /// In bytes.
         total: u64,
     },
-    /// A server asked to wait, or failed and is asked again.
+    /// A request will be sent again after a pause, because a server asked for one or failed.
     Pausing {
-        /// How long.
+        /// The length of the pause.
         seconds: f64,
-        /// Why, in a few words.
+        /// The reason, in a few words.
         reason: String,
     },
-    /// All files of a source are there.
+    /// All files of a source have been fetched.
     Fetched {
-        /// How many.
+        /// How many files.
         files: usize,
         /// In bytes.
         size: u64,
-        /// How many bytes of it were downloaded now.
+        /// How many bytes were downloaded, rather than taken from the cache.
         from_network: u64,
-        /// From the first request to the last file.
+        /// The time from the first request to the last file.
         seconds: f64,
     },
     /// An image is about to be built.
@@ -52,9 +52,9 @@ pub enum Event {
     },
     /// Something happened in the build.
     Build(BuildEvent),
-    /// The image is there.
+    /// The image is ready.
     Built {
-        /// From the start of the build.
+        /// The time since the start of the build.
         seconds: f64,
     },
     /// An image is about to be pulled.
@@ -66,7 +66,7 @@ pub enum Event {
     Locked {
         /// Its path.
         file: String,
-        /// The image that builds with this lockfile get from now on.
+        /// The image that builds with this lockfile will have.
         image: String,
     },
     /// An image is about to be pushed.
@@ -76,21 +76,22 @@ pub enum Event {
     },
     /// The container is about to be started.
     Starting,
-    /// The container runs, and the environment in it has not answered yet.
+    /// The container runs, but its environment has not answered yet.
     Waiting {
         /// The container's name.
         name: String,
         /// The container's id.
         id: String,
     },
-    /// Something that the user should know, and that stops nothing.
+    /// A warning for the user. The work continues.
     Warning(String),
 }
 
-/// Is called with every event.
+/// A callback that receives every event.
 pub type Listener<'a> = dyn FnMut(Event) + 'a;
 
-/// What a build reports while it runs. A step is a vertex of BuildKit's graph, numbered as they appear.
+/// What a build reports while it runs. A step is a vertex of BuildKit's graph; steps are numbered as they
+/// appear.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -99,55 +100,55 @@ pub enum BuildEvent {
     StepStarted {
         /// Its number, from 0.
         step: usize,
-        /// Its name, as BuildKit has it.
+        /// Its name in BuildKit.
         name: String,
     },
     /// A step has succeeded.
     StepFinished {
         /// Its number, from 0.
         step: usize,
-        /// Its name, as BuildKit has it.
+        /// Its name in BuildKit.
         name: String,
         /// How long it took.
         seconds: f64,
-        /// Whether its result was there already.
+        /// Whether its result came from the cache.
         cached: bool,
     },
     /// A step has failed.
     StepFailed {
         /// Its number, from 0.
         step: usize,
-        /// Its name, as BuildKit has it.
+        /// Its name in BuildKit.
         name: String,
-        /// Why, in BuildKit's words.
+        /// BuildKit's error message.
         error: String,
     },
-    /// What a step's process printed: any part of a line.
+    /// A piece of what a step's process printed: it may start or end inside a line.
     Output {
         /// The step's number.
         step: usize,
-        /// Text as it came.
+        /// The text, unchanged.
         text: String,
     },
-    /// A step moves bytes.
+    /// A step transfers data.
     Transfer {
         /// The step's number.
         step: usize,
-        /// Which of the step's transfers it is.
+        /// Identifies the transfer within its step.
         id: String,
         /// In bytes.
         done: u64,
-        /// In bytes, where it is known.
+        /// In bytes; `None` if unknown.
         total: Option<u64>,
         /// Whether it has ended.
         is_over: bool,
     },
-    /// BuildKit warns of something.
+    /// A warning from BuildKit.
     Warning {
-        /// In one line.
+        /// One line.
         text: String,
     },
-    /// A line that is not part of the stream: buildx's own errors.
+    /// A line of buildx's own output, outside of the progress stream.
     Text {
         /// Without its line break.
         line: String,

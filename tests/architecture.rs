@@ -1,8 +1,8 @@
-//! The order of the rooms: no file imports from a room above its own.
+//! The order of the modules: no file imports from a module above its own.
 
 use std::path::{Path, PathBuf};
 
-/// The rooms from the top to the bottom. A file may import from its own line and from those below.
+/// The modules from the top to the bottom. A file may import from its own line and from those below.
 const ORDER: [&[&str]; 12] = [
     &["main", "lib"],
     &["commands"],
@@ -18,19 +18,19 @@ const ORDER: [&[&str]; 12] = [
     &["contract", "progress", "error"],
 ];
 
-fn rank(room: &str) -> usize {
+fn rank(module: &str) -> usize {
     ORDER
         .iter()
-        .position(|rooms| rooms.contains(&room))
-        .unwrap_or_else(|| panic!("{room} is not in the order: add it there and in ARCHITECTURE.md"))
+        .position(|modules| modules.contains(&module))
+        .unwrap_or_else(|| panic!("{module} is not in the order: add it there and in ARCHITECTURE.md"))
 }
 
-/// The rooms that a source text imports from, tests included, by `crate::ROOM` wherever it stands.
+/// The modules that a source text imports from, tests included, by `crate::ROOM` wherever it stands.
 fn imports(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1))
         .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>())
-        // What lib.rs re-exports is named without a room, and starts with a capital; `use crate::{…}` would hide
+        // What lib.rs re-exports is named without a module, and starts with a capital; `use crate::{…}` would hide
         // what it imports.
         .filter(|name| !name.starts_with(|c: char| c.is_ascii_uppercase()))
         .collect()
@@ -53,7 +53,7 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-fn room(file: &Path) -> String {
+fn module(file: &Path) -> String {
     let first = file.strip_prefix(src()).unwrap().iter().next().unwrap();
     Path::new(first).file_stem().unwrap().to_str().unwrap().to_owned()
 }
@@ -62,12 +62,12 @@ fn room(file: &Path) -> String {
 fn imports_go_down() {
     let mut wrong = Vec::new();
     for file in sources(&src()) {
-        let own = room(&file);
+        let own = module(&file);
         for other in imports(&std::fs::read_to_string(&file).unwrap()) {
-            assert!(!other.is_empty(), "{}: name the room: `use crate::ROOM::…`", file.display());
+            assert!(!other.is_empty(), "{}: name the module: `use crate::ROOM::…`", file.display());
             let is_up = rank(&other) < rank(&own);
             let is_beside = rank(&other) == rank(&own) && other != own;
-            // Two rooms of one line may not import each other; those at the bottom know only themselves.
+            // Two modules of one line may not import each other; those at the bottom know only themselves.
             if is_up || (is_beside && (other.as_str(), own.as_str()) != ("error", "progress")) {
                 wrong.push(format!("{} (in {own}) imports {other}", file.display()));
             }

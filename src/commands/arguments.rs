@@ -1,4 +1,4 @@
-//! Arguments of the command line → the values that the library takes; flags over variables over defaults.
+//! Command-line arguments → the library's options and settings. A flag wins over an environment variable.
 
 use crate::cli::{ContainerArgs, ImageArgs, PublishArgs, SandboxArgs};
 use crate::error::SandboxError;
@@ -34,7 +34,7 @@ pub(super) fn sandbox_options(
     })
 }
 
-/// The platform may come from DOCKER_DEFAULT_PLATFORM: docker itself would read it.
+/// The default platform is DOCKER_DEFAULT_PLATFORM, as for docker itself.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`].
@@ -67,7 +67,7 @@ pub(super) fn run_options(args: &ContainerArgs) -> RunOptions {
     RunOptions { ownership, ready_timeout: args.ready_timeout, stop_timeout: args.stop_timeout }
 }
 
-/// The settings for looking at a source: how to reach the Hub.
+/// Adds the settings that are needed to look up a source: how to reach the Hub.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`], which names the variable.
@@ -75,7 +75,7 @@ pub(super) fn with_hub(settings: Settings, variables: &Variables) -> Result<Sett
     Ok(Settings { hub: HubSettings::from_variables(variables)?, ..settings })
 }
 
-/// The settings for a build: how to reach the Hub and package indexes.
+/// Adds the settings that are needed for a build: how to reach the Hub and package indexes.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`] for a variable, or for certificates that cannot be used.

@@ -1,4 +1,4 @@
-//! `build`: makes sure that the image of a source is there, and prints its tag.
+//! `build`: makes sure that the engine has the image of a source, and prints its tag.
 
 use crate::cli::BuildArgs;
 use crate::commands::{Session, arguments, dry_run};
@@ -17,8 +17,8 @@ pub(super) fn run(args: &BuildArgs, session: Session) -> Result<Exit, SandboxErr
     let plan = session.client.plan(&args.sandbox.source, options, purpose, on_event)?;
     if plan.build().is_none() {
         return Err(SandboxError::InvalidSource(Problem::new(
-            "a prebuilt image is not built",
-            "name a Gymnasium id or hf://org/repo@commit; `run` takes image://REF as it is",
+            "a prebuilt image cannot be built",
+            "use a Gymnasium id or hf://org/repo@commit; to start a prebuilt image, use `rlmesh-sandbox run image://REF`",
         )));
     }
     if args.image.dry_run {
@@ -27,9 +27,9 @@ pub(super) fn run(args: &BuildArgs, session: Session) -> Result<Exit, SandboxErr
     let image = session.client.build(&plan, &build, &publish, on_event)?;
     session.output.clear();
     if image.built_in.is_none() {
-        let mut note = "the image exists already; --rebuild builds it again".to_owned();
+        let mut note = "the image already exists; use --rebuild to build it again".to_owned();
         if !publish.labels.is_empty() || !publish.cache_to.is_empty() {
-            note += ", which --label and --cache-to need";
+            note += " (--label and --cache-to only take effect in a build)";
         }
         session.output.note(&note);
     }

@@ -1,4 +1,4 @@
-//! `completions`: the script for a shell, out of the same definitions that parse the command line.
+//! `completions`: prints the completion script for a shell.
 
 use crate::cli::{self, CompletionsArgs};
 use crate::commands::Session;

@@ -1,4 +1,4 @@
-//! `doctor`: what this machine has of what sandboxes need, and how to fix the rest.
+//! `doctor`: checks that this machine has what sandboxes need, and suggests how to fix what is missing.
 
 use std::path::Path;
 
@@ -14,17 +14,17 @@ use crate::settings::sandbox::SandboxOptions;
 
 pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
     let checks = examine(session);
-    let is_fit = checks.iter().all(|check| check.ok);
+    let is_ready = checks.iter().all(|check| check.ok);
     let output = &session.output;
     match output.format() {
-        Format::Json => output.json(&Examined { ok: is_fit, checks: &checks })?,
+        Format::Json => output.json(&Examined { ok: is_ready, checks: &checks })?,
         Format::Text | Format::Env => {
             for check in &checks {
                 output.result(&line(output, check))?;
             }
         }
     }
-    Ok(if is_fit { Exit::Done } else { Exit::Docker })
+    Ok(if is_ready { Exit::Done } else { Exit::Docker })
 }
 
 fn line(output: &Output, check: &Check) -> String {
@@ -48,7 +48,7 @@ fn examine(session: &Session) -> Vec<Check> {
     let engine = docker.engine().map(|engine| {
         let site = match docker.site() {
             EngineSite::ThisMachine => "behind a local socket",
-            EngineSite::Elsewhere => "on another machine: addresses are reachable only there",
+            EngineSite::Elsewhere => "on another machine; addresses can only be reached from there",
         };
         format!("{} on {}/{}, {site}", engine.version, engine.os, engine.arch)
     });
@@ -69,8 +69,8 @@ fn base_image(docker: &Docker, session: &Session) -> Result<String, SandboxError
     let options = SandboxOptions::from_variables(&session.variables)?;
     let image = options.base_image.as_deref().unwrap_or(DEFAULT_BASE_IMAGE);
     Ok(match docker.image(image)? {
-        Some(_) => format!("{image} is there"),
-        None => format!("{image} is not there yet; the first build pulls it"),
+        Some(_) => format!("the engine has {image}"),
+        None => format!("the engine does not have {image} yet; the first build pulls it"),
     })
 }
 
@@ -81,7 +81,7 @@ fn temporary_folder(folder: &Path) -> Check {
             name: "temp folder",
             ok: false,
             found: format!("{}: {error}", folder.display()),
-            hint: Some("set TMPDIR to a folder that can be written".to_owned()),
+            hint: Some("set TMPDIR to a writable folder".to_owned()),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! `build --dry-run` and `run --dry-run`: what would be built, printed; no docker command runs.
+//! `build --dry-run` and `run --dry-run`: print what would be built, without running docker.
 
 use crate::commands::Session;
 use crate::error::{Exit, SandboxError};

@@ -1,4 +1,4 @@
-//! `hash`: the build hash of a source, without Docker.
+//! `hash`: prints the build hash of a source.
 
 use crate::cli::HashArgs;
 use crate::commands::{Session, arguments};
@@ -14,8 +14,8 @@ pub(super) fn run(args: &HashArgs, session: Session) -> Result<Exit, SandboxErro
     session.output.clear();
     let Some(hash) = plan.build_hash() else {
         return Err(SandboxError::InvalidSource(Problem::new(
-            "a prebuilt image is not built, and has no build hash",
-            "name a Gymnasium id or hf://org/repo@commit",
+            "a prebuilt image has no build hash",
+            "use a Gymnasium id or hf://org/repo@commit",
         )));
     };
     let tag = plan.image_name();

@@ -28,7 +28,7 @@ pub(super) fn run(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxErr
     });
     written?;
     read.map_err(|failure| {
-        failure.into_error("cannot read the log", "check `docker logs`", SandboxError::Docker)
+        failure.into_error("cannot read the log", "check that `docker logs` works", SandboxError::Docker)
     })?;
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! `ls`: the files of a Hugging Face source, for people who look before they trust.
+//! `ls`: lists the files of a Hugging Face source, so that users can review them before they trust it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -8,13 +8,13 @@ use indicatif::HumanBytes;
 use crate::cli::LsArgs;
 use crate::commands::{Session, arguments};
 use crate::error::{Exit, Problem, SandboxError, cannot_read};
-use crate::hub::{ENV_FILE, Hub, Patience, REQUIREMENTS_FILE, Tree};
+use crate::hub::{ENV_FILE, Hub, REQUIREMENTS_FILE, Retries, Tree};
 use crate::output::json::{Repository, RepositoryFile};
 use crate::output::text::VisibleStream;
 use crate::output::{Format, text};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
-/// How much of a line is passed on at once, in bytes.
+/// The most that is read and printed of a line at once, in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
 pub(super) fn run(args: &LsArgs, session: Session) -> Result<Exit, SandboxError> {
@@ -22,12 +22,12 @@ pub(super) fn run(args: &LsArgs, session: Session) -> Result<Exit, SandboxError>
     let EnvironmentSourceRef::Hf(hf) = &args.source else {
         return Err(SandboxError::InvalidSource(Problem::new(
             "only a Hugging Face source has files to list",
-            "name one: hf://org/repo[@revision]",
+            "use hf://org/repo[@revision]",
         )));
     };
     let hub = session.client.hub();
     let on_event = &mut |event| session.output.event(&event);
-    let commit = hub.commit(hf, Patience::Usual, on_event)?;
+    let commit = hub.commit(hf, Retries::Usual, on_event)?;
     let tree = hub.tree(&hf.repo, &commit, on_event)?;
     session.output.clear();
     match &args.show {
@@ -68,7 +68,7 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
         output.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
     }
     let count = tree.files().len();
-    let presence = |has: bool| if has { "is there" } else { "is missing" };
+    let presence = |has: bool| if has { "exists" } else { "is missing" };
     output.note(&format!(
         "{count} file{}, {}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
         if count == 1 { "" } else { "s" },
@@ -77,9 +77,9 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
         presence(has_requirements),
     ));
     if has_env {
-        output.note(&format!("read its code with: rlmesh-sandbox ls {source} --show {ENV_FILE}"));
+        output.note(&format!("to read its code, run `rlmesh-sandbox ls {source} --show {ENV_FILE}`"));
     } else {
-        output.warn(&format!("it has no {ENV_FILE} at its root, and so is not an environment"));
+        output.warn(&format!("it is not an environment: it has no {ENV_FILE} at its root"));
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ fn show(
     let file = tree.file(name).ok_or_else(|| {
         SandboxError::SourceResolution(Problem::new(
             format!("hf://{}@{commit} has no file {name}", hf.repo),
-            "leave out --show to see what it has",
+            "run it without --show to list the files",
         ))
     })?;
     let content = hub.file(&hf.repo, commit, file, &mut |event| session.output.event(&event))?;

@@ -1,4 +1,4 @@
-//! The verbs: arguments to resolved values, calls of the [`Client`], and a report.
+//! The program's commands: each resolves its arguments, calls the [`Client`] and prints the result.
 
 mod arguments;
 mod build;
@@ -22,7 +22,7 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::api::Client;
-use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, Verb};
+use crate::cli::{Cli, Command, GlobalArgs, ResultFormat, RunFormat};
 use crate::error::{Exit, InvalidValue, Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
@@ -31,7 +31,7 @@ use crate::settings::terminal::Terminal;
 use crate::settings::variables::Variables;
 use signals::SignalHandler;
 
-/// What every verb works with.
+/// What every command needs.
 pub(crate) struct Session {
     variables: Variables,
     output: Output,
@@ -40,7 +40,7 @@ pub(crate) struct Session {
     client: Client,
 }
 
-/// Runs the program: parses the command line, does what it says, and reports how that went.
+/// Runs the program: parses the command line, runs the command, and reports errors.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let terminal = Terminal::from_variables(&variables);
@@ -48,11 +48,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
-    let output = Output::new(&cli.global, format(&cli.verb), terminal);
-    let is_listing = matches!(cli.verb, Verb::Logs(_) | Verb::Ps(_) | Verb::Ls(_) | Verb::Completions(_));
+    let output = Output::new(&cli.global, format(&cli.command), terminal);
+    let is_listing =
+        matches!(cli.command, Command::Logs(_) | Command::Ps(_) | Command::Ls(_) | Command::Completions(_));
     match dispatch(cli, variables, output.clone()) {
         Ok(exit) => exit,
-        // `logs … | head`: the reader has seen enough.
+        // `logs … | head` closes stdout early.
         Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
             output.error(&error);
@@ -68,17 +69,17 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
     settings.docker = cli.global.docker.or(settings.docker);
     let session =
         Session { client: client(settings, &interrupt, &output), variables, output, interrupt, signals };
-    match cli.verb {
-        Verb::Build(args) => build::run(&args, session),
-        Verb::Run(args) => run::run(&args, session),
-        Verb::Stop(args) => stop::run(&args, &session),
-        Verb::Reap(args) => reap::run(&args, &session),
-        Verb::Hash(args) => hash::run(&args, session),
-        Verb::Ls(args) => ls::run(&args, session),
-        Verb::Ps(_) => ps::run(&session),
-        Verb::Logs(args) => logs::run(&args, &session),
-        Verb::Doctor(_) => doctor::run(&session),
-        Verb::Completions(args) => completions::run(&args, &session),
+    match cli.command {
+        Command::Build(args) => build::run(&args, session),
+        Command::Run(args) => run::run(&args, session),
+        Command::Stop(args) => stop::run(&args, &session),
+        Command::Reap(args) => reap::run(&args, &session),
+        Command::Hash(args) => hash::run(&args, session),
+        Command::Ls(args) => ls::run(&args, session),
+        Command::Ps(_) => ps::run(&session),
+        Command::Logs(args) => logs::run(&args, &session),
+        Command::Doctor(_) => doctor::run(&session),
+        Command::Completions(args) => completions::run(&args, &session),
     }
 }
 
@@ -95,7 +96,7 @@ fn client(settings: Settings, interrupt: &Interrupt, output: &Output) -> Client 
 }
 
 impl Session {
-    /// The same session with more of the settings read.
+    /// The same session with changed settings.
     fn with_settings(
         self,
         change: impl FnOnce(Settings, &Variables) -> Result<Settings, SandboxError>,
@@ -105,29 +106,29 @@ impl Session {
     }
 }
 
-fn format(verb: &Verb) -> Format {
+fn format(command: &Command) -> Format {
     let result = |format: ResultFormat| match format {
         ResultFormat::Text => Format::Text,
         ResultFormat::Json => Format::Json,
     };
-    match verb {
-        Verb::Build(args) => result(args.format),
-        Verb::Run(args) => match args.format {
+    match command {
+        Command::Build(args) => result(args.format),
+        Command::Run(args) => match args.format {
             RunFormat::Text => Format::Text,
             RunFormat::Json => Format::Json,
             RunFormat::Env => Format::Env,
         },
-        Verb::Stop(args) => result(args.format),
-        Verb::Reap(args) => result(args.format),
-        Verb::Hash(args) => result(args.format),
-        Verb::Ls(args) => result(args.format),
-        Verb::Ps(args) => result(args.format),
-        Verb::Doctor(args) => result(args.format),
-        Verb::Logs(_) | Verb::Completions(_) => Format::Text,
+        Command::Stop(args) => result(args.format),
+        Command::Reap(args) => result(args.format),
+        Command::Hash(args) => result(args.format),
+        Command::Ls(args) => result(args.format),
+        Command::Ps(args) => result(args.format),
+        Command::Doctor(args) => result(args.format),
+        Command::Logs(_) | Command::Completions(_) => Format::Text,
     }
 }
 
-/// Help and version are results; everything else that stops the parser is a usage error in our own form.
+/// Prints help and version as results, and everything else as a usage error in the program's own format.
 fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
@@ -142,7 +143,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
     usage.exit()
 }
 
-/// What of `--color`, `--quiet` and `--format` can be seen on a command line that could not be parsed.
+/// Finds `--color`, `--quiet` and `--format` on a command line that could not be parsed.
 fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
     let ours: Vec<&str> = arguments
         .iter()
@@ -162,7 +163,7 @@ fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
 }
 
 fn usage_error(error: &clap::Error) -> SandboxError {
-    // The parser of a source says everything by itself.
+    // The error of the source's parser is complete.
     if let Some(SandboxError::InvalidSource(problem)) =
         error.source().and_then(|source| source.downcast_ref())
     {
@@ -171,7 +172,7 @@ fn usage_error(error: &clap::Error) -> SandboxError {
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n");
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
-    // What is missing is listed below the sentence, an argument a line.
+    // clap lists missing arguments below the message, one on each line.
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<InvalidValue>()) {
         return SandboxError::InvalidOption(Problem::new(message, invalid.hint.clone()));
@@ -188,51 +189,51 @@ fn usage_error(error: &clap::Error) -> SandboxError {
     let hint = match (suggestion, usage) {
         (Some(name), _) => format!("did you mean {name}?"),
         (None, Some(usage)) => format!("usage: {usage}"),
-        (None, None) => "rlmesh-sandbox --help lists the verbs, and VERB --help their options".to_owned(),
+        (None, None) => "run `rlmesh-sandbox --help` to list the commands, and `rlmesh-sandbox COMMAND --help` for their options".to_owned(),
     };
-    SandboxError::InvalidOption(Problem::new(message, hint).hint("see --help"))
+    SandboxError::InvalidOption(Problem::new(message, hint).hint("run it with --help to see all options"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(line: &str) -> SandboxError {
+    fn parse_error(line: &str) -> SandboxError {
         let words = line.split(' ');
         usage_error(&Cli::try_parse_from(words).unwrap_err())
     }
 
     #[test]
     fn a_wrong_command_line_is_reported_in_one_line_with_a_hint() {
-        let error = refusal("rlmesh-sandbox run CartPole-v1 --base-imag x");
+        let error = parse_error("rlmesh-sandbox run CartPole-v1 --base-imag x");
         assert_eq!(error.to_string(), "unexpected argument '--base-imag' found");
         assert_eq!(error.hints()[0], "did you mean --base-image?");
-        let error = refusal("rlmesh-sandbox run");
+        let error = parse_error("rlmesh-sandbox run");
         assert!(
             error.to_string().starts_with("the following required arguments were not provided"),
             "{error}"
         );
         assert!(error.hints()[0].starts_with("usage: rlmesh-sandbox run"), "{error:?}");
-        let error = refusal("rlmesh-sandbox buidl x");
+        let error = parse_error("rlmesh-sandbox buidl x");
         assert_eq!(error.hints()[0], "did you mean build?");
         assert_eq!(error.exit().code(), 2);
     }
 
     #[test]
     fn a_wrong_value_comes_with_the_hint_of_its_parser() {
-        let error = refusal("rlmesh-sandbox run CartPole-v1 --apt LibGL");
+        let error = parse_error("rlmesh-sandbox run CartPole-v1 --apt LibGL");
         assert_eq!(
             error.to_string(),
-            "invalid value 'LibGL' for '--apt <NAME>': it is not the name of a Debian package"
+            "invalid value 'LibGL' for '--apt <NAME>': it is not a valid Debian package name"
         );
         assert!(error.hints()[0].contains("NAME=VERSION"), "{error:?}");
-        let error = refusal("rlmesh-sandbox run hf://org");
+        let error = parse_error("rlmesh-sandbox run hf://org");
         assert_eq!(error.kind(), "InvalidSource");
         assert!(!error.to_string().contains("invalid value"), "{error}");
     }
 
     #[test]
-    fn what_can_be_seen_of_a_wrong_command_line_is_respected() {
+    fn the_output_options_of_a_wrong_command_line_are_respected() {
         let read = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let (global, format) = global_arguments(&words);
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn the_command_line_is_well_defined() {
         crate::cli::command().debug_assert();
     }
 }

@@ -53,7 +53,7 @@ fn address(container: &Inspection) -> Option<String> {
     Some(format!("tcp://{}", container.published(CONTAINER_PORT)?))
 }
 
-/// The two largest units of the time since then: `2h 5m`.
+/// The time since `created`, in its two largest units: `2h 5m`.
 fn age(created: &str) -> Option<String> {
     let created = humantime::parse_rfc3339_weak(created).ok()?;
     let age = SystemTime::now().duration_since(created).unwrap_or_default();

@@ -9,8 +9,8 @@ use crate::error::{Exit, SandboxError};
 use crate::hub;
 use crate::output::json::{Action, Reaped, ReapedCache};
 use crate::output::{Format, Output};
-use crate::sandbox::orphans::Judged;
-use crate::sandbox::owner::Verdict;
+use crate::sandbox::orphans::Candidate;
+use crate::sandbox::owner::Decision;
 use crate::settings::hub::cache_folder;
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
@@ -25,39 +25,40 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
     }
     let output = &session.output;
     let found = session.client.orphans()?;
-    for judged in &found.containers {
-        if let Verdict::Keep(reason) = judged.verdict {
-            print(output, judged, Action::Kept, &reason.to_string(), args.dry_run)?;
+    for candidate in &found.containers {
+        if let Decision::Keep(reason) = candidate.decision {
+            print(output, candidate, Action::Kept, &reason.to_string(), args.dry_run)?;
         }
     }
     if args.dry_run {
-        for judged in &found.containers {
-            if let Verdict::Orphan(proof) = judged.verdict {
-                print(output, judged, Action::WouldRemove, &proof.to_string(), true)?;
+        for candidate in &found.containers {
+            if let Decision::Orphan(proof) = candidate.decision {
+                print(output, candidate, Action::WouldRemove, &proof.to_string(), true)?;
             }
         }
         for folder in &found.folders {
-            output.note(&format!("would remove the folder {}: its run is gone", folder.path.display()));
+            output
+                .note(&format!("would remove the run directory {}: its run is gone", folder.path.display()));
         }
         return Ok(Exit::Done);
     }
     let folders = found.folders.len();
-    let mut on_event = Ok(());
-    found.remove(session.client.docker()?, &mut |judged| {
-        if let (Verdict::Orphan(proof), Ok(())) = (judged.verdict, &on_event) {
-            on_event = print(output, judged, Action::Removed, &proof.to_string(), false);
+    let mut printed = Ok(());
+    found.remove(session.client.docker()?, &mut |candidate| {
+        if let (Decision::Orphan(proof), Ok(())) = (candidate.decision, &printed) {
+            printed = print(output, candidate, Action::Removed, &proof.to_string(), false);
         }
     })?;
     if folders > 0 {
         output.note(&format!(
-            "removed {folders} temporary folder{} of runs that are gone",
-            if folders == 1 { "" } else { "s" }
+            "removed {folders} run director{} of runs that are gone",
+            if folders == 1 { "y" } else { "ies" }
         ));
     }
-    on_event.map(|()| Exit::Done)
+    printed.map(|()| Exit::Done)
 }
 
-/// The cache belongs to no engine, and docker is not asked.
+/// Empties the cache, without running docker.
 fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
     let output = &session.output;
     let folder = cache_folder(&session.variables);
@@ -91,15 +92,16 @@ fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The ids of what is removed are the result; reasons, and what stays, are for people. JSON has all containers.
+/// Prints the ids of removed containers as the result, and notes with the reasons. JSON includes all
+/// containers.
 fn print(
     output: &Output,
-    judged: &Judged,
+    candidate: &Candidate,
     action: Action,
     reason: &str,
     is_dry: bool,
 ) -> Result<(), SandboxError> {
-    let container = &judged.container;
+    let container = &candidate.container;
     let who = format!("{} ({})", container.name(), short(&container.id));
     if output.format() == Format::Json {
         return output.json(&Reaped {

@@ -1,4 +1,5 @@
-//! `run`: an environment in the foreground, left running, or around the user's own command.
+//! `run`: starts an environment in the foreground, in the background, or for the duration of the user's
+//! command.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -22,7 +23,7 @@ use crate::sandbox::orphans::Sweep;
 use crate::sandbox::start::Running;
 use crate::settings::sandbox::Ownership;
 
-/// How long a process that is about to end waits for its sweep.
+/// How long `run -d` waits at its end for orphans to be removed.
 const SWEEP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError> {
@@ -41,18 +42,18 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     let running = session.client.start(&plan, &build, options, on_event)?;
     session.output.clear();
     let (docker, grace) = (session.client.docker()?, options.stop_timeout);
-    let up = Up { session: &session, docker, plan: &plan, running: &running, grace };
+    let started = Started { session: &session, docker, plan: &plan, running: &running, grace };
     if !args.command.is_empty() {
-        return up.around(&args.command);
+        return started.with_command(&args.command);
     }
     match options.ownership {
-        Ownership::ThisProcess => up.in_the_foreground(),
-        Ownership::Process(_) | Ownership::Detached => up.detached(sweep),
+        Ownership::ThisProcess => started.in_the_foreground(),
+        Ownership::Process(_) | Ownership::Detached => started.detached(sweep),
     }
 }
 
-/// An environment that is up, and what to do with it.
-struct Up<'a> {
+/// A started environment.
+struct Started<'a> {
     session: &'a Session,
     docker: &'a Docker,
     plan: &'a Plan,
@@ -60,16 +61,16 @@ struct Up<'a> {
     grace: Duration,
 }
 
-impl Up<'_> {
+impl Started<'_> {
     fn detached(&self, sweep: Sweep) -> Result<Exit, SandboxError> {
         let printed = self.session.interrupt.check().and_then(|()| {
-            self.introduce();
+            self.print_summary();
             self.session
                 .output
-                .note(&format!("stop it with: rlmesh-sandbox stop {}", short(&self.running.id)));
-            self.print()
+                .note(&format!("to stop it, run `rlmesh-sandbox stop {}`", short(&self.running.id)));
+            self.print_result()
         });
-        // A container whose address could not be printed would never be stopped.
+        // If its address could not be printed, the user would not know that the container runs.
         if let Err(error) = printed.and_then(|()| self.running.keep()) {
             self.running.stop(self.docker, Duration::ZERO)?;
             return Err(error);
@@ -79,22 +80,22 @@ impl Up<'_> {
     }
 
     fn in_the_foreground(&self) -> Result<Exit, SandboxError> {
-        self.introduce();
-        self.session.output.note("its log follows; Ctrl-C stops it");
-        let ended = self.print().and_then(|()| self.follow());
+        self.print_summary();
+        self.session.output.note("the log follows; press Ctrl-C to stop");
+        let ended = self.print_result().and_then(|()| self.follow());
         self.end_with(ended)
     }
 
-    fn around(&self, command: &[OsString]) -> Result<Exit, SandboxError> {
-        self.introduce();
+    fn with_command(&self, command: &[OsString]) -> Result<Exit, SandboxError> {
+        self.print_summary();
         let status = self.session.interrupt.check().and_then(|()| self.command(command));
         if status.is_ok() {
-            self.warn_if_it_ended_before();
+            self.warn_if_it_ended_early();
         }
         self.end_with(status)
     }
 
-    /// Stops the environment; an earlier error matters more than one of stopping.
+    /// Stops the environment. An error from `outcome` takes precedence over an error while stopping.
     fn end_with(&self, outcome: Result<Exit, SandboxError>) -> Result<Exit, SandboxError> {
         let stopped = self.running.stop(self.docker, self.grace);
         let exit = outcome?;
@@ -102,8 +103,8 @@ impl Up<'_> {
         Ok(exit)
     }
 
-    /// Shows people what is up.
-    fn introduce(&self) {
+    /// Prints a summary of the environment to stderr.
+    fn print_summary(&self) {
         let output = &self.session.output;
         let head = format!(
             "{} {} is ready after {}",
@@ -115,7 +116,7 @@ impl Up<'_> {
     }
 
     /// Prints the result.
-    fn print(&self) -> Result<(), SandboxError> {
+    fn print_result(&self) -> Result<(), SandboxError> {
         let output = &self.session.output;
         match output.format() {
             Format::Text => output.result(&self.running.address),
@@ -127,7 +128,7 @@ impl Up<'_> {
         }
     }
 
-    /// Passes the log on until the container ends or a signal comes.
+    /// Prints the log until the container ends or a signal arrives.
     fn follow(&self) -> Result<Exit, SandboxError> {
         let mut lines = LogLines { follow: Follow::UntilTheEnd, tail: None };
         loop {
@@ -138,11 +139,11 @@ impl Up<'_> {
             let found = self.docker.inspect(std::slice::from_ref(&self.running.id));
             match (found, followed) {
                 (Ok(found), _) => match found.first() {
-                    None => return Err(gone("was removed by another process")),
+                    None => return Err(container_ended("was removed by another process")),
                     Some(container) if container.phase() == Phase::Ended => {
                         return match container.state.exit_code {
                             0 => Ok(Exit::Done),
-                            code => Err(gone(&format!("ended by itself with exit code {code}"))),
+                            code => Err(container_ended(&format!("ended with exit code {code}"))),
                         };
                     }
                     Some(_) => {}
@@ -150,13 +151,13 @@ impl Up<'_> {
                 (Err(error), Err(_)) => return Err(error),
                 (Err(_), Ok(())) => {}
             }
-            // The log broke off, and the container goes on: an engine that restarts does that.
+            // The log ended although the container still runs, for example because the engine restarted.
             lines.tail = Some(0);
             std::thread::sleep(Duration::from_millis(500));
         }
     }
 
-    /// Runs the user's command to its end. Its exit status becomes ours.
+    /// Runs the user's command to its end. Its exit code becomes the program's exit code.
     fn command(&self, command: &[OsString]) -> Result<Exit, SandboxError> {
         let words: Vec<OsString> =
             command.iter().map(|word| with_address(word, &self.running.address)).collect();
@@ -165,7 +166,7 @@ impl Up<'_> {
         command.args(arguments).envs(variables::variables(self.running));
         let signals = &self.session.signals;
         let started = signals.hand_over(|| {
-            // A signal that came before the signals were handed over.
+            // A signal may have arrived before the handover.
             self.session.interrupt.check()?;
             match command.spawn() {
                 Ok(child) => {
@@ -185,18 +186,18 @@ impl Up<'_> {
         Ok(Exit::Command(shell_status(status?)))
     }
 
-    /// As a shell does: 127 for a command that does not exist, 126 for one that cannot be run.
+    /// As in a shell: 127 for a command that does not exist, 126 for one that cannot be run.
     fn not_started(&self, program: &OsStr, error: &std::io::Error) -> Exit {
         let problem = Problem::new(
             format!("the command {} could not be started: {error}", program.display()),
-            "check its name and PATH; the environment itself was ready",
+            "check the command's name and PATH; the environment itself was ready",
         );
         self.session.output.error(&SandboxError::InvalidOption(problem));
         Exit::Command(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
     }
 
     fn wait(&self, mut child: Child) -> Result<ExitStatus, SandboxError> {
-        // Until the command is collected, its number is not given to another process.
+        // The system does not reuse the command's process id before `child.wait()` collects it.
         let pid = Pid::from_child(&child);
         while let Err(rustix::io::Errno::INTR) =
             waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
@@ -209,7 +210,7 @@ impl Up<'_> {
         Ok(status)
     }
 
-    fn warn_if_it_ended_before(&self) {
+    fn warn_if_it_ended_early(&self) {
         let Ok(found) = self.docker.inspect(std::slice::from_ref(&self.running.id)) else { return };
         let how = match found.first() {
             None => "was removed".to_owned(),
@@ -241,25 +242,25 @@ impl From<SandboxError> for NotRun {
     }
 }
 
-/// How a process ended, as a shell reports it: its status, or 128 and the signal's number.
+/// The exit code of a process as a shell reports it: its status, or 128 plus the signal's number.
 fn shell_status(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-fn gone(how: &str) -> SandboxError {
+fn container_ended(how: &str) -> SandboxError {
     SandboxError::Other(anyhow::anyhow!("the environment's container {how}"))
 }
 
-/// Replaces every `{address}` in a word, which need not be UTF-8.
+/// Replaces every `{address}` in a word. The word may not be valid UTF-8.
 fn with_address(word: &OsStr, address: &str) -> OsString {
-    const PLACE: &[u8] = b"{address}";
+    const PLACEHOLDER: &[u8] = b"{address}";
     let mut rest = word.as_bytes();
     let mut result = Vec::with_capacity(rest.len());
-    while let Some(at) = rest.windows(PLACE.len()).position(|window| window == PLACE) {
+    while let Some(at) = rest.windows(PLACEHOLDER.len()).position(|window| window == PLACEHOLDER) {
         result.extend_from_slice(&rest[..at]);
         result.extend_from_slice(address.as_bytes());
-        rest = &rest[at + PLACE.len()..];
+        rest = &rest[at + PLACEHOLDER.len()..];
     }
     result.extend_from_slice(rest);
     OsString::from_vec(result)
@@ -270,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_takes_every_place_that_is_kept_for_it() {
+    fn every_placeholder_is_replaced_by_the_address() {
         let replaced = |word: &[u8]| with_address(OsStr::from_bytes(word), "tcp://h:1").into_vec();
         assert_eq!(replaced(b"{address}"), b"tcp://h:1");
         assert_eq!(replaced(b"--a={address},{address}!"), b"--a=tcp://h:1,tcp://h:1!");

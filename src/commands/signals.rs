@@ -1,4 +1,5 @@
-//! The signals that end a process, turned into an [`Interrupt`] or handed to the user's own command.
+//! Receives the signals that end a process, and turns them into an [`Interrupt`] or passes them to the user's
+//! command.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +13,15 @@ use signal_hook::low_level::siginfo::Origin;
 use crate::error::Signal;
 use crate::host::interrupt::{Interrupt, Signals};
 
-/// Who gets the signals.
+/// The receiver of the signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Receiver {
-    /// This program: its work ends.
+    /// This program, which then stops its work.
     Us,
-    /// The user's command, by its process number: what a process sends to us is passed on. What the terminal
-    /// sends has reached the command already.
+    /// The user's command, by its process id. Signals from processes are passed on to it. Signals from the
+    /// terminal are not, because the command receives them too.
     Command(Pid),
-    /// No process: the command has ended, and this program is about to go on.
+    /// Nothing: the command has ended, and this program has not taken the signals back yet.
     Nothing,
 }
 
@@ -32,11 +33,11 @@ pub(crate) struct SignalHandler {
 }
 
 impl SignalHandler {
-    /// Takes over the signals, but for those that the process was started with as ignored: `nohup` and a shell's
-    /// `&` do that, and mean it.
+    /// Installs the handlers. Signals that were ignored when the process started stay ignored: `nohup` and a
+    /// shell's `&` rely on that.
     ///
     /// # Errors
-    /// When the system refuses a handler or a thread.
+    /// If the system refuses to install a handler or to start a thread.
     pub(crate) fn listen(interrupt: Interrupt) -> io::Result<Self> {
         let taken = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|signal| !is_ignored(*signal));
         let mut received = SignalsInfo::<WithOrigin>::new(taken)?;
@@ -50,8 +51,8 @@ impl SignalHandler {
         Ok(handler)
     }
 
-    /// Starts a command that gets the signals from then on. No signal falls between the two: one that arrives
-    /// while `start` runs waits for it to end.
+    /// Starts a command, which receives the signals from then on. No signal is lost: one that arrives while
+    /// `start` runs is handled afterwards.
     pub(crate) fn hand_over<T, E>(&self, start: impl FnOnce() -> Result<(T, Pid), E>) -> Result<T, E> {
         let mut receiver = self.receiver();
         let (started, pid) = start()?;
@@ -59,12 +60,12 @@ impl SignalHandler {
         Ok(started)
     }
 
-    /// Passes nothing on any more: from here on, the number of the command may become another process's.
+    /// Stops passing signals on: the system may now give the command's process id to another process.
     pub(crate) fn command_has_ended(&self) {
         *self.receiver() = Receiver::Nothing;
     }
 
-    /// Gives the signals back to this program.
+    /// Makes this program the receiver again.
     pub(crate) fn take_back(&self) {
         *self.receiver() = Receiver::Us;
     }
@@ -75,7 +76,7 @@ impl SignalHandler {
 
     fn receive(&self, origin: &Origin) {
         let signal = Signal::of(origin.signal);
-        // The kernel names no sender for what the terminal sends to its foreground processes.
+        // Signals that the terminal sends to its foreground processes have no sender.
         let is_from_a_process = origin.process.is_some();
         let receiver = self.receiver();
         match *receiver {
@@ -93,8 +94,8 @@ impl SignalHandler {
 /// Whether the process was started with this signal ignored.
 #[allow(unsafe_code)]
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: with a null pointer for the new action, sigaction only writes the current one into `current`, for
-    // which all zeros are a valid value.
+    // SAFETY: with a null pointer for the new action, sigaction only writes the current one into `current`,
+    // for which all zeros are a valid value.
     unsafe {
         let mut current: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &raw mut current) == 0

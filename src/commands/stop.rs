@@ -1,4 +1,4 @@
-//! `stop`: ends sandboxes by name, and removes them.
+//! `stop`: stops sandboxes and removes their containers.
 
 use crate::cli::StopArgs;
 use crate::commands::Session;
@@ -10,7 +10,7 @@ pub(super) fn run(args: &StopArgs, session: &Session) -> Result<Exit, SandboxErr
     let which = if args.all { Which::All } else { Which::These(args.containers.clone()) };
     let stopped = session.client.stop(&which, args.timeout)?;
     for name in &stopped.missing {
-        session.output.note(&format!("there is no container {name}: nothing to stop"));
+        session.output.note(&format!("there is no container {name}"));
     }
     for container in &stopped.containers {
         match session.output.format() {

@@ -1,19 +1,20 @@
-//! Who runs containers, in terms that no engine owns: what a container is to be, and what is known of one.
+//! The engine that runs containers, in terms that do not depend on Docker.
 
 pub(crate) mod docker;
 
 use std::net::IpAddr;
 use std::path::Path;
 
-/// A container to start. The rooms above decide every field; an engine only carries it out.
+/// A container to start. The modules above decide every field.
 #[derive(Debug, Clone)]
 pub(crate) struct NewContainer<'a> {
     pub(crate) image: &'a str,
     pub(crate) name: &'a str,
     pub(crate) labels: &'a [(&'static str, String)],
-    /// Variables whose values must not be seen by those who can see this machine's processes.
+    /// Environment variables. Their values must not be on a command line, where other users could see them.
     pub(crate) variables: &'a [(&'static str, String)],
-    /// A file to copy into the container before it starts, and where: also the entrypoint's argument.
+    /// A file to copy into the container before it starts, and its path there, which is also the entrypoint's
+    /// argument.
     pub(crate) file: Option<(&'a Path, &'a str)>,
     pub(crate) platform: Platform<'a>,
     pub(crate) isolation: &'a Isolation,
@@ -22,12 +23,12 @@ pub(crate) struct NewContainer<'a> {
 /// What a container may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Isolation {
-    /// The capabilities that it is denied, as the kernel names them, or ALL.
+    /// The capabilities to drop, by the kernel's names, or ALL.
     pub(crate) dropped_capabilities: Vec<&'static str>,
-    /// Whether its processes can gain privileges that it was not started with.
+    /// Whether its processes are prevented from gaining privileges.
     pub(crate) no_new_privileges: bool,
-    /// The port inside that is published, and the address of this machine on which it is. The engine picks the
-    /// port there.
+    /// The address on the engine's host, and the container's port that is published there. The engine chooses
+    /// the port on the host.
     pub(crate) published: (IpAddr, u16),
 }
 
@@ -36,30 +37,30 @@ pub(crate) struct Isolation {
 pub(crate) enum Platform<'a> {
     /// Any: the engine may emulate it.
     Any,
-    /// The engine's own, and nothing emulated.
+    /// The engine's own platform, without emulation.
     Engines,
-    /// `linux/arm64`.
+    /// A platform such as `linux/arm64`.
     Named(&'a str),
 }
 
-/// Where a container is in its life.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Made, and not started yet; every container is that for a moment.
+    /// Created but not started yet. Every container is in this state for a moment.
     Created,
     /// Running, paused or restarting.
     Running,
     /// Exited or dead.
     Ended,
-    /// It is being removed already.
+    /// Being removed.
     Removing,
 }
 
-/// Where the engine is, seen from here.
+/// Where the engine is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EngineSite {
-    /// Behind a local socket: its containers were started on this machine.
+    /// Behind a local socket: its containers were started from this machine.
     ThisMachine,
-    /// Behind a network: containers of other machines can be on it.
+    /// On another machine: other machines may have started containers on it.
     Elsewhere,
 }

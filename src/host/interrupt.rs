@@ -1,11 +1,11 @@
-//! A request to stop, from a signal or a dropped future, that long work checks.
+//! Interrupts: requests to stop, from a signal or a dropped future, which long work checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use crate::error::{SandboxError, Signal};
 
-/// Whether work was asked to stop, by which signal, and how often. Clones share it.
+/// Records whether work was asked to stop, by which signal, and how often. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     state: Arc<State>,
@@ -18,14 +18,14 @@ struct State {
     count: AtomicUsize,
 }
 
-/// How many signals it takes to end something.
+/// How many signals it takes to stop something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Signals {
-    /// Work ends at the first.
+    /// Work stops at the first signal.
     First = 1,
-    /// Clean-up that gives a container time to end by itself ends at the second.
+    /// Waiting for a container to stop ends at the second signal.
     Second,
-    /// Clean-up that takes no time ends at the third.
+    /// Other clean-up ends at the third signal.
     Third,
 }
 

@@ -1,4 +1,4 @@
-//! A file under a second path: a hard link where the file system has these, else a copy.
+//! Creates hard links, or copies if the file system does not support links.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,13 +6,12 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
-/// Makes the file `from` also be at `to`, which must not exist. The two may share their content: neither is to
-/// be written to afterwards.
+/// Links or copies the file `from` to `to`, which must not exist. Do not write to either file afterwards:
+/// they may share their content.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is anything at `to`, which is then left as it is;
-/// [`io::ErrorKind::NotFound`] where there is nothing at `from`, or no folder for `to`; other errors of the
-/// file system.
+/// [`io::ErrorKind::AlreadyExists`] if `to` exists; it is not changed. [`io::ErrorKind::NotFound`] if `from`
+/// or the folder of `to` does not exist. Other errors of the file system.
 pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if is_not_supported(&error) => copy(from, to),
@@ -20,8 +19,8 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether an error means that this file cannot be linked there, but may well be copied: another file system,
-/// one without hard links, a file of another user, or one that has all the links that it can have.
+/// Whether an error means that the file cannot be linked but can perhaps be copied: another file system, one
+/// without hard links, a file of another user, or one with too many links.
 fn is_not_supported(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| {
         [Errno::XDEV, Errno::PERM, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::MLINK]
@@ -29,8 +28,8 @@ fn is_not_supported(error: &io::Error) -> bool {
     })
 }
 
-/// Copies into a new file. Unlike [`fs::copy`], it never writes to a file that exists: that may be a link to
-/// one that is still needed.
+/// Copies to a new file. Unlike [`fs::copy`], it never writes to an existing file, which may be a link to a
+/// file that is still needed.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut copy = OpenOptions::new().write(true).create_new(true).open(to)?;
@@ -49,7 +48,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     #[test]
-    fn what_is_there_already_is_never_written_to() {
+    fn an_existing_file_is_never_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("kept"), "kept").unwrap();

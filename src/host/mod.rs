@@ -1,4 +1,4 @@
-//! This machine: processes, signals, file locks, links, run directories, redaction.
+//! What depends on this machine: processes, interrupts, file locks, links, run directories and redaction.
 
 pub(crate) mod file_lock;
 pub(crate) mod interrupt;

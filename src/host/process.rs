@@ -1,30 +1,30 @@
-//! What the operating system knows of a process and of this machine.
+//! Facts about processes and this machine, from the operating system.
 
 use rustix::process::{Pid, test_kill_process};
 use sha2::{Digest as _, Sha256};
 
-/// What identifies this machine, this boot and this PID namespace. A part that cannot be read is `None`.
+/// Identifies a machine, boot and PID namespace. A part that cannot be read is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Host {
     /// A digest of the machine's id: the id itself is confidential.
     pub(crate) host: Option<String>,
-    /// The boot's id; another boot has another.
+    /// The boot's id, which is unique for each boot.
     pub(crate) boot: Option<String>,
-    /// The PID namespace, as `readlink /proc/self/ns/pid` prints it; `None` where the system has none.
+    /// The PID namespace, as `readlink /proc/self/ns/pid` prints it; `None` on systems without namespaces.
     pub(crate) pid_namespace: Option<String>,
 }
 
 /// Whether a process exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Liveness {
-    /// No process has this number, or the one that had it has ended and only waits to be collected.
+    /// No process has this id, or the process is a zombie.
     Gone,
-    /// A process has this number; `start` distinguishes it from an earlier one with the same number.
+    /// A process has this id. `start` distinguishes it from an earlier process with the same id.
     Alive { start: Option<String> },
 }
 
 impl Host {
-    /// This machine, and the PID namespace in which this process, and so every number that it knows, counts.
+    /// This machine and boot, and this process's PID namespace.
     pub(crate) fn here() -> Self {
         Self { host: machine_id().map(|id| digest(&id)), boot: boot_id(), pid_namespace: pid_namespace() }
     }
@@ -32,17 +32,18 @@ impl Host {
 
 /// Whether a process exists in this PID namespace.
 pub(crate) fn liveness(pid: u32) -> Liveness {
-    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let Some(number) = number else { return Liveness::Gone };
-    match test_kill_process(number) {
+    let valid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let Some(valid) = valid else { return Liveness::Gone };
+    match test_kill_process(valid) {
         Err(rustix::io::Errno::SRCH) => Liveness::Gone,
-        // A process of another user counts too.
+        // An error such as EPERM means that the process belongs to another user.
         Ok(()) | Err(_) if has_ended(pid) => Liveness::Gone,
         Ok(()) | Err(_) => Liveness::Alive { start: start_time(pid) },
     }
 }
 
-/// A digest of this program's own, which cannot be compared with the machine id that other programs show.
+/// A digest with a prefix that only this program uses, so that it cannot be matched with the machine id
+/// elsewhere.
 fn digest(machine_id: &str) -> String {
     let digest =
         Sha256::new().chain_update("rlmesh.sandbox.owner-host\0").chain_update(machine_id).finalize();
@@ -70,7 +71,7 @@ mod system {
         Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_str()?.to_owned())
     }
 
-    /// Clock ticks since the boot: no change of the wall clock moves them.
+    /// In clock ticks since the boot, which do not depend on the wall clock.
     pub(super) fn start_time(pid: u32) -> Option<String> {
         let stat = Process::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
         Some(stat.starttime.to_string())
@@ -90,7 +91,7 @@ mod system {
         Product::uuid().ok()
     }
 
-    /// None: what these systems call the boot time moves with the wall clock.
+    /// `None`: the boot time of these systems changes with the wall clock.
     pub(super) fn boot_id() -> Option<String> {
         None
     }
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_waits_to_be_collected_is_gone() {
+    fn a_zombie_is_gone() {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = child.id();
         while !has_ended(pid) {

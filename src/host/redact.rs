@@ -3,21 +3,21 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What stands in a password's place.
+/// The replacement for a password.
 const STARS: &str = "***";
 
-/// A shorter password may well be part of ordinary words: it is only hidden between its delimiters.
+/// Shorter passwords may be part of ordinary words. They are only hidden between delimiters.
 const SHORT: usize = 4;
 
 /// The texts to hide.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redactor {
-    /// The longest first, so that none is found inside another.
+    /// Sorted by length, longest first, so that a secret inside another one is not replaced first.
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// Hides a password, in the forms in which tools print it.
+    /// Hides a password in all forms in which tools print it.
     pub(crate) fn hide(&mut self, password: &str) {
         self.hide_text(password);
         self.hide_text(&decoded(password));
@@ -32,7 +32,7 @@ impl Redactor {
                     Some((_, "")) | None => self.hide_text(login.trim_end_matches(':')),
                     Some((_, password)) => {
                         self.hide_text(password);
-                        // A short one is hidden only where its delimiters show that it is one.
+                        // This also hides short passwords.
                         self.add(format!("{login}@"));
                     }
                 }
@@ -54,7 +54,7 @@ impl Redactor {
         }
     }
 
-    /// The text without any of the secrets.
+    /// Replaces all secrets in a text.
     pub(crate) fn apply(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             let end = if secret.ends_with('@') { "@" } else { "" };
@@ -66,34 +66,35 @@ impl Redactor {
         })
     }
 
-    /// Where a text must be cut, so that a secret which goes on in the next piece is not shown in parts.
+    /// The position up to which a text can be shown: after it, a secret may start that continues in the next
+    /// piece.
     fn safe_end(&self, text: &str) -> usize {
-        let begun = |start: usize| self.secrets.iter().any(|secret| secret.starts_with(&text[start..]));
+        let may_start = |start: usize| self.secrets.iter().any(|secret| secret.starts_with(&text[start..]));
         let longest = self.secrets.first().map_or(0, String::len);
         let from = text.len().saturating_sub(longest);
         text.char_indices()
             .map(|(start, _)| start)
             .filter(|start| *start >= from)
-            .find(|start| begun(*start))
+            .find(|start| may_start(*start))
             .unwrap_or(text.len())
     }
 }
 
-/// A stream that is redacted as it comes, in pieces of any size.
+/// Redacts a stream in pieces of any size.
 #[derive(Debug, Default)]
 pub(crate) struct RedactedStream {
     held: String,
 }
 
 impl RedactedStream {
-    /// The next piece, up to where a secret may have begun.
+    /// Takes the next piece, and returns the text up to where a secret may start.
     pub(crate) fn push(&mut self, redactor: &Redactor, piece: &str) -> String {
         self.held.push_str(piece);
         let rest = self.held.split_off(redactor.safe_end(&self.held));
         redactor.apply(&std::mem::replace(&mut self.held, rest))
     }
 
-    /// What was held back at the end of the stream.
+    /// Returns the rest at the end of the stream.
     pub(crate) fn finish(&mut self, redactor: &Redactor) -> String {
         redactor.apply(&std::mem::take(&mut self.held))
     }
@@ -106,19 +107,19 @@ pub(crate) fn authorities(text: &str) -> impl Iterator<Item = &str> {
         .map(|rest| rest.split(['/', '?', '#', ' ', '\t', ',']).next().unwrap_or_default())
 }
 
-/// What stands before the `@` in each address of a text.
+/// The login (the part before `@`) of each address in a text.
 pub(crate) fn logins(text: &str) -> impl Iterator<Item = &str> {
     authorities(text)
         .filter_map(|authority| authority.rsplit_once('@').map(|(login, _)| login))
         .filter(|login| !login.is_empty())
 }
 
-/// The text without the login of any address.
+/// Removes the logins of all addresses in a text.
 pub(crate) fn without_logins(text: &str) -> String {
     logins(text).fold(text.to_owned(), |text, login| text.replacen(&format!("://{login}@"), "://", 1))
 }
 
-/// Percent-encoding undone.
+/// Decodes percent-encoding.
 fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_can_do_without_its_logins() {
+    fn logins_are_removed() {
         for (text, without) in [
             ("rlmesh==0.1.0", "rlmesh==0.1.0"),
             ("rlmesh @ https://me:pass@host/x.whl", "rlmesh @ https://host/x.whl"),
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_password_spares_words() {
+    fn a_short_password_is_not_replaced_in_words() {
         let redactor = redactor("http://me:a@127.0.0.1:1/");
         assert_eq!(
             redactor.apply("a banana at http://me:a@127.0.0.1:1/"),
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_pieces_is_masked_all_the_same() {
+    fn a_password_in_pieces_is_replaced() {
         let redactor = redactor("https://me:hunter2hunter3@host/");
         let text = "é to https://me:hunter2hunter3@host/ hunter2hunter3 hunter and on";
         for size in 1..text.len() {

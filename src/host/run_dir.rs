@@ -1,8 +1,9 @@
-//! The temporary folder of one run, and how other processes see that its run is gone.
+//! Run directories: the temporary folder of each run, which also shows other processes whether the run is
+//! gone.
 //!
-//! A killed process cleans up nothing, so each run leaves word beforehand: a folder that it holds a lock on
-//! (the kernel drops it with the process) and that names the container which is about to start. A folder without
-//! a lock has no run any more; it and the container that it names can go.
+//! A killed process cannot clean up. So each run holds a lock in its run directory, which the kernel releases
+//! with the process, and writes the name of the container that it is about to start there. If nothing holds
+//! the lock, the run is gone, and the run directory and its container can be removed.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,26 +13,27 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{self, Problem, SandboxError};
 
-/// What the folders' names start with.
+/// The start of the names of run directories.
 const PREFIX: &str = "rlmesh-sandbox-run-";
 const LOCK: &str = "lock";
 const CONTAINER: &str = "container";
 
-/// How old a folder without a lock file must be: a younger one may be about to get it.
+/// The age from which a run directory without a lock counts as abandoned: a younger one may be about to get
+/// its lock.
 pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
-/// A folder that other users cannot read, and that goes with this value.
+/// A run directory. Other users cannot read it. It is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RunDir {
     path: PathBuf,
     _lock: File,
-    is_left: AtomicBool,
+    is_kept: AtomicBool,
 }
 
 impl Drop for RunDir {
-    /// The lock file goes last: killed halfway, the folder must still be seen to be abandoned.
+    /// Removes the lock last, so that a run directory whose removal is interrupted still counts as abandoned.
     fn drop(&mut self) {
-        if self.is_left() {
+        if self.is_kept() {
             return;
         }
         for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
@@ -47,14 +49,14 @@ impl Drop for RunDir {
 }
 
 impl RunDir {
-    /// A new folder in `parent`.
+    /// Creates a run directory in `parent`.
     ///
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn create(parent: &Path) -> Result<Self, SandboxError> {
         Self::try_create(parent).map_err(|error| {
             SandboxError::System(Problem::new(
-                format!("cannot make a temporary folder in {}: {error}", parent.display()),
+                format!("cannot create a run directory in {}: {error}", parent.display()),
                 "free some space there, or set TMPDIR to a writable folder",
             ))
         })
@@ -64,32 +66,32 @@ impl RunDir {
         for _ in 0..16 {
             let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
             let lock = File::create(path.join(LOCK))?;
-            // Between the two lines, another process may have taken it for an abandoned one and removed it.
+            // Another process may have removed it before it was locked.
             if lock.try_lock().is_ok() && path.join(LOCK).exists() {
-                return Ok(Self { path, _lock: lock, is_left: AtomicBool::new(false) });
+                return Ok(Self { path, _lock: lock, is_kept: AtomicBool::new(false) });
             }
         }
-        Err(io::Error::other("the temporary folder is removed as soon as it is made"))
+        Err(io::Error::other("another process removes it as soon as it is created"))
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Leaves word that a container of this name is about to be started.
+    /// Records that a container of this name is about to be started.
     ///
     /// # Errors
     /// [`SandboxError::System`].
-    pub(crate) fn announce(&self, container: &str) -> Result<(), SandboxError> {
+    pub(crate) fn set_container(&self, container: &str) -> Result<(), SandboxError> {
         let file = self.path.join(CONTAINER);
         fs::write(&file, container).map_err(|error| cannot_write(&file, &error))
     }
 
-    /// Takes the word back: the container is where it should be, or gone.
+    /// Removes the record: the container may outlive the run, or is gone.
     ///
     /// # Errors
     /// [`SandboxError::System`].
-    pub(crate) fn settle(&self) -> Result<(), SandboxError> {
+    pub(crate) fn clear_container(&self) -> Result<(), SandboxError> {
         let file = self.path.join(CONTAINER);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot_write(&file, &error)),
@@ -97,60 +99,60 @@ impl RunDir {
         }
     }
 
-    /// Leaves the folder, with its word, for `reap`.
-    pub(crate) fn leave(&self) {
-        self.is_left.store(true, Ordering::SeqCst);
+    /// Keeps the run directory for `reap` when this value is dropped.
+    pub(crate) fn keep(&self) {
+        self.is_kept.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn is_left(&self) -> bool {
-        self.is_left.load(Ordering::SeqCst)
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::SeqCst)
     }
 }
 
-/// A file of a temporary folder that could not be written.
+/// The error for a file of a run directory that could not be written.
 pub(crate) fn cannot_write(file: &Path, error: &io::Error) -> SandboxError {
     error::cannot_write(file, error, "free some space there, or set TMPDIR to another folder")
 }
 
-/// What the run folders on this machine show.
+/// The state of the run directories in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Folders whose run is gone.
+    /// Run directories whose run is gone.
     pub(crate) abandoned: Vec<Abandoned>,
-    /// Containers that runs are starting just now.
+    /// Containers that runs are starting now.
     pub(crate) starting: Vec<String>,
-    /// Whether some folder is too young to judge; [`SETTLED`] later none of these is.
+    /// Whether a run directory is too young to decide. Look again after [`SETTLED`].
     pub(crate) is_unsettled: bool,
 }
 
-/// A folder whose run is gone. This value holds its lock, so that only one process removes it.
+/// A run directory whose run is gone. This value holds its lock, so that only one process removes it.
 #[derive(Debug)]
 pub(crate) struct Abandoned {
     pub(crate) path: PathBuf,
     /// The container that the run may have started.
     pub(crate) container: Option<String>,
-    /// How long ago the run last left word.
+    /// How long ago the run recorded its container.
     pub(crate) age: Duration,
     _lock: Option<File>,
 }
 
 impl Abandoned {
-    /// Removes the folder.
+    /// Removes the run directory.
     ///
     /// # Errors
-    /// [`SandboxError::System`]; a folder that is gone already is none.
+    /// [`SandboxError::System`]. A run directory that no longer exists is not an error.
     pub(crate) fn remove(self) -> Result<(), SandboxError> {
         match fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SandboxError::System(Problem::new(
-                format!("the temporary folder {} cannot be removed: {error}", self.path.display()),
-                "check its permissions",
+                format!("cannot remove the run directory {}: {error}", self.path.display()),
+                "check the permissions of the run directory",
             ))),
             _ => Ok(()),
         }
     }
 }
 
-/// Looks at every run folder. Those that cannot be read (another user's) are passed over.
+/// Checks every run directory of this user in `parent`.
 pub(crate) fn survey(parent: &Path) -> Survey {
     let mut survey = Survey::default();
     let Ok(entries) = fs::read_dir(parent) else { return survey };
@@ -158,7 +160,7 @@ pub(crate) fn survey(parent: &Path) -> Survey {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        // Any user can make a link of that name in a shared folder: only real folders are looked into.
+        // In a shared folder, another user can create a link or folder with such a name.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || !is_ours(&entry.path()) {
             continue;
         }
@@ -183,7 +185,7 @@ pub(crate) fn survey(parent: &Path) -> Survey {
     survey
 }
 
-/// Whether this user made the folder: another user's is not ours to remove, not even as root.
+/// Whether this user owns the folder. Even root must not remove another user's run directory.
 fn is_ours(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw())
@@ -202,17 +204,17 @@ mod tests {
     fn a_live_run_is_seen_starting_and_a_gone_one_abandoned() {
         let parent = tempfile::tempdir().unwrap();
         let run = RunDir::create(parent.path()).unwrap();
-        run.announce("box").unwrap();
+        run.set_container("box").unwrap();
         let seen = survey(parent.path());
         assert_eq!((seen.starting, seen.abandoned.len()), (vec!["box".to_owned()], 0));
-        run.settle().unwrap();
-        run.settle().unwrap();
+        run.clear_container().unwrap();
+        run.clear_container().unwrap();
         assert_eq!(survey(parent.path()).starting, Vec::<String>::new());
 
-        run.announce("box").unwrap();
+        run.set_container("box").unwrap();
         let path = run.path().to_owned();
-        // As a kill leaves it.
-        run.leave();
+        // As if the process had been killed.
+        run.keep();
         drop(run);
         let mut seen = survey(parent.path());
         let abandoned = seen.abandoned.pop().unwrap();
@@ -223,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_run_that_ends() {
+    fn nothing_is_kept_of_a_run_that_ends() {
         let parent = tempfile::tempdir().unwrap();
         drop(RunDir::create(parent.path()).unwrap());
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_folder_that_may_be_about_to_get_its_lock_is_left_alone() {
+    fn a_folder_that_may_be_about_to_get_its_lock_is_kept_alone() {
         let parent = tempfile::tempdir().unwrap();
         let young = parent.path().join(format!("{PREFIX}young"));
         fs::create_dir(&young).unwrap();

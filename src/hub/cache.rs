@@ -1,6 +1,7 @@
-//! What was fetched before, in a folder that all runs of a user share: contents by their digest, listings, and the commits that revisions named.
+//! The cache of Hub files, which all runs of a user share: contents by digest, listings, and the commits of
+//! revisions.
 //!
-//! Nothing in it is trusted: a content is verified each time that it is used.
+//! The cache is not trusted: contents are verified each time they are used.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Seek as _, Write as _};
@@ -22,33 +23,34 @@ use crate::hub::failure::Fault;
 use crate::hub::part::{Part, PartPath};
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
 
-/// The folders of the cache: whole contents, contents that are still being fetched, listings, and revisions.
+/// The folders of the cache: complete contents, partial contents, listings, and revisions.
 pub(crate) const FILES: &str = "files";
 pub(crate) const PARTS: &str = "parts";
 pub(crate) const TREES: &str = "trees";
 pub(crate) const REFS: &str = "refs";
 
-/// Each run holds this lock shared; it is held exclusively while the whole cache is removed.
+/// The lock of the cache. Each run holds it as shared; it is held exclusively while the whole cache is
+/// removed.
 pub(crate) const LOCK: &str = "lock";
 
-/// A use is written down only if the last one was longer ago than this.
+/// The time of the last use is only updated if it is older than this.
 const USE_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The cache, which is not removed as a whole while this value lives. Single files of it may be, at any time.
+/// The open cache. While this value exists, the cache as a whole is not removed, but single files may be.
 pub(crate) struct Cache {
     root: PathBuf,
     interrupt: Interrupt,
     _in_use: FileLock,
-    /// Set where the user's own cache folder cannot be used.
+    /// Set if the user's cache folder cannot be used.
     _temporary: Option<RunDir>,
 }
 
 impl Cache {
-    /// The cache in `folder`, or a temporary one below `temporary_folder` where there is no such folder or it
-    /// cannot be written to.
+    /// Opens the cache in `folder`, or a temporary one in `temporary_folder` if `folder` is `None` or not
+    /// writable.
     ///
     /// # Errors
-    /// [`SandboxError::Interrupted`]; [`SandboxError::System`] where no temporary one can be made either.
+    /// [`SandboxError::Interrupted`]; [`SandboxError::System`] if a temporary one cannot be created either.
     pub(crate) fn open(
         folder: Option<&Path>,
         temporary_folder: &Path,
@@ -74,15 +76,15 @@ impl Cache {
         &self.root
     }
 
-    /// Puts a content at each destination, verified; false where the cache does not have it. None of the
-    /// destinations may exist. Without destinations, it only says whether the cache has the content.
+    /// Places a content at each destination and verifies it; false if the cache does not have it. The
+    /// destinations must not exist. Without destinations, it only checks whether the cache has the content.
     ///
     /// # Errors
     /// [`Fault::Occupied`]; [`Fault::System`].
     pub(crate) fn place(&self, content: Content, destinations: &[PathBuf]) -> Result<bool, Fault> {
         let path = self.path_of(content);
-        // First put there, then verified there: should another run remove it from the cache in the meantime,
-        // this one has what it needs.
+        // The content is placed first and verified at its destination, because another run may remove it from
+        // the cache at any time.
         let (placed, others) = match destinations.split_first() {
             None => (&path, destinations),
             Some((first, others)) => match link_or_copy(&path, first) {
@@ -102,7 +104,7 @@ impl Cache {
         Ok(true)
     }
 
-    /// A content, verified, for reading; `None` where the cache does not have it.
+    /// Opens a content for reading, and verifies it; `None` if the cache does not have it.
     pub(crate) fn open_content(&self, content: Content) -> Option<File> {
         let path = self.path_of(content);
         let mut file = File::open(&path).ok()?;
@@ -112,7 +114,7 @@ impl Cache {
         })
     }
 
-    /// What is there already of a content; the rest is to be added.
+    /// Opens the part of a content, to which missing bytes are added.
     ///
     /// # Errors
     /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
@@ -120,7 +122,7 @@ impl Cache {
         let path = self.folder(PARTS)?.join(file_name(content.digest));
         match FileLock::exclusive(&path, Duration::ZERO, &self.interrupt)? {
             Some(lock) => Part::resume(content, lock, PartPath::Lasting(path)),
-            // Another run is fetching the same. With a file of its own, neither waits for the other.
+            // Another run is fetching the same content. With another file, neither run waits for the other.
             None => {
                 let (lock, path) = self.temporary_file()?;
                 Part::resume(content, lock, PartPath::Temporary(path))
@@ -128,15 +130,15 @@ impl Cache {
         }
     }
 
-    /// Puts a whole part, which was verified, at each destination and into the cache.
+    /// Places a complete and verified part at each destination, and moves it into the cache.
     ///
     /// # Errors
     /// [`Fault::Occupied`]; [`Fault::System`].
     pub(crate) fn adopt(&self, part: Part, destinations: &[PathBuf]) -> Result<(), Fault> {
         let failed = |error: &io::Error| cannot_keep(part.path(), error);
-        // Any user of the image may read it, whatever this user's umask is.
+        // Any user of the image can read it, independent of the umask.
         part.lock.file().set_permissions(Permissions::from_mode(0o644)).map_err(|error| failed(&error))?;
-        // As long as it is a part, its lock keeps other runs from removing it.
+        // While it is a part, its lock prevents other runs from removing it.
         place_all(part.path(), destinations)?;
         let path = self.path_of(part.content);
         make_folder(path.parent().unwrap_or(&self.root))?;
@@ -147,14 +149,14 @@ impl Cache {
         .map_err(|error| cannot_keep(&path, &error).into())
     }
 
-    /// Where a content is, or would be.
+    /// The path of a content in the cache.
     pub(crate) fn path_of(&self, content: Content) -> PathBuf {
         let name = file_name(content.digest);
         let hex = name.split_once('-').map_or("", |(_, hex)| &hex[..2]);
         self.root.join(FILES).join(hex).join(&name)
     }
 
-    /// The listing of a commit; `None` where the cache does not have it, or only in a form that is not valid.
+    /// The listing of a commit; `None` if the cache does not have it, or it is not valid.
     pub(crate) fn tree(&self, endpoint: &str, repo: &str, commit: &str) -> Option<Tree> {
         let path = self.root.join(TREES).join(key(&[endpoint, repo, commit]));
         let kept: KeptTree = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
@@ -171,6 +173,8 @@ impl Cache {
         Some(builder.finish())
     }
 
+    /// Stores the listing of a commit.
+    ///
     /// # Errors
     /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
     pub(crate) fn keep_tree(
@@ -193,7 +197,7 @@ impl Cache {
         self.write(TREES, &key(&[endpoint, repo, commit]), &kept)
     }
 
-    /// The commit that a revision named when the Hub was last asked; without a revision, the default branch's.
+    /// The commit of a revision when it was last looked up; without a revision, that of the default branch.
     pub(crate) fn commit(&self, endpoint: &str, repo: &str, revision: Option<&str>) -> Option<String> {
         let path = self.root.join(REFS).join(key(&[endpoint, repo, revision.unwrap_or_default()]));
         let kept: KeptRef = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
@@ -201,6 +205,8 @@ impl Cache {
         (kept.repo == repo && kept.revision.as_deref() == revision).then_some(kept.commit)
     }
 
+    /// Stores the commit of a revision.
+    ///
     /// # Errors
     /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
     pub(crate) fn keep_commit(
@@ -218,7 +224,7 @@ impl Cache {
         self.write(REFS, &key(&[endpoint, repo, revision.unwrap_or_default()]), &kept)
     }
 
-    /// Writes a file of a folder: other runs see the whole of it, or what was there before.
+    /// Writes a file atomically: other runs see the old file or the complete new one.
     fn write(&self, folder: &str, name: &str, kept: &impl Serialize) -> Result<(), SandboxError> {
         let path = self.folder(folder)?.join(name);
         let (lock, temporary) = self.temporary_file()?;
@@ -229,7 +235,7 @@ impl Cache {
             .map_err(|error| cannot_keep(&path, &error))
     }
 
-    /// A new file beside the parts. Like theirs, its lock keeps other runs from removing it.
+    /// Creates a file among the parts. Its lock prevents other runs from removing it.
     fn temporary_file(&self) -> Result<(FileLock, TempPath), SandboxError> {
         let folder = self.folder(PARTS)?;
         loop {
@@ -271,16 +277,17 @@ struct KeptRef {
     commit: String,
 }
 
-/// Makes the folder if need be, and holds its lock.
+/// Creates the folder if it does not exist, and returns its shared lock.
 fn use_folder(root: &Path, interrupt: &Interrupt) -> Result<FileLock, SandboxError> {
     make_folder(root)?;
     let lock = FileLock::shared(&root.join(LOCK), interrupt)?;
-    // A lock file that is there can be locked without the right to make another one.
+    // Check that the folder is writable: an existing lock file can be locked even if it is not.
     tempfile::tempfile_in(root).map_err(|error| cannot_keep(root, &error))?;
     Ok(lock)
 }
 
-/// Makes a folder if need be. No other user may read it: a file may be from a private repository.
+/// Creates a folder if it does not exist. Other users cannot read it, because files may be from a private
+/// repository.
 fn make_folder(folder: &Path) -> Result<(), SandboxError> {
     if folder.is_dir() {
         return Ok(());
@@ -302,10 +309,11 @@ fn cannot_place(destination: &Path, error: &io::Error) -> Fault {
     }
 }
 
+/// The error for a file of the cache that cannot be written.
 pub(crate) fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
     SandboxError::System(Problem::new(
-        format!("{} cannot be written: {error}", path.display()),
-        "make room there, or set XDG_CACHE_HOME to another folder",
+        format!("cannot write {}: {error}", path.display()),
+        "free some space there, or set XDG_CACHE_HOME to another folder",
     ))
 }
 
@@ -330,7 +338,7 @@ fn is_intact(file: &mut File, content: Content) -> bool {
     hash_file(file, &mut hasher).is_ok_and(|size| size == content.size && hasher.finish() == content.digest)
 }
 
-/// Sets the time of the last use, by which [`crate::hub::eviction::trim`] goes.
+/// Updates the time of the last use, which [`crate::hub::eviction::trim`] reads.
 fn note_use(path: &Path) {
     let Ok(file) = File::open(path) else { return };
     let age = file.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
@@ -408,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_goes_on_where_it_ended() {
+    fn a_part_continues_where_it_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         let hello = content(b"hello\n");
@@ -431,9 +439,9 @@ mod tests {
         assert_eq!(parts(&cache), 0);
     }
 
-    /// Each thread has half of the content written for a moment: nothing but the whole may ever be in the cache.
+    /// Each thread pauses after half of the content: the cache must only ever have the whole.
     #[test]
-    fn runs_that_fetch_the_same_never_adopt_what_another_one_is_writing() {
+    fn runs_that_fetch_the_same_content_never_adopt_the_part_of_another_run() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         let content = content(b"hello\n");
@@ -466,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn listings_and_revisions_come_back_as_they_were() {
+    fn listings_and_revisions_are_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(folder.path());
         let mut builder = TreeBuilder::default();
@@ -495,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cache_folder_there_is_a_temporary_one() {
+    fn without_a_cache_folder_a_temporary_one_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();

@@ -1,4 +1,4 @@
-//! A commit's files in a folder: what is checked before any is fetched, the folders, and where each file goes.
+//! Prepares a folder for a commit's files: checks the commit, creates the folders, and lists the downloads.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, Permissions};
@@ -17,28 +17,30 @@ use crate::hub::fetch::Download;
 use crate::hub::tree::{Tree, quote};
 use crate::settings::size::HumanSize;
 
-/// Which commit is wanted.
+/// The commit to check out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checkout<'a> {
     /// `org/repo`.
     pub(crate) repo: &'a str,
     /// A full commit id, in upper or lower case.
     pub(crate) commit: &'a str,
-    /// The most that all files may have together, in bytes.
+    /// The limit for the total size of the files, in bytes.
     pub(crate) limit: u64,
 }
 
+/// Checks a commit before anything is fetched.
+///
 /// # Errors
 /// [`SandboxError::SourceResolution`] for a commit that is not an environment, or larger than `limit`.
 pub(crate) fn check(tree: &Tree, limit: u64, request: &Request<'_>) -> Result<(), SandboxError> {
     if tree.file(ENV_FILE).is_none() {
         let problem = Problem::new(
             format!("{} is not an environment: it has no {ENV_FILE} at its root", request.what()),
-            format!("list its files with: rlmesh-sandbox ls {}", request.what()),
+            format!("run `rlmesh-sandbox ls {}` to list its files", request.what()),
         );
         let elsewhere = tree.files().iter().find(|file| file.path.ends_with("/env.py"));
         return Err(SandboxError::SourceResolution(match elsewhere {
-            Some(file) => problem.hint(format!("it has {}, which has to be at the root", file.path)),
+            Some(file) => problem.hint(format!("it has {}, which must be at the root", file.path)),
             None => problem,
         }));
     }
@@ -46,7 +48,7 @@ pub(crate) fn check(tree: &Tree, limit: u64, request: &Request<'_>) -> Result<()
     if size > limit {
         return Err(SandboxError::SourceResolution(Problem::new(
             format!(
-                "{} has {}, more than the limit of {}",
+                "{} has a size of {}, more than the limit of {}",
                 request.what(),
                 HumanSize(size),
                 HumanSize(limit)
@@ -57,18 +59,18 @@ pub(crate) fn check(tree: &Tree, limit: u64, request: &Request<'_>) -> Result<()
     Ok(())
 }
 
-/// Makes the folder, and those in it that the files go into, readable by any user of the image.
+/// Creates the folder and its subfolders for the files. Any user of the image can read them.
 ///
 /// # Errors
-/// [`SandboxError::System`], also where the file system takes two of the folders for one.
+/// [`SandboxError::System`], also if two of the folders have the same name on the file system.
 pub(crate) fn make_folders(tree: &Tree, root: &Path, request: &Request<'_>) -> Result<(), SandboxError> {
     let folders: BTreeSet<&Path> =
         tree.files().iter().flat_map(|file| Path::new(&file.path).ancestors().skip(1)).collect();
-    // Sorted, so that a folder comes before those in it. The first is the empty path, which is the root.
+    // Sorted, so that a folder comes before its subfolders. The first is the empty path, which is the root.
     for folder in folders {
         let path = root.join(folder);
         fs::create_dir(&path)
-            // Whatever this user's umask is.
+            // Independent of the umask.
             .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o755)))
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => clash(tree, root, &path, request),
@@ -78,7 +80,7 @@ pub(crate) fn make_folders(tree: &Tree, root: &Path, request: &Request<'_>) -> R
     Ok(())
 }
 
-/// One download for each content: a file that a commit has under many paths is fetched once.
+/// One download for each content: a file that a commit has under several paths is fetched once.
 pub(crate) fn downloads(tree: &Tree, root: &Path, address: &dyn Fn(&str) -> Url) -> Vec<Download> {
     let mut indexes: HashMap<Content, usize> = HashMap::new();
     let mut downloads: Vec<Download> = Vec::new();
@@ -97,13 +99,13 @@ pub(crate) fn downloads(tree: &Tree, root: &Path, address: &dyn Fn(&str) -> Url)
             }
         }
     }
-    // The largest first: started last, it would be waited for alone.
+    // Start the largest first, because they take the longest.
     downloads.sort_by_key(|download| std::cmp::Reverse(download.content.size));
     downloads
 }
 
-/// The error for a path that something is at already, though the folder was new: on a file system that
-/// ignores case or the form of accents, that is another path of the commit.
+/// The error for a path that already exists although the folder was new: on a file system that ignores case
+/// or the form of accents, it is another path of the commit.
 pub(crate) fn clash(tree: &Tree, root: &Path, taken: &Path, request: &Request<'_>) -> SandboxError {
     let relative = taken.strip_prefix(root).unwrap_or(taken);
     let text = |path: &Path| path.to_string_lossy().into_owned();
@@ -124,13 +126,13 @@ pub(crate) fn clash(tree: &Tree, root: &Path, taken: &Path, request: &Request<'_
     let Some(other) = other else { return request.error(Fault::Occupied(taken.to_owned())) };
     SandboxError::System(Problem::new(
         format!(
-            "{} has both {} and {}, which are one name on the file system of {}",
+            "{} has both {} and {}, which are the same name on the file system of {}",
             request.what(),
             quote(&text(other)),
             quote(&text(relative)),
             root.display()
         ),
-        "set TMPDIR to a folder on a file system that distinguishes upper and lower case",
+        "set TMPDIR to a folder on a case-sensitive file system",
     ))
 }
 
@@ -171,9 +173,9 @@ mod tests {
         }
     }
 
-    /// The folders that a file system without case makes of `Assets` and `assets`, and its one file of `A` and `a`.
+    /// Simulates a file system that ignores case.
     #[test]
-    fn two_names_that_are_one_on_the_file_system_are_named_both() {
+    fn names_that_are_the_same_on_the_file_system_are_both_reported() {
         let parent = tempfile::tempdir().unwrap();
         let root = parent.path().join("source");
         fs::create_dir(&root).unwrap();
@@ -184,17 +186,17 @@ mod tests {
         assert!(said.contains("hf://o/r@c has both 'Assets' and 'assets'"), "{said}");
         let said = clash(&["x/A", "x/a", "a"], "x/a");
         assert!(said.contains("both 'x/A' and 'x/a'"), "{said}");
-        // Other forms of one accent are found by the file that is there.
+        // Different forms of an accent are found by the inode of the existing file.
         let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
         fs::write(root.join(composed), "").unwrap();
         fs::hard_link(root.join(composed), root.join(decomposed)).unwrap();
         let said = clash(&[composed, decomposed, "env.py"], decomposed);
         assert!(said.contains("both 'caf\u{e9}' and 'cafe"), "{said}");
-        assert!(clash(&["env.py"], "env.py").contains("exists already"));
+        assert!(clash(&["env.py"], "env.py").contains("already exists"));
     }
 
     #[test]
-    fn where_a_name_is_taken_nothing_is_overwritten() {
+    fn an_existing_file_is_not_overwritten() {
         let parent = tempfile::tempdir().unwrap();
         let root = parent.path().join("source");
         let cache =
@@ -208,7 +210,7 @@ mod tests {
         assert!(matches!(failed.fault, Fault::Occupied(path) if path == root.join("a")));
         assert_eq!(fs::read(root.join("a")).unwrap(), b"of another name");
         let said = with_request(|request| make_folders(&tree, &root, request)).unwrap_err().to_string();
-        assert!(said.contains("exists already"), "{said}");
+        assert!(said.contains("already exists"), "{said}");
         assert_eq!(Digest::git_blob(EMPTY).unwrap(), tree.files()[0].content.digest);
     }
 }

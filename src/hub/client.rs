@@ -1,4 +1,4 @@
-//! Requests to the Hub: which hosts get the token, and which redirects are followed.
+//! Sends requests to the Hub: decides which hosts receive the token, and which redirects are followed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,42 +14,42 @@ use crate::error::SandboxError;
 use crate::error::invalid_option as invalid;
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::hub::failure::{Fault, Refusal};
-use crate::hub::retry::{Patience, pause_before_retry, requested_wait};
+use crate::hub::retry::{Retries, pause_before_retry, requested_wait};
 use crate::settings::hub::{HubSettings, Proxies};
 
-/// How many redirects of one request are followed.
+/// The most redirects of one request that are followed.
 const REDIRECTS: usize = 10;
 
-/// How many requests are under way at once, and so how many connections are kept.
+/// The number of parallel requests, and of connections that are kept open.
 pub(crate) const PARALLEL: usize = 16;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The least that counts as a read timeout: with less, no server could answer in time.
+/// The shortest read timeout.
 const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How much is read of the body of a refusal or a redirect, in bytes.
+/// The most that is read of the body of a refusal or a redirect, in bytes.
 const LARGEST_REFUSAL: u64 = 16 * 1024;
 
-/// How often an interrupt is looked for while there is nothing else to do.
+/// How often the interrupt is checked during a wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which hosts an answer may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The Hub alone: files are verified against what it lists.
+    /// Only the Hub, for answers that are trusted.
     Hub,
-    /// Any host that the Hub redirects to, since the content is verified.
+    /// Any host that the Hub redirects to, for contents that are verified.
     Anywhere,
 }
 
-/// Connections to the Hub, shared by threads. They end with the interrupt.
+/// Connections to the Hub, shared by threads. An interrupt closes them.
 pub(crate) struct Client {
     settings: HubSettings,
     http: Agent,
     https: Agent,
     interrupt: Interrupt,
-    /// Until when the Hub asked to send no requests.
+    /// The time until which the Hub asked not to send requests.
     closed_until: Mutex<Option<Instant>>,
     is_stopped: Arc<AtomicBool>,
 }
@@ -76,7 +76,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Closes all connections on an interrupt: a read that waits for a server cannot look for one.
+    /// Closes all connections on an interrupt, because a blocked read does not check it.
     fn close_on_interrupt(&self) {
         let (http, https) = (self.http.clone(), self.https.clone());
         let (interrupt, is_stopped) = (self.interrupt.clone(), Arc::clone(&self.is_stopped));
@@ -92,20 +92,20 @@ impl Client {
         });
     }
 
-    /// Ends the requests of all threads; later ones fail with [`Fault::Stopped`].
+    /// Stops the requests of all threads. Later requests fail with [`Fault::Stopped`].
     pub(crate) fn stop(&self) {
         self.is_stopped.store(true, Ordering::SeqCst);
         self.http.clone().shutdown();
         self.https.clone().shutdown();
     }
 
-    /// The answer to one request, from its byte `from` on. Redirects are followed.
+    /// Sends a request for the content from byte `from`, and follows redirects.
     ///
     /// # Errors
     /// [`Fault`], also for an answer that is not a success.
     pub(crate) fn get(&self, start: &Url, from: u64, reach: Reach) -> Result<Response<Body>, Fault> {
         let mut address = start.clone();
-        // After a redirect to another host no further one gets the token, not even the Hub again.
+        // After a redirect to another host, no host receives the token, not even the Hub.
         let mut is_hub = self.is_hub(&address);
         for _ in 0..=REDIRECTS {
             self.wait_until_open()?;
@@ -123,7 +123,7 @@ impl Client {
                     host(&next)
                 )));
             }
-            // A connection with an unread body cannot be used again.
+            // The connection can only be reused after its body was read.
             let _ = std::io::copy(
                 &mut response.into_body().into_with_config().limit(LARGEST_REFUSAL).reader(),
                 &mut std::io::sink(),
@@ -134,10 +134,10 @@ impl Client {
         Err(Fault::Redirect(format!("{} redirects too many times", host(start))))
     }
 
-    /// Calls `attempt` again as long as it fails for a reason that may pass, and `on_pause` before each pause.
+    /// Calls `attempt` until it succeeds or fails for a permanent reason, and `on_pause` before each pause.
     pub(crate) fn with_retries<T>(
         &self,
-        patience: Patience,
+        retries: Retries,
         on_pause: &mut dyn FnMut(Duration, &Fault),
         mut attempt: impl FnMut() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
@@ -148,13 +148,13 @@ impl Client {
                 Err(fault) => fault,
             };
             failures += 1;
-            let Some(pause) = pause_before_retry(&fault, failures, patience) else { return Err(fault) };
+            let Some(pause) = pause_before_retry(&fault, failures, retries) else { return Err(fault) };
             on_pause(pause, &fault);
             self.pause(pause, &fault)?;
         }
     }
 
-    /// Waits before the next try. Where the Hub asked for that, no thread sends a request in the meantime.
+    /// Waits before the next attempt. If the Hub asked for the pause, all threads wait.
     ///
     /// # Errors
     /// [`Fault::Interrupted`], [`Fault::Stopped`].
@@ -213,7 +213,7 @@ impl Client {
 
     /// Why a request, or reading its answer, failed.
     pub(crate) fn fault(&self, error: ureq::Error, address: &Url) -> Fault {
-        // The connection may have been closed by this program.
+        // This program may have closed the connection.
         if let Err(fault) = self.check() {
             return fault;
         }
@@ -266,7 +266,7 @@ fn config(proxy: Option<Proxy>, read_timeout: Duration) -> Config {
         .max_redirects_will_error(false)
         .proxy(proxy)
         .user_agent(concat!("rlmesh-sandbox/", env!("CARGO_PKG_VERSION")))
-        // The lengths and ranges of an answer are to be those of the content itself.
+        // Lengths and ranges must be those of the content, not of a compressed form.
         .accept_encoding("identity")
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
         .timeout_connect(Some(CONNECT_TIMEOUT))
@@ -298,43 +298,44 @@ fn as_proxy(address: &Url, proxies: &Proxies) -> Result<Proxy, SandboxError> {
         proxy = proxy.password(&decoded(password));
     }
     for host in &proxies.exceptions {
-        // As in curl and Python, a name stands for its subdomains too.
+        // As in curl and Python, a name includes its subdomains.
         proxy = proxy.no_proxy(host).no_proxy(&format!(".{}", host.trim_start_matches('.')));
     }
     proxy.build().map_err(|_| {
-        invalid("the address of the proxy cannot be used", "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY")
+        invalid("the address of the proxy is not valid", "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY")
     })
 }
 
-/// Where an answer redirects to; `None` where it does not redirect.
+/// The address that an answer redirects to; `None` if it is not a redirect.
 fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Fault> {
     let status = response.status();
     let Some(location) = response.headers().get(header::LOCATION).filter(|_| status.is_redirection()) else {
         return Ok(None);
     };
     let refused = |why: &str| Fault::Redirect(format!("{} redirects to {why}", host(from)));
-    let location = location.to_str().map_err(|_| refused("an address that is not valid"))?;
-    let mut next = from.join(location).map_err(|_| refused("an address that is not valid"))?;
+    let location = location.to_str().map_err(|_| refused("an invalid address"))?;
+    let mut next = from.join(location).map_err(|_| refused("an invalid address"))?;
     if !matches!(next.scheme(), "http" | "https") || next.host_str().is_none() {
         return Err(refused("an address that is neither http nor https"));
     }
     if from.scheme() == "https" && next.scheme() != "https" {
         return Err(refused(&format!("{} without encryption", host(&next))));
     }
-    // A server does not choose the credentials that are sent.
+    // A server must not choose the credentials that are sent.
     let _ = next.set_username("");
     let _ = next.set_password(None);
     next.set_fragment(None);
     Ok(Some(next))
 }
 
-/// Whether an address has the Hub's host and port, or is on its host and encrypted where the Hub's is not.
+/// Whether an address has the Hub's host and port, or is the https address of a Hub with an http address.
 fn is_same_host(address: &Url, hub: &Url) -> bool {
     let is_upgrade = (hub.scheme(), address.scheme()) == ("http", "https") && address.port().is_none();
     address.origin() == hub.origin() || (is_upgrade && address.host() == hub.host())
 }
 
-/// The host and port of an address, for messages. Its query may hold a signature, which gives access.
+/// The host and port of an address, for messages. The query is not shown, because it may contain a signature
+/// that gives access.
 pub(crate) fn host(address: &Url) -> String {
     let host = address.host_str().unwrap_or_default();
     address.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_never_gives_up_encryption_nor_takes_credentials() {
+    fn a_redirect_keeps_encryption_and_drops_credentials() {
         let to = |from: &str, location: &str| {
             let answer = Response::builder().status(302).header("location", location);
             let answer = answer.body(Body::builder().data("")).unwrap();

@@ -1,4 +1,4 @@
-//! What identifies a file's content: git's blob id or LFS's digest, and its size.
+//! Identifies a file's content by git's blob id or LFS's digest, and its size.
 
 use std::fmt;
 use std::io;
@@ -39,7 +39,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// A content, by its digest and size.
+/// The digest and size of a file's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Content {
     pub(crate) digest: Digest,
@@ -64,7 +64,7 @@ pub(crate) enum Hasher {
 }
 
 impl Hasher {
-    /// For a content of this size and with this kind of digest.
+    /// A hasher for this kind of digest and this size.
     pub(crate) fn of(content: Content) -> Self {
         match content.digest {
             Digest::GitBlob(_) => Hasher::GitBlob(Sha1::new_with_prefix(format!("blob {}\0", content.size))),

@@ -1,4 +1,4 @@
-//! How the cache shrinks: by what was not used for the longest time, or as a whole.
+//! Removes the least recently used files of the cache, or the whole cache.
 
 use std::fs;
 use std::io;
@@ -11,10 +11,10 @@ use crate::host::interrupt::Interrupt;
 use crate::host::run_dir::cannot_write;
 use crate::hub::cache::{FILES, LOCK, PARTS, REFS, TREES};
 
-/// How long an unfinished part is kept, in case that a later run goes on with it.
+/// How long a partial content is kept for a later run to continue.
 const PART_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a cache holds, or held.
+/// The content of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CacheContent {
     pub(crate) files: usize,
@@ -24,11 +24,11 @@ pub(crate) struct CacheContent {
     pub(crate) is_in_use: bool,
 }
 
-/// Removes what was used least recently until the rest is within `limit`, in bytes, and parts that no run has
-/// gone on with for a week.
+/// Removes the least recently used files until the rest is within `limit`, in bytes, and parts that no run
+/// has continued for a week.
 ///
-/// Runs that use the cache at the same time lose nothing that they need: they link a file to where they want
-/// it before they rely on it, and fetch it if it is gone by then; what they are still writing is locked.
+/// This does not disturb runs that use the cache at the same time: they link a file to its destination before
+/// they use it, and fetch it if it is gone; the files that they are writing are locked.
 pub(crate) fn trim(root: &Path, limit: u64, interrupt: &Interrupt) {
     remove_oldest(entries(root), limit, interrupt);
 }
@@ -44,7 +44,7 @@ fn remove_oldest(mut entries: Vec<Entry>, limit: u64, interrupt: &Interrupt) {
     }
 }
 
-/// What the cache holds; `None` where there is none.
+/// Measures the cache; `None` if it does not exist.
 ///
 /// # Errors
 /// [`SandboxError::System`].
@@ -60,10 +60,10 @@ pub(crate) fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> 
     }))
 }
 
-/// Removes the whole cache, unless a run is using it, and returns what it held.
+/// Removes the whole cache, unless a run is using it, and returns what it contained.
 ///
 /// # Errors
-/// [`SandboxError::System`] where it cannot be removed.
+/// [`SandboxError::System`] if it cannot be removed.
 pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheContent>, SandboxError> {
     let Some(content) = survey(root)? else { return Ok(None) };
     let Some(_lock) = FileLock::exclusive(&root.join(LOCK), Duration::ZERO, interrupt)? else {
@@ -90,7 +90,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether the file is gone, by this call or another run's.
+    /// Removes the file. Returns whether it is gone, by this call or by another run.
     fn remove(&self, interrupt: &Interrupt) -> bool {
         if !self.is_part {
             return match fs::remove_file(&self.path) {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_removed_once_it_is_old_or_in_the_way_but_not_while_it_is_written() {
+    fn a_part_is_removed_if_it_is_old_or_space_is_needed_but_not_while_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let (root, cache) = (folder.path(), open(folder.path()));
         let begin = |bytes: &[u8]| {

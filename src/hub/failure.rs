@@ -1,4 +1,4 @@
-//! Why a request to the Hub failed, and the error that a user sees for it.
+//! Why a request to the Hub failed, and the error for the user.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::hub::tree::ListingError;
 use crate::settings::hub::HubSettings;
 use crate::settings::size::HumanSize;
 
-/// Why a request failed, or what was to be done with its answer.
+/// Why a request, or the handling of its answer, failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Interrupted(Signal),
-    /// Another request failed, which ended this one.
+    /// Another request failed, so this one was stopped.
     Stopped,
-    /// The settings forbid requests.
+    /// The settings do not allow requests.
     Offline,
     /// A server answered with an error.
     Refused(Refusal),
@@ -38,13 +38,13 @@ pub(crate) enum Fault {
     Redirect(String),
     /// An answer that the Hub would not give.
     Unexpected(String),
-    /// A listing that must not be used.
+    /// A listing that is not safe to use.
     Unsafe(ListingError),
-    /// A content that is not the one that the commit records.
+    /// A content that differs from the one that the commit records.
     Mismatch(String),
-    /// The path that a file was to be put at exists.
+    /// The destination of a file already exists.
     Occupied(PathBuf),
-    /// This machine's fault: a full disk, above all.
+    /// An error on this machine, such as a full disk.
     System(SandboxError),
 }
 
@@ -74,11 +74,11 @@ impl Fault {
         let text = error.to_string();
         match error {
             ureq::Error::HostNotFound => {
-                Fault::NoConnection { reason: format!("{host} has no address"), host }
+                Fault::NoConnection { reason: format!("the name {host} has no address"), host }
             }
             ureq::Error::ConnectionFailed
             | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-                Fault::NoConnection { reason: format!("{host} does not answer"), host }
+                Fault::NoConnection { reason: format!("{host} does not respond"), host }
             }
             ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Fault::NotTrusted { host, reason: text },
             ureq::Error::BodyExceedsLimit(limit) => {
@@ -86,16 +86,13 @@ impl Fault {
             }
             ureq::Error::ConnectProxyFailed(reason) => Fault::Proxy(reason),
             ureq::Error::InvalidProxyUrl => Fault::Proxy(text),
-            ureq::Error::Timeout(_) => Fault::Broken { reason: format!("{host} sends nothing"), host },
+            ureq::Error::Timeout(_) => Fault::Broken { reason: format!("{host} sent no data in time"), host },
             ureq::Error::Io(error) if text.contains("certificate") || text.contains("tls") => {
                 Fault::NotTrusted { host, reason: error.to_string() }
             }
-            // The errors of the resolver have no kind of their own.
+            // Errors of the resolver have no special kind.
             ureq::Error::Io(_) if text.contains("lookup address") || text.contains("resolve") => {
-                Fault::NoConnection {
-                    reason: format!("{host} has no address, or no name server answers"),
-                    host,
-                }
+                Fault::NoConnection { reason: format!("the name {host} could not be resolved"), host }
             }
             ureq::Error::Io(error) => match error.kind() {
                 ErrorKind::ConnectionRefused
@@ -120,7 +117,7 @@ impl Fault {
         match self {
             Fault::Refused(refusal) => {
                 matches!(refusal.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
-                    // The address of a file on another host expires, and the Hub then gives a new one.
+                    // The address of a file on another host expires. The Hub then returns a new one.
                     || (!refusal.is_hub && (400..500).contains(&refusal.status))
             }
             Fault::Broken { .. } | Fault::NoConnection { .. } | Fault::Mismatch(_) => true,
@@ -145,11 +142,13 @@ impl Fault {
         }
     }
 
-    /// A fault that may pass, in a few words, for progress.
+    /// A short description of a fault that may pass, for progress.
     pub(crate) fn summary(&self) -> String {
         match self {
-            Fault::Refused(Refusal { status: 429, host, .. }) => format!("{host} limits requests"),
-            Fault::Refused(refusal) => format!("{} answered {}", refusal.host, refusal.status),
+            Fault::Refused(Refusal { status: 429, host, .. }) => {
+                format!("{host} limits the number of requests")
+            }
+            Fault::Refused(refusal) => format!("{} answered with status {}", refusal.host, refusal.status),
             Fault::NoConnection { reason, .. } | Fault::Broken { reason, .. } => reason.clone(),
             Fault::Mismatch(text) => text.clone(),
             _ => "the request failed".to_owned(),
@@ -164,7 +163,7 @@ pub(crate) struct Request<'a> {
     /// `org/repo`.
     pub(crate) repo: &'a str,
     pub(crate) revision: Option<&'a str>,
-    /// A file of it, where only that is requested.
+    /// The file, if only one is requested.
     pub(crate) file: Option<&'a str>,
 }
 
@@ -176,10 +175,10 @@ impl Request<'_> {
         let problem = match fault {
             Fault::Interrupted(signal) => return SandboxError::Interrupted(signal),
             Fault::System(error) => return error,
-            Fault::Offline => return offline(&format!("{what} is not on this machine")),
+            Fault::Offline => return offline(&format!("{what} was not fetched on this machine before")),
             Fault::Occupied(path) => {
                 return SandboxError::System(Problem::new(
-                    format!("{} exists already", path.display()),
+                    format!("{} already exists", path.display()),
                     "run it again",
                 ));
             }
@@ -188,35 +187,35 @@ impl Request<'_> {
                 format!("{what} cannot be fetched: no connection to {host}: {reason}"),
                 "check the network, HTTPS_PROXY and HF_ENDPOINT",
             )
-            .hint("with HF_HUB_OFFLINE=1, files that were fetched before are used without a network"),
+            .hint("set HF_HUB_OFFLINE=1 to use files that were fetched before"),
             Fault::NotTrusted { host, reason } => Problem::new(
                 format!("{what} cannot be fetched: the certificate of {host} is not trusted: {reason}"),
-                "behind a company's proxy, set SSL_CERT_FILE to its certificates, or add these to the system's",
+                "behind a company's proxy, set SSL_CERT_FILE to its certificates, or install them on this system",
             )
-            .hint("check that this machine's clock is right"),
+            .hint("check this machine's clock"),
             Fault::Proxy(reason) => Problem::new(
                 format!("{what} cannot be fetched through the proxy: {reason}"),
                 "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
             ),
             Fault::Broken { host, reason } => Problem::new(
                 format!("{what} cannot be fetched: the connection to {host} keeps breaking ({reason})"),
-                "run it again: it goes on where it ended",
+                "run it again; it continues where it stopped",
             ),
             Fault::Redirect(why) => Problem::new(
                 format!("{what} cannot be fetched: {why}"),
-                format!("check HF_ENDPOINT: is {endpoint} a Hub?"),
+                format!("check that HF_ENDPOINT is the address of a Hub: it is {endpoint}"),
             ),
             Fault::Unexpected(why) => Problem::new(
-                format!("{what} cannot be fetched: {endpoint} does not answer like a Hub: {why}"),
-                "check HF_ENDPOINT, and that the network does not need a login first",
+                format!("{what} cannot be fetched: {endpoint} did not answer like a Hub: {why}"),
+                "check HF_ENDPOINT, and check that the network does not require a login first",
             ),
             Fault::Unsafe(error) => Problem::new(
-                format!("{what} is refused: {error}"),
-                "nothing of it was fetched; ask the owner of the repository to change it",
+                format!("{what} cannot be used: {error}"),
+                "ask the owner of the repository to fix it; nothing was fetched",
             ),
             Fault::Mismatch(why) => Problem::new(
                 format!("{what} is not the file that the commit records: {why}"),
-                "run it again; if that does not help, do not trust the file: it is changed at the Hub or on the way",
+                "run it again; if that does not help, do not trust the file: it was changed on the Hub or on the network",
             ),
             Fault::Stopped => Problem::new(format!("{what} was not fetched"), "run it again"),
         };
@@ -229,10 +228,10 @@ impl Request<'_> {
         if !refusal.is_hub {
             return Problem::new(
                 format!(
-                    "{what} cannot be fetched: the file store {} answered {}",
+                    "{what} cannot be fetched: the file store {} answered with status {}",
                     refusal.host, refusal.status
                 ),
-                "run it again: it goes on where it ended",
+                "run it again; it continues where it stopped",
             );
         }
         let token = self.settings.token.as_ref().map(|token| token.origin());
@@ -242,14 +241,14 @@ impl Request<'_> {
                 Some(origin) => Problem::new(
                     format!("the Hub refuses the token from {origin}"),
                     format!(
-                        "make a new one at {endpoint}/settings/tokens, or remove it: public repositories need none"
+                        "create a new token at {endpoint}/settings/tokens, or remove the token: public repositories do not need one"
                     ),
                 ),
                 None => Problem::new("the Hub refuses the request's credentials", log_in),
             },
             (403, _) if message.contains("is disabled") => Problem::new(
                 format!("the Hub has disabled hf://{repo}"),
-                format!("see {endpoint}/{repo} for the reason, or ask its owner"),
+                format!("see {endpoint}/{repo} for the reason, or ask the repository's owner"),
             ),
             (401 | 403, Some("GatedRepo")) => match token {
                 Some(origin) => Problem::new(
@@ -259,17 +258,19 @@ impl Request<'_> {
                     format!("ask for access at {endpoint}/{repo}"),
                 ),
                 None => Problem::new(
-                    format!("hf://{repo} is gated: its owner decides who may read it"),
+                    format!("hf://{repo} is gated: its owner must grant you access"),
                     format!("ask for access at {endpoint}/{repo}, then {log_in}"),
                 ),
             },
             (404, Some("RevisionNotFound")) => Problem::new(
                 format!("hf://{repo} has no revision {}", self.revision.unwrap_or("of that name")),
-                format!("see {endpoint}/{repo}/commits/main; a commit id needs all of its 40 digits"),
+                format!(
+                    "see {endpoint}/{repo}/commits/main for its commits; use all 40 digits of a commit id"
+                ),
             ),
             (404, Some("EntryNotFound")) => Problem::new(
-                format!("{what} cannot be fetched: the Hub lists it, but does not have it"),
-                "run it again; if that does not help, the repository is damaged",
+                format!("{what} cannot be fetched: the Hub lists it but does not have it"),
+                "run it again; if that does not help, ask the owner of the repository to upload the file again",
             ),
             (404, None) if !self.settings.is_public() => Problem::new(
                 format!("hf://{repo} was not found at {endpoint}"),
@@ -278,15 +279,17 @@ impl Request<'_> {
             (401 | 404, _) => match token {
                 Some(origin) => Problem::new(
                     format!(
-                        "hf://{repo} was not found: it does not exist, or the token from {origin} may not read it"
+                        "hf://{repo} was not found: it does not exist, or the token from {origin} has no access to it"
                     ),
                     format!(
-                        "check the name at {endpoint}/{repo}; a private repository needs the token of a user who may read it"
+                        "check the name at {endpoint}/{repo}; for a private repository, use the token of a user who can read it"
                     ),
                 ),
                 None => Problem::new(
                     format!("hf://{repo} was not found: it does not exist, or it is private or gated"),
-                    format!("check the name at {endpoint}/{repo}; for a private one, {log_in}"),
+                    format!(
+                        "check the name at {endpoint}/{repo}; for a private or gated repository, {log_in}"
+                    ),
                 ),
             },
             (429, _) => {
@@ -295,30 +298,30 @@ impl Request<'_> {
                     |wait| format!("in {} s", wait.as_secs_f64().ceil()),
                 );
                 let problem = Problem::new(
-                    format!("{what} cannot be fetched: there were too many requests to the Hub"),
-                    format!("try again {when}: it goes on where it ended"),
+                    format!("{what} cannot be fetched: too many requests were sent to the Hub"),
+                    format!("run it again {when}; it continues where it stopped"),
                 );
                 if token.is_some() {
                     problem
                 } else {
-                    problem.hint(format!("with a token, the Hub allows more requests: {log_in}"))
+                    problem.hint(format!("to be allowed more requests, {log_in}"))
                 }
             }
             (status @ 500.., _) => Problem::new(
-                format!("{what} cannot be fetched: the Hub has a problem, it answered {status}"),
-                "try again later; see https://status.huggingface.co",
+                format!("{what} cannot be fetched: the Hub has a problem and answered with status {status}"),
+                "run it again later; see https://status.huggingface.co",
             ),
             (status, _) => {
                 let message = if message.is_empty() { String::new() } else { format!(": {message}") };
                 Problem::new(
-                    format!("{what} cannot be fetched: the Hub answered {status}{message}"),
+                    format!("{what} cannot be fetched: the Hub answered with status {status}{message}"),
                     format!("check the name at {endpoint}/{repo}, and HF_ENDPOINT"),
                 )
             }
         }
     }
 
-    /// What is requested, as a source is written.
+    /// What is requested, in the form of a source.
     pub(crate) fn what(&self) -> String {
         match (self.file, self.revision) {
             (Some(file), _) => format!("{file} of hf://{}", self.repo),
@@ -349,12 +352,12 @@ mod tests {
     }
 
     #[test]
-    fn each_refusal_has_a_sentence_and_a_remedy_of_its_own() {
+    fn each_refusal_has_its_own_message_and_hint() {
         let token = [("HF_TOKEN", "hf_secret")];
         let mut sentences = Vec::new();
         for (variables, status, code, message, part) in [
             (&[][..], 401, None, None, "private or gated"),
-            (&token[..], 404, Some("RepoNotFound"), None, "the token from HF_TOKEN may not read it"),
+            (&token[..], 404, Some("RepoNotFound"), None, "the token from HF_TOKEN has no access to it"),
             (
                 &token[..],
                 401,
@@ -362,14 +365,14 @@ mod tests {
                 Some("Invalid credentials in Authorization header"),
                 "refuses the token from HF_TOKEN",
             ),
-            (&[][..], 401, Some("GatedRepo"), None, "its owner decides"),
+            (&[][..], 401, Some("GatedRepo"), None, "its owner must grant"),
             (&token[..], 403, Some("GatedRepo"), None, "has no access to it"),
             (&[][..], 403, None, Some("Access to this resource is disabled."), "disabled"),
             (&[][..], 404, Some("RevisionNotFound"), None, "no revision v1"),
             (&[][..], 404, Some("EntryNotFound"), None, "does not have it"),
             (&[][..], 429, None, None, "too many requests"),
-            (&[][..], 503, None, None, "answered 503"),
-            (&[][..], 418, None, Some("teapot"), "answered 418: teapot"),
+            (&[][..], 503, None, None, "answered with status 503"),
+            (&[][..], 418, None, Some("teapot"), "answered with status 418: teapot"),
         ] {
             let sentence = error(variables, status, code, message);
             assert!(sentence.contains(part), "{sentence}");

@@ -1,4 +1,4 @@
-//! Downloads into the cache and from there to where files are wanted: many at once, resumed where a connection broke, and verified.
+//! Downloads files into the cache, in parallel, resumed and verified, and places them at their destinations.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -16,25 +16,25 @@ use crate::hub::client::{Client, PARALLEL, Reach};
 use crate::hub::digest::Content;
 use crate::hub::failure::Fault;
 use crate::hub::part::Part;
-use crate::hub::retry::{Patience, pause_before_retry};
+use crate::hub::retry::{Retries, pause_before_retry};
 use crate::progress::{Event, Listener};
 
-/// How much is read at once, in bytes.
+/// The most that is read at once, in bytes.
 const BUFFER: u64 = 128 * 1024;
 
-/// How often a content is fetched that turns out to be another one.
+/// How often a content is fetched before a wrong digest is an error.
 const MISMATCHES: u32 = 3;
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A content, where the Hub has it, and where it is wanted.
+/// A content, its address on the Hub, and its destinations.
 #[derive(Debug, Clone)]
 pub(crate) struct Download {
     pub(crate) content: Content,
     /// One of the paths that it has in the repository.
     pub(crate) path: String,
     pub(crate) address: Url,
-    /// Paths that do not exist.
+    /// Paths to place the content at. They must not exist.
     pub(crate) destinations: Vec<PathBuf>,
 }
 
@@ -56,11 +56,11 @@ pub(crate) struct Failed {
     pub(crate) fault: Fault,
 }
 
-/// Fetches each content that the cache does not have, and puts all of them at their destinations. Without a
-/// client, the network is not used.
+/// Fetches the contents that the cache does not have, and places all contents at their destinations. Without
+/// a client, the network is not used.
 ///
 /// # Errors
-/// The first failure; it ends all other downloads.
+/// The first failure, which stops all other downloads.
 pub(crate) fn fetch(
     client: Option<&Client>,
     cache: &Cache,
@@ -108,7 +108,7 @@ pub(crate) fn fetch(
     }
 }
 
-/// Downloads under way, as their threads share them.
+/// The state that the downloading threads share.
 struct Fetching<'a> {
     client: Option<&'a Client>,
     cache: &'a Cache,
@@ -146,9 +146,11 @@ impl Fetching<'_> {
             return Ok(());
         }
         let part = if content.size == 0 {
-            // There is nothing to request, but the listing may be wrong.
+            // An empty file needs no request, but the listing may be wrong.
             if !content.is(b"") {
-                return Err(Fault::Mismatch("the commit has no empty file with this digest".to_owned()));
+                return Err(Fault::Mismatch(
+                    "its size is 0, but its digest is not that of an empty file".to_owned(),
+                ));
             }
             self.cache.part(*content)?
         } else {
@@ -157,7 +159,7 @@ impl Fetching<'_> {
         self.cache.adopt(part, destinations)
     }
 
-    /// A whole part, verified.
+    /// Downloads a content, and returns the complete and verified part.
     fn download(&self, download: &Download, pauses: &Pauses) -> Result<Part, Fault> {
         let Some(client) = self.client else { return Err(Fault::Offline) };
         let mut part = self.cache.part(download.content)?;
@@ -178,10 +180,10 @@ impl Fetching<'_> {
                 }
                 failures = mismatches;
             } else {
-                // A connection that breaks again and again still gets there if each brings something.
+                // As long as each attempt makes progress, the number of attempts is not limited.
                 failures = if part.done() > before { 1 } else { failures + 1 };
             }
-            let Some(pause) = pause_before_retry(&fault, failures, Patience::Usual) else {
+            let Some(pause) = pause_before_retry(&fault, failures, Retries::Usual) else {
                 return Err(fault);
             };
             if pause >= Duration::from_secs(1) {
@@ -191,17 +193,20 @@ impl Fetching<'_> {
         }
     }
 
-    /// Adds what one request brings.
+    /// Sends one request, and adds its answer to the part.
     fn receive(&self, client: &Client, download: &Download, part: &mut Part) -> Result<(), Fault> {
         let size = download.content.size;
         if part.done() == size {
             return Ok(());
         }
         let answer = match client.get(&download.address, part.done(), Reach::Anywhere) {
-            // The content that it has is shorter than what is here.
+            // The server's content is shorter than the part.
             Err(Fault::Refused(refusal)) if refusal.status == 416 => {
                 self.restart(part)?;
-                return Err(Fault::Broken { host: refusal.host, reason: "it answered 416".to_owned() });
+                return Err(Fault::Broken {
+                    host: refusal.host,
+                    reason: "it answered with status 416".to_owned(),
+                });
             }
             answer => answer?,
         };
@@ -241,7 +246,7 @@ impl Fetching<'_> {
     }
 }
 
-/// Whether an answer is the rest that was requested, rather than the whole content.
+/// Whether an answer is the requested rest of a content, rather than the whole content.
 fn continues(answer: &Response<Body>, done: u64) -> bool {
     let range = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
     let start = range

@@ -1,4 +1,4 @@
-//! The Hub's answers about repositories: the commit that a revision names, and the entries of a commit, page by page.
+//! Reads the Hub's answers about repositories: the commit of a revision, and the paged listing of a commit.
 
 use std::io::{self, BufReader};
 
@@ -11,15 +11,16 @@ use url::Url;
 use crate::hub::client::{Client, Reach};
 use crate::hub::failure::Fault;
 use crate::hub::report_pause;
-use crate::hub::retry::Patience;
+use crate::hub::retry::Retries;
 use crate::hub::tree::{ListedEntry, ListingError, Tree, TreeBuilder};
 use crate::progress::Listener;
 
-/// The largest answer about a repository, in bytes. It names each file: about 100 bytes for each of 100,000.
+/// The largest answer about a repository, in bytes. It lists all files: 100,000 files with about 100 bytes
+/// each.
 const LARGEST_INFO: u64 = 16 << 20;
 
-/// The largest page of a listing, in bytes. The Hub's have 1000 entries of about 250 bytes; a mirror's may have
-/// all entries.
+/// The largest page of a listing, in bytes. The Hub's pages have 1000 entries of about 250 bytes; a mirror
+/// may return all entries in one page.
 const LARGEST_PAGE: u64 = 32 << 20;
 
 #[derive(Deserialize)]
@@ -27,21 +28,21 @@ struct Model {
     sha: Option<String>,
 }
 
-/// The commit that the Hub names at an address of its model API.
+/// Reads the commit from an address of the Hub's model API.
 ///
 /// # Errors
 /// [`Fault`].
 pub(crate) fn commit(
     client: &Client,
     address: &Url,
-    patience: Patience,
+    retries: Retries,
     on_event: &mut Listener<'_>,
 ) -> Result<String, Fault> {
-    client.with_retries(patience, &mut |pause, fault| report_pause(on_event, pause, fault), || {
+    client.with_retries(retries, &mut |pause, fault| report_pause(on_event, pause, fault), || {
         let answer = client.get(address, 0, Reach::Hub)?;
         let model: Model = serde_json::from_reader(reader(answer.into_body(), LARGEST_INFO))
             .map_err(|error| wrong_json(client, error, address))?;
-        // It becomes part of paths, of the image's hash and of messages.
+        // Checked because it becomes part of paths, of the build hash and of messages.
         model
             .sha
             .filter(|sha| {
@@ -51,10 +52,10 @@ pub(crate) fn commit(
     })
 }
 
-/// The whole tree at an address of the Hub's tree API.
+/// Reads all pages at an address of the Hub's tree API.
 ///
 /// # Errors
-/// [`Fault`]; [`Fault::Unsafe`] for a listing that must not be used.
+/// [`Fault`]; [`Fault::Unsafe`] for a listing that is not safe to use.
 pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) -> Result<Tree, Fault> {
     let mut builder = TreeBuilder::default();
     let mut page = address.clone();
@@ -62,7 +63,7 @@ pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) 
     loop {
         let mut reader = PageReader { builder: &mut builder, taken: 0, error: None };
         let next = client.with_retries(
-            Patience::Usual,
+            Retries::Usual,
             &mut |pause, fault| report_pause(on_event, pause, fault),
             || reader.read(client, &page),
         )?;
@@ -74,8 +75,8 @@ pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) 
     }
 }
 
-/// Adds the entries of one page to the tree. If the connection breaks, the page is requested again, and the
-/// entries that were taken are skipped.
+/// Adds the entries of one page to the tree. If the connection breaks, the page is requested again, and
+/// entries that were already added are skipped.
 struct PageReader<'a> {
     builder: &'a mut TreeBuilder,
     taken: usize,
@@ -138,7 +139,7 @@ fn reader(body: Body, limit: u64) -> impl io::Read {
     BufReader::new(body.into_with_config().limit(limit).reader())
 }
 
-/// Why an answer could not be read: the connection broke, or it is not the JSON of a Hub.
+/// The fault for an answer that could not be parsed: the connection broke, or the JSON is not valid.
 fn wrong_json(client: &Client, error: serde_json::Error, address: &Url) -> Fault {
     if error.is_io() {
         return client.fault(io::Error::from(error).into(), address);
@@ -149,8 +150,8 @@ fn wrong_json(client: &Client, error: serde_json::Error, address: &Url) -> Fault
     Fault::Unexpected(error.to_string())
 }
 
-/// The query of the next page. The rest of the link is not used: a mirror may pass on links to the Hub that it
-/// mirrors, and no server decides where the token is sent.
+/// The query of the next page. The rest of the link is ignored: a mirror may return links to the original
+/// Hub, and a server must not decide where the token is sent.
 fn next_query(headers: &HeaderMap, address: &Url) -> Result<Option<String>, Fault> {
     let not_valid = || Fault::Unexpected("its link to the next page is not valid".to_owned());
     for value in headers.get_all(header::LINK) {

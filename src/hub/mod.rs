@@ -1,6 +1,6 @@
-//! The Hugging Face Hub over HTTP: the commit that a revision names, what a commit holds, and its files, verified.
+//! The Hugging Face Hub over HTTP: looks up commits, lists their files, and fetches and verifies them.
 //!
-//! It runs nothing of a repository: whether a repository is trusted is decided before.
+//! No code of a repository runs here. Consent is checked before.
 
 mod cache;
 mod checkout;
@@ -33,7 +33,7 @@ use fetch::{Download, Failed, Fetched};
 
 pub(crate) use checkout::Checkout;
 pub(crate) use eviction::{clear, survey};
-pub(crate) use retry::Patience;
+pub(crate) use retry::Retries;
 pub(crate) use tree::{Tree, TreeFile};
 
 /// The file that makes a repository an environment.
@@ -42,10 +42,10 @@ pub(crate) const ENV_FILE: &str = "env.py";
 /// The file that lists what `env.py` needs.
 pub(crate) const REQUIREMENTS_FILE: &str = "requirements.txt";
 
-/// What is not percent-encoded in a part of a path.
+/// Percent-encodes everything except for unreserved characters.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A Hub, as the settings say to reach it. It is not connected to before something is asked.
+/// A Hub. It connects on first use.
 pub(crate) struct Hub {
     settings: HubSettings,
     interrupt: Interrupt,
@@ -57,15 +57,15 @@ impl Hub {
         Self { settings: settings.clone(), interrupt, client: OnceCell::new() }
     }
 
-    /// The commit that a source's revision names now. A full commit id names itself: the Hub is not asked.
+    /// Looks up the current commit of a source's revision. A full commit id needs no lookup.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidSource`] for a revision that no branch or tag can be named;
+    /// [`SandboxError::InvalidSource`] for a revision that is not a valid name of a branch or tag;
     /// [`SandboxError::SourceResolution`]; [`SandboxError::Interrupted`].
     pub(crate) fn commit(
         &self,
         hf: &HfSourceRef,
-        patience: Patience,
+        retries: Retries,
         on_event: &mut Listener<'_>,
     ) -> Result<String, SandboxError> {
         if let Some(commit) = hf.commit() {
@@ -77,9 +77,9 @@ impl Hub {
         let cache = self.cache()?;
         let endpoint = self.settings.endpoint_text();
         if self.settings.is_offline {
-            return cache
-                .commit(endpoint, &hf.repo, revision)
-                .ok_or_else(|| offline(&format!("{} was never looked up on this machine", request.what())));
+            return cache.commit(endpoint, &hf.repo, revision).ok_or_else(|| {
+                offline(&format!("{} was not looked up on this machine before", request.what()))
+            });
         }
         let address = match revision {
             Some(revision) => {
@@ -88,18 +88,18 @@ impl Hub {
             None => self.settings.address(&format!("/api/models/{}", hf.repo)),
         };
         on_event(Event::LookingUp { what: request.what() });
-        let commit = listing::commit(self.client()?, &address, patience, on_event)
+        let commit = listing::commit(self.client()?, &address, retries, on_event)
             .map_err(|fault| request.error(fault))?;
-        // It is kept for later runs only: this one does not need it.
+        // Only later runs need it, so an error does not matter.
         let _ = cache.keep_commit(endpoint, &hf.repo, revision, &commit);
         Ok(commit)
     }
 
-    /// The files of a commit.
+    /// Lists the files of a commit.
     ///
     /// # Errors
-    /// [`SandboxError::SourceResolution`], also for a listing with an entry that is not safe to write to a
-    /// disk; [`SandboxError::Interrupted`].
+    /// [`SandboxError::SourceResolution`], also for a listing with a path that is not safe to write;
+    /// [`SandboxError::Interrupted`].
     pub(crate) fn tree(
         &self,
         repo: &str,
@@ -122,7 +122,7 @@ impl Hub {
         }
         let request = self.request(repo, Some(commit));
         if self.settings.is_offline {
-            return Err(offline(&format!("{} is not on this machine", request.what())));
+            return Err(offline(&format!("{} was not fetched on this machine before", request.what())));
         }
         let address = self.settings.address(&format!("/api/models/{repo}/tree/{commit}"));
         on_event(Event::LookingUp { what: request.what() });
@@ -131,11 +131,11 @@ impl Hub {
         Ok(tree)
     }
 
-    /// Puts the files of a commit into `folder`, which must not exist, each verified. What the cache has is
-    /// not requested again.
+    /// Fetches and verifies the files of a commit, and places them in `folder`, which must not exist. Files
+    /// in the cache are not fetched again.
     ///
     /// # Errors
-    /// [`SandboxError::SourceResolution`], also where there is no `env.py` at the root, or more than the
+    /// [`SandboxError::SourceResolution`], also if there is no `env.py` at the root, or the files exceed the
     /// limit; [`SandboxError::System`]; [`SandboxError::Interrupted`].
     pub(crate) fn check_out(
         &self,
@@ -166,7 +166,7 @@ impl Hub {
         Ok(())
     }
 
-    /// One file of a commit, verified, for reading.
+    /// Fetches and verifies one file of a commit, and opens it for reading.
     ///
     /// # Errors
     /// [`SandboxError::SourceResolution`]; [`SandboxError::System`]; [`SandboxError::Interrupted`].
@@ -189,7 +189,7 @@ impl Hub {
         self.fetch(&cache, vec![download], on_event).map_err(|failed| request.error(failed.fault))?;
         cache.open_content(file.content).ok_or_else(|| {
             SandboxError::System(Problem::new(
-                format!("{} was removed from the cache while it was read", request.what()),
+                format!("another process removed {} from the cache", request.what()),
                 "run it again",
             ))
         })
@@ -213,7 +213,7 @@ impl Hub {
         Request { settings: &self.settings, repo, revision, file: None }
     }
 
-    /// Where the Hub has a file of the commit that is requested.
+    /// The address of a file of the requested commit.
     fn address(&self, request: &Request<'_>, path: &str) -> url::Url {
         let commit = request.revision.unwrap_or_default();
         let path: Vec<String> = path.split('/').map(encode).collect();
@@ -234,12 +234,12 @@ impl Hub {
     }
 }
 
-/// Refuses characters that git allows in no name, and that would make a revision something else than a name.
+/// Refuses characters that are not valid in the name of a branch or tag.
 fn check_revision(revision: &str) -> Result<(), SandboxError> {
     match revision.chars().find(|c| "*?[]\\^~:".contains(*c)) {
         None => Ok(()),
         Some(c) => Err(SandboxError::InvalidSource(Problem::new(
-            format!("the revision '{revision}' contains '{c}', which no branch or tag can"),
+            format!("the revision '{revision}' contains '{c}', which is not allowed in a branch or tag"),
             "use a branch, a tag or a full commit id",
         ))),
     }
@@ -251,12 +251,12 @@ fn encode(part: &str) -> String {
 
 fn offline(what: &str) -> SandboxError {
     SandboxError::SourceResolution(Problem::new(
-        format!("{what}, and HF_HUB_OFFLINE forbids asking the Hub"),
-        "unset HF_HUB_OFFLINE once, so that it can be fetched",
+        format!("{what}, and HF_HUB_OFFLINE is set"),
+        "unset HF_HUB_OFFLINE and run it again to fetch it",
     ))
 }
 
-/// Reports a pause that is long enough for a user to wonder about.
+/// Reports a pause of a second or longer.
 fn report_pause(on_event: &mut Listener<'_>, pause: Duration, fault: &Fault) {
     if pause >= Duration::from_secs(1) {
         on_event(Event::Pausing { seconds: pause.as_secs_f64(), reason: fault.summary() });
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revision_that_is_looked_up_is_a_name() {
+    fn a_revision_must_be_a_valid_name() {
         for revision in ["main", "release/1.0", "v1.0-rc+1", "abc1234", "refs/pr/1"] {
             assert!(check_revision(revision).is_ok(), "{revision}");
         }
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stay_one_part_of_an_address() {
+    fn names_are_percent_encoded() {
         assert_eq!(encode("release/1.0"), "release%2F1.0");
         assert_eq!(encode("a b#?%é~\\"), "a%20b%23%3F%25%C3%A9~%5C");
     }

@@ -1,4 +1,4 @@
-//! A file that is being fetched: its bytes so far, and whether they are the whole.
+//! The part of a file that has been fetched so far.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::host::file_lock::FileLock;
 use crate::hub::cache::cannot_keep;
 use crate::hub::digest::{Content, Hasher, hash_file};
 
-/// A content that is being fetched. This value holds its file's lock.
+/// A content that is being fetched. This value holds the lock of its file.
 pub(crate) struct Part {
     pub(crate) content: Content,
     pub(crate) lock: FileLock,
@@ -19,19 +19,19 @@ pub(crate) struct Part {
     done: u64,
 }
 
-/// Where a part is.
+/// The path of a part.
 pub(crate) enum PartPath {
-    /// Where a later run finds what this one has fetched.
+    /// A later run can continue this part.
     Lasting(PathBuf),
-    /// Removed with this value.
+    /// Removed when this value is dropped.
     Temporary(TempPath),
 }
 
 impl Part {
-    /// Goes on after the bytes that the file has.
+    /// Continues after the bytes in the file.
     ///
     /// # Errors
-    /// [`SandboxError::System`] where they cannot be read.
+    /// [`SandboxError::System`] if the file cannot be read.
     pub(crate) fn resume(content: Content, lock: FileLock, path: PartPath) -> Result<Self, SandboxError> {
         let mut part = Self { content, lock, path, hasher: Hasher::of(content), done: 0 };
         let done = hash_file(&mut part.lock.file(), &mut part.hasher);
@@ -42,13 +42,15 @@ impl Part {
         Ok(part)
     }
 
-    /// How many bytes are there.
+    /// How many bytes have been fetched.
     pub(crate) fn done(&self) -> u64 {
         self.done
     }
 
+    /// Appends bytes.
+    ///
     /// # Errors
-    /// [`SandboxError::System`]: a full disk, above all.
+    /// [`SandboxError::System`], for example if the disk is full.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), SandboxError> {
         self.lock.file().write_all(bytes).map_err(|error| cannot_keep(self.path(), &error))?;
         self.hasher.update(bytes);
@@ -56,7 +58,7 @@ impl Part {
         Ok(())
     }
 
-    /// Removes all bytes that are there.
+    /// Removes all bytes.
     ///
     /// # Errors
     /// [`SandboxError::System`].
@@ -67,7 +69,7 @@ impl Part {
         Ok(())
     }
 
-    /// Whether the bytes that are there are the content.
+    /// Whether the part is complete and its digest is right.
     pub(crate) fn is_whole(&self) -> bool {
         self.done == self.content.size && self.hasher.clone().finish() == self.content.digest
     }

@@ -1,4 +1,4 @@
-//! Which failed requests are sent again, and after how long.
+//! Decides which failed requests are sent again, and after which pause.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,29 +6,29 @@ use ureq::http::HeaderMap;
 
 use crate::hub::failure::Fault;
 
-/// The first pause before another try; each further one is twice as long.
+/// The first pause before another attempt. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The longest wait that a server may ask for. The Hub counts requests in windows of five minutes.
 const LONGEST_WAIT: Duration = Duration::from_secs(330);
 
-/// How often a request is tried that fails for a reason that may pass.
+/// The most attempts of a request that fails for a temporary reason.
 const TRIES: u32 = 6;
 
-/// The same without a connection: that seldom passes while a user waits.
+/// The most attempts if there is no connection, which is rarely temporary.
 const TRIES_WITHOUT_CONNECTION: u32 = 3;
 
 /// Whether a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// It is not: the answer would be useful, but is not needed.
+pub(crate) enum Retries {
+    /// No, because the answer is useful but not needed.
     None,
-    /// It is, where the reason of the failure may pass.
+    /// Yes, if the reason of the failure may be temporary.
     Usual,
 }
 
-/// How long an answer asks to wait, by Retry-After or by the Hub's own `ratelimit: "api";r=0;t=55`.
+/// How long a server asks to wait, in Retry-After or in the Hub's `ratelimit: "api";r=0;t=55`.
 pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     if let Some(value) = text("retry-after") {
@@ -44,10 +44,10 @@ pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     (field("r=")? == "0").then(|| field("t=")?.parse().ok().map(Duration::from_secs)).flatten()
 }
 
-/// How long to wait before the next try; `None` where there is to be none.
-pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, patience: Patience) -> Option<Duration> {
+/// How long to wait before the next attempt; `None` if there is none.
+pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, retries: Retries) -> Option<Duration> {
     let tries = match fault {
-        _ if patience == Patience::None => 1,
+        _ if retries == Retries::None => 1,
         Fault::NoConnection { .. } => TRIES_WITHOUT_CONNECTION,
         fault if fault.may_pass() => TRIES,
         _ => 1,
@@ -64,7 +64,7 @@ pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, patience: Patienc
     }
 }
 
-/// A factor around 1, so that requests that failed together are not sent again together.
+/// A random factor around 1, so that requests that failed together are not repeated at the same time.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher as _, RandomState};
     0.75 + 0.5 * (RandomState::new().hash_one(0) as f64 / u64::MAX as f64)
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_tried_again_after_ever_longer_pauses() {
-        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Patience::Usual);
+    fn temporary_failures_are_retried_after_growing_pauses() {
+        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Retries::Usual);
         let wait = Duration::from_millis(30);
         let slow_down = refused(429, Some(wait));
         assert_eq!(pause(&slow_down, 1), Some(wait));
         assert_eq!(pause(&slow_down, TRIES), None);
-        assert_eq!(pause_before_retry(&slow_down, 1, Patience::None), None);
+        assert_eq!(pause_before_retry(&slow_down, 1, Retries::None), None);
         assert_eq!(pause(&refused(429, Some(LONGEST_WAIT * 2)), 1), None);
         assert_eq!(pause(&refused(404, None), 1), None);
         let pauses: Vec<Duration> =

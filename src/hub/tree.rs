@@ -1,4 +1,4 @@
-//! The files of a commit, out of a listing that is not trusted: each path is checked before it is written to a disk.
+//! The files of a commit, from a listing that is not trusted: all paths are checked.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::hub::digest::{Content, Digest};
 
-/// The most files and folders that a repository may have: the Hub advises against more.
+/// The most files and folders of a repository: the Hub advises against more.
 const MOST_ENTRIES: usize = 100_000;
 
-/// The longest path, in bytes. Systems allow twice that, with the folders before it here and in the image.
+/// The longest path, in bytes. Operating systems allow about twice that for the whole path.
 const LONGEST_PATH: usize = 2048;
 
 /// The longest name that file systems allow, in bytes.
@@ -40,7 +40,7 @@ pub(crate) struct ListedLfs {
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TreeFile {
-    /// Relative, with slashes, and safe to write.
+    /// A relative path with slashes that is safe to write.
     pub(crate) path: String,
     pub(crate) content: Content,
     /// Whether the repository keeps it in LFS, rather than in git itself.
@@ -69,7 +69,7 @@ impl Tree {
     }
 }
 
-/// Why a listing must not be used.
+/// Why a listing is not safe to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListingError {
     TooMany,
@@ -86,7 +86,7 @@ impl fmt::Display for ListingError {
     }
 }
 
-/// A path in quotes for messages: its start, with everything escaped that a terminal might act on.
+/// The start of a path in quotes, for messages, with special characters escaped.
 pub(crate) fn quote(path: &str) -> String {
     const LONGEST: usize = 120;
     let mut text: String = path.chars().take(LONGEST).flat_map(char::escape_debug).collect();
@@ -96,23 +96,25 @@ pub(crate) fn quote(path: &str) -> String {
     format!("'{text}'")
 }
 
-/// Makes a tree of entries that are added one by one.
+/// Builds a tree from entries, and checks them.
 #[derive(Default)]
 pub(crate) struct TreeBuilder {
     files: Vec<TreeFile>,
-    /// Every path of an entry, and every folder that it is in.
+    /// The paths of all entries and of the folders that they are in.
     paths: HashMap<String, Taken>,
 }
 
 struct Taken {
     is_folder: bool,
-    /// Whether it has an entry of its own, rather than being the folder of another one.
+    /// Whether it is listed itself, rather than being the folder of another entry.
     is_listed: bool,
 }
 
 impl TreeBuilder {
+    /// Adds an entry.
+    ///
     /// # Errors
-    /// [`ListingError`]; nothing of the listing must be used then.
+    /// [`ListingError`]. After an error, do not use the listing.
     pub(crate) fn add(&mut self, entry: ListedEntry) -> Result<(), ListingError> {
         check_path(&entry.path)?;
         let is_folder = match entry.kind.as_str() {
@@ -148,7 +150,7 @@ impl TreeBuilder {
             taken.is_listed |= is_listed;
             return Ok(());
         }
-        // Folders count too: a few long paths could name any number of them.
+        // Folders count too, because a few long paths can contain many folders.
         if self.paths.len() >= MOST_ENTRIES {
             return Err(ListingError::TooMany);
         }
@@ -171,10 +173,10 @@ fn tree_file(entry: ListedEntry) -> Result<TreeFile, ListingError> {
     Ok(TreeFile { is_lfs: entry.lfs.is_some(), path: entry.path, content })
 }
 
-/// Refuses a path that is not one of a plain file below the folder that it is written to.
+/// Refuses a path that is not a plain path inside the repository's folder.
 ///
-/// What only Windows gives a meaning to (`aux.py`, `a:b`, a dot or space at the end, a backslash) is an
-/// ordinary name wherever this program runs, for docker, and in an image.
+/// Names that are only special on Windows (`aux.py`, `a:b`, a dot or space at the end, a backslash) are
+/// allowed: they are ordinary names where this program runs, for docker, and in an image.
 fn check_path(path: &str) -> Result<(), ListingError> {
     let problem = if path.is_empty() {
         "is empty"
@@ -198,14 +200,14 @@ fn name_problem(name: &str) -> Option<&'static str> {
         "" => "contains an empty name",
         "." | ".." => "leaves its folder",
         _ if name.len() > LONGEST_NAME => "contains a name that is too long",
-        // In any case, for file systems that ignore it.
-        _ if name.eq_ignore_ascii_case(".git") => "belongs to git itself",
+        // In upper or lower case, because some file systems ignore case.
+        _ if name.eq_ignore_ascii_case(".git") => "belongs to git's own files",
         _ => return None,
     })
 }
 
-/// Characters that make one name look like another: marks of the writing direction, and the line breaks that are
-/// not control characters.
+/// Whether a character can make a name look like another one: marks of the writing direction, and line breaks
+/// that are not control characters.
 fn is_format_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -235,7 +237,7 @@ mod tests {
             ".gitattributes",
             "a.b/c-d_e+f/@g",
             "...x/..y",
-            // What Windows does not allow, or gives a meaning to.
+            // Not allowed or special on Windows.
             "aux.py",
             "con/nul",
             "a:b.json",
@@ -245,7 +247,7 @@ mod tests {
             "back\\slash",
             "..\\x",
             "git~1/x",
-            // What is one name on some file systems.
+            // The same name on some file systems.
             "ENV.py",
             "Assets/x",
             "É",
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_are_not_those_of_plain_files_are_refused() {
+    fn unsafe_paths_are_refused() {
         for path in [
             "",
             "/etc/passwd",
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_file_is_refused() {
+    fn entries_that_are_not_files_are_refused() {
         for kind in ["symlink", "submodule", "commit", "fifo", ""] {
             assert!(refusal(vec![ListedEntry { kind: kind.into(), ..entry("a") }]).is_some(), "{kind}");
         }
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_entries_are_not_even_read() {
+    fn the_number_of_entries_is_limited() {
         let mut builder = TreeBuilder::default();
         let taken =
             (0..1_000_000).take_while(|number| builder.add(entry(&format!("f{number}"))).is_ok()).count();

@@ -1,4 +1,5 @@
-//! The whole log of a build, kept in a file if the build fails. A log that cannot be written fails no build.
+//! Writes the whole log of a build to a file, which is kept if the build fails. Errors while writing are
+//! ignored.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,36 +14,36 @@ use crate::progress::BuildEvent;
 /// How many logs of failed builds are kept.
 const KEPT: usize = 30;
 
-/// The most that a log takes on the disk, in bytes, without its end, of which some more is kept.
+/// The largest log, in bytes. After that, only the end is kept in addition.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Where a line that does not end is broken, in bytes.
+/// The length at which a long line is split, in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// The log of one build, written while it runs. It is removed when dropped, unless it was kept.
+/// The log of a running build. The file is removed when this value is dropped, unless it was kept.
 pub(crate) struct BuildLog {
     /// `None` once writing has failed.
     file: Option<BufWriter<File>>,
     path: PathBuf,
     room: u64,
-    /// What came when there was no room any more.
+    /// The number of bytes that did not fit, and the last of them.
     end: Option<(u64, Tail)>,
-    /// What each step has printed of a line that is not over.
+    /// The incomplete last line of each step.
     lines: HashMap<usize, Vec<u8>>,
     is_kept: bool,
-    /// Whether anything happened at all.
+    /// Whether any event was added.
     has_events: bool,
 }
 
 impl BuildLog {
-    /// Begins the log of a build in the folder; `None` where there is no folder, or it cannot be written.
+    /// Starts the log of a build in the folder; `None` if there is no folder, or it is not writable.
     pub(crate) fn begin(folder: Option<&Path>, tag: &str) -> Option<Self> {
         let folder = folder?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let moment: String = now.chars().filter(|c| c.is_ascii_digit()).collect();
+        let timestamp: String = now.chars().filter(|c| c.is_ascii_digit()).collect();
         let name = tag.rsplit(':').next().unwrap_or_default();
-        let path = folder.join(format!("build-{moment}-{name}-{}.log", std::process::id()));
+        let path = folder.join(format!("build-{timestamp}-{name}-{}.log", std::process::id()));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).ok()?;
         let mut log = Self {
             file: Some(BufWriter::new(file)),
@@ -57,7 +58,7 @@ impl BuildLog {
         Some(log)
     }
 
-    /// Writes an event down.
+    /// Writes an event.
     pub(crate) fn add(&mut self, event: &BuildEvent) {
         self.has_events = true;
         match event {
@@ -81,7 +82,7 @@ impl BuildLog {
         }
     }
 
-    /// Keeps the log, and of the others only the newest. A build that never began leaves none.
+    /// Keeps the log, and removes old ones. A build without events leaves no log.
     pub(crate) fn keep(mut self) -> Option<PathBuf> {
         if !self.has_events {
             return None;
@@ -89,7 +90,7 @@ impl BuildLog {
         let steps: Vec<usize> = self.lines.keys().copied().collect();
         steps.into_iter().for_each(|step| self.flush(step));
         if let Some((left_out, tail)) = self.end.take() {
-            self.write(&format!("\n… {left_out} bytes are not kept, except for the last of them:\n"));
+            self.write(&format!("\n… {left_out} bytes were left out, except for the end:\n"));
             self.write(&format!("{}\n", tail.into_text()));
         }
         self.file.take()?.flush().ok()?;
@@ -98,11 +99,11 @@ impl BuildLog {
         Some(self.path.clone())
     }
 
-    /// What a step's process prints comes in any pieces; a line of it is written when it is whole.
+    /// Adds a piece of a step's output. Lines are written when they are complete.
     fn output(&mut self, step: usize, text: &str) {
         let mut pending = self.lines.remove(&step).unwrap_or_default();
         for byte in text.bytes() {
-            // pip and uv rewrite a line by going back to its start.
+            // pip and uv use carriage returns to rewrite a line.
             if matches!(byte, b'\n' | b'\r') || pending.len() >= LONGEST_LINE {
                 let whole = std::mem::take(&mut pending);
                 self.step_line(step, &whole);
@@ -126,7 +127,7 @@ impl BuildLog {
         }
     }
 
-    /// The one place through which every line goes.
+    /// Writes a line without control characters.
     fn line(&mut self, text: &str) {
         let mut line: String = text
             .chars()
@@ -166,7 +167,7 @@ impl Drop for BuildLog {
     }
 }
 
-/// Removes all but the newest logs, by the moment in their names.
+/// Removes all but the newest logs, by the time in their names.
 fn keep_the_newest(folder: &Path) {
     let Ok(mut logs) = logs_in(folder) else { return };
     logs.sort();
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_end_is_bounded_and_ends_with_its_end() {
+    fn a_long_log_is_limited_but_keeps_its_end() {
         let home = tempfile::tempdir().unwrap();
         let mut log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
         log.room = 1000;
@@ -263,6 +264,6 @@ mod tests {
         }
         let text = fs::read_to_string(log.keep().unwrap()).unwrap();
         assert!(text.len() < 80 * 1024, "{}", text.len());
-        assert!(text.contains("bytes are not kept") && text.ends_with("#3 line 4999\n"));
+        assert!(text.contains("bytes were left out") && text.ends_with("#3 line 4999\n"));
     }
 }

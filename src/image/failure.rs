@@ -1,4 +1,4 @@
-//! Why a build failed: the failing step and what it printed in, cause and hints out.
+//! Explains why a build failed, from the failed step and its output.
 
 use crate::engine::docker::build::BuildFailure;
 use crate::engine::docker::{DISK_FULL, NO_SPACE};
@@ -8,18 +8,17 @@ use crate::image::build_context::step_title::title;
 /// How many lines of a step's output an error quotes.
 const QUOTED_LINES: usize = 20;
 
-/// The end of what our own script notes where pip goes on instead of uv.
+/// The end of the note that the install script prints when it falls back from uv to pip.
 const TAKEN_OVER: &str = "; installing with pip instead";
 
-/// How much of what a tool says is wrong stands in an error's first line, in characters: resolvers list every
-/// version that there is.
+/// The most of a tool's error that goes into an error's first line, in characters: resolvers list every
+/// version.
 const LONGEST_CAUSE: usize = 360;
 
 const UNREACHABLE: &str =
-    "the package index cannot be reached from inside the build: check network and proxy of the engine";
+    "the package index cannot be reached from inside the build: check the engine's network and proxy";
 
-/// What is known to go wrong in builds: a text that gives it away, and what to do. The first match is the
-/// likeliest; texts are compared in lower case.
+/// Known failures of builds: texts that identify them, in lower case, and a hint. The first match wins.
 const KNOWN: &[(&[&str], &str)] = &[
     (
         &["the base image has no python", "the base image has python ", "the base image has no `python`"],
@@ -27,79 +26,79 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["the base image has no pip to install with"],
-        "leave --installer pip out: uv needs none; or use a base image that has pip",
+        "run it without --installer pip, because uv does not need pip, or use a base image that has pip",
     ),
     (
         &["the base image has no pip, and uv cannot be had"],
-        "use a base image that has pip, or let the build reach a package index that has uv",
+        "use a base image that has pip, or a package index that has uv",
     ),
     (
         &["the base image has no apt-get"],
-        "--apt is for Debian and its kin: use such a --base-image, or one that has what you need",
+        "use a base image with apt-get, such as Debian or Ubuntu, or one that already has the packages that you need",
     ),
     (
         &["the base image's user is not root"],
-        "use a base image whose user is root, or one that has what you need",
+        "use a base image whose user is root, or one that already has the packages that you need",
     ),
     (
         &["unable to locate package", "has no installation candidate"],
-        "check the name given with --apt: it is that of a package of the base image's own Debian release",
+        "check the name that you pass to --apt: it must be a package of the base image's Debian or Ubuntu release",
     ),
     (
         &["exec: \"/bin/sh\"", "/bin/sh: no such file"],
-        "the base image has no shell: use one that has a shell and Python, such as python:3.11-slim",
+        "use a base image that has a shell and Python, such as python:3.11-slim",
     ),
     (
         &["refuses the user or password", "401 unauthorized", "401 client error"],
-        "the package index refuses the login: check the user and password in PIP_INDEX_URL or UV_DEFAULT_INDEX",
+        "check the user name and password in PIP_INDEX_URL or UV_DEFAULT_INDEX",
     ),
     (
         &["cache export is not supported"],
-        "the engine's own builder exports no cache but type=inline: turn on Docker's containerd image store, or use a builder of your own (`docker buildx create --use`)",
+        "the engine's default builder can only export type=inline: enable Docker's containerd image store, or create another builder with `docker buildx create --use`",
     ),
     (
         &["do not match the hashes", "hash mismatch for"],
-        "the index has another file than the one that --lock lists: find out why, or remove the lock to have it written anew",
+        "the package index has a different file than the lockfile lists: find out why, or remove the lockfile; the next build writes a new one",
     ),
     (
         &["in --require-hashes mode, all requirements must have"],
-        "the lock lacks a package that another one needs: remove it to have it written anew",
+        "the lockfile lacks a package that another package needs: remove the lockfile; the next build writes a new one",
     ),
     (
         &["exec format error"],
-        "this engine cannot run programs of that platform: build on a machine that can, or install QEMU's binfmt handlers there",
+        "the engine cannot run programs for this platform: install QEMU's binfmt handlers on its machine, or build on a machine of this platform",
     ),
     (
         &["so the lock was not written"],
-        "a lock needs every package from an index: check PIP_INDEX_URL and the network of the engine, or leave --lock out",
+        "a lockfile needs the hashes of a package index: check PIP_INDEX_URL and the engine's network, or run it without --lock",
     ),
     (
         &["of which there is no hash to lock"],
-        "a lock holds packages from an index or an archive's address: leave --lock out, or install a release of it",
+        "a lockfile can only list packages from a package index or an archive URL: install a released version, or run it without --lock",
     ),
     (
         &["failed to create endpoint", "failed to set up container networking"],
-        "the engine's own network is out of order: restart Docker, and check that `docker run --rm IMAGE` works",
+        "the engine cannot set up a container's network: restart Docker, and check that `docker run --rm IMAGE` works",
     ),
     (&[NO_SPACE], DISK_FULL),
     (
         &["certificate_verify_failed", "certificate verify failed", "invalid peer certificate"],
-        "the index's certificate is not trusted inside the build: name your company's certificates with --ca-cert",
+        "the certificate of the package index is not trusted in the build: pass your company's certificates with --ca-cert FILE",
     ),
     (
         &["is not a trusted or secure host and is being ignored"],
-        "pip leaves out an index without TLS: name its host in PIP_TRUSTED_HOST, or give its https:// address",
+        "pip ignores a package index without TLS: add its host to PIP_TRUSTED_HOST, or use its https:// address",
     ),
-    // pip goes on without an index that it cannot reach, and then finds nothing.
+    // pip ignores an index that it cannot reach, and then finds no versions.
     (&["retry(total=0"], UNREACHABLE),
-    // What our own script notes where a build has failed, whatever that says: it need not come to a compiler.
+    // A note of the install script after any failure on musl.
     (
         &["this python is linked against musl"],
-        "a package has no wheel for musl (Alpine), and cannot be built there: use a Debian base image, such as python:3.11-slim",
+        "a package has no wheel for musl (Alpine) and cannot be built there: use a Debian base image, such as python:3.11-slim",
     ),
     (
         &["incompatible with the current platform", "is not a supported wheel on this platform"],
-        "a wheel is made for another Python, processor or libc than the base image's: name one that fits, or use another --base-image",
+        "a wheel is for another Python, architecture or libc than the base image's: use another wheel, or another base image (--base-image)",
     ),
     (
         &[
@@ -110,15 +109,15 @@ const KNOWN: &[(&[&str], &str)] = &[
             "there are no versions of",
             "only the following versions of",
         ],
-        "no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
+        "the package or version does not exist for this Python: check -p and --rlmesh-package, and the Python of the base image",
     ),
     (
         &["invalid requirement", "failed to parse: `"],
-        "write -p as pip takes it: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
+        "use a pip requirement for -p: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
     ),
     (
         &["resolutionimpossible", "conflicting dependencies", "no solution found when resolving"],
-        "the packages do not fit together: loosen a version, or name one that fits",
+        "the packages conflict: relax a version requirement, or use a version that is compatible",
     ),
     (
         &[
@@ -145,7 +144,7 @@ const KNOWN: &[(&[&str], &str)] = &[
             "broken toolchain",
             "is not able to compile a simple test program",
         ],
-        "a package has no wheel for this Python and no compiler to build it with: pass --apt build-essential (or --apt cmake), use another Python, or a base image that has one",
+        "a package has no wheel for this Python, and the base image has no compiler to build it: pass --apt build-essential (or --apt cmake), or use another base image (--base-image)",
     ),
     (
         &[
@@ -156,15 +155,15 @@ const KNOWN: &[(&[&str], &str)] = &[
             "valid pkg-config name",
             "no such file or directory: 'pkg-config'",
         ],
-        "a package is compiled and lacks a system library: install its Debian packages with --apt (libNAME-dev, and pkg-config), or use a base image that has it",
+        "a system library is missing to compile a package: install its Debian packages with --apt (libNAME-dev, and pkg-config), or use a base image that has it",
     ),
     (
         &["exec: \"python\"", "python: not found", "no module named pip"],
-        "the base image lacks Python or pip: use one that has both, such as python:3.11-slim",
+        "use a base image that has Python and pip, such as python:3.11-slim",
     ),
     (
         &["requires-python", "requires a different python", "requires python"],
-        "the base image's Python is too old or too new for a package: use another --base-image",
+        "the base image's Python is too old or too new for a package: use another base image (--base-image)",
     ),
     (
         &[
@@ -174,7 +173,7 @@ const KNOWN: &[(&[&str], &str)] = &[
             "killed signal terminated program",
             "cannot allocate memory",
         ],
-        "a process was killed or refused memory: most often the engine has too little of it",
+        "a process was killed or got no memory, most likely because the engine has too little: give Docker more memory",
     ),
     (
         &[
@@ -185,47 +184,50 @@ const KNOWN: &[(&[&str], &str)] = &[
             "failed-wheel-build-for-install",
             "failed building wheel for",
         ],
-        "a package has no wheel for this Python, and what it is built with fails: it may lack a compiler or a system library (--apt build-essential, --apt libNAME-dev), or want another version or Python",
+        "a package has no wheel for this Python, and its build fails: install a compiler or a system library (--apt build-essential, --apt libNAME-dev), or use another version of the package or of Python",
     ),
-    (&["permission denied"], "the base image's user may not install packages: use one whose user is root"),
+    (
+        &["permission denied"],
+        "the base image's user cannot install packages: use a base image whose user is root",
+    ),
 ];
 
-/// The same for the base image. What a step's own process prints says nothing of that.
-const KNOWN_OF_THE_BASE: &[(&[&str], &str)] = &[
+/// Known failures to get the base image. They are not looked for in the output of a step's process.
+const KNOWN_FOR_BASE_IMAGES: &[(&[&str], &str)] = &[
     (
         &["no match for platform", "does not provide the specified platform"],
-        "the base image is not made for that platform: check --platform and --base-image",
+        "the base image does not support this platform: check --platform and --base-image",
     ),
     (
         &["pull access denied", "repository does not exist", "manifest unknown", ": not found"],
-        "the base image does not exist, or is private: check --base-image, and `docker login`",
+        "the base image does not exist or is private: check --base-image; for a private image, run `docker login REGISTRY`",
     ),
     (
         &["failed to do request", "failed to resolve source metadata", "registry-1.docker.io"],
-        "the registry cannot be reached: check network and proxy, or name a --base-image that the engine has (`docker image ls`)",
+        "the registry cannot be reached: check the engine's network and proxy, or use a base image that the engine has (see `docker image ls`)",
     ),
 ];
 
-/// The failure as the user meets it.
+/// The error for the user.
 pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
-    // Where BuildKit named no step, it was docker that failed.
+    // If BuildKit reported no failed step, docker itself failed.
     let Some(step) = &failed.step else {
-        let said = &failed.failure.stderr;
-        let hint = known_hint(KNOWN_OF_THE_BASE, said)
-            .or_else(|| known_hint(KNOWN, said))
-            .unwrap_or("check `docker buildx ls`, and run it again with -v");
+        let stderr = &failed.failure.stderr;
+        let hint = known_hint(KNOWN_FOR_BASE_IMAGES, stderr)
+            .or_else(|| known_hint(KNOWN, stderr))
+            .unwrap_or("check that `docker buildx ls` works, and run it again with -v");
         return failed.failure.into_error("the image was not built", hint, SandboxError::ImageBuild);
     };
     if let Some(error) = failed.failure.as_docker_error() {
         return error;
     }
-    // What uv said before pip took over is overcome.
+    // Ignore what uv printed before the fallback to pip.
     let output = step.output.rsplit_once(TAKEN_OVER).map_or(step.output.as_str(), |(_, output)| output);
     let cause = cause(output, &step.error);
-    // uv breaks its sentences anywhere; the cause has them whole.
+    // uv wraps its sentences; the cause has them without line breaks.
     let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.messages.join("\n"));
-    let of_the_base = if has_a_process(&step.name) { &[] } else { KNOWN_OF_THE_BASE };
-    let hint = known_hint(of_the_base, &evidence)
+    let for_base_images = if runs_a_process(&step.name) { &[] } else { KNOWN_FOR_BASE_IMAGES };
+    let hint = known_hint(for_base_images, &evidence)
         .or_else(|| known_hint(KNOWN, &evidence))
         .unwrap_or("read the end of the step's output below");
     let problem = Problem::new(format!("the image was not built: {}", shortened(&cause)), hint)
@@ -240,8 +242,8 @@ pub(crate) fn last_lines(output: &str) -> String {
     lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
 }
 
-/// Whether a step runs something in the image, by its name: `[stage-0 3/4] RUN …`, `[1/4] ONBUILD RUN …`.
-fn has_a_process(step: &str) -> bool {
+/// Whether a step runs a process, by its name: `[stage-0 3/4] RUN …`, `[1/4] ONBUILD RUN …`.
+fn runs_a_process(step: &str) -> bool {
     let instruction = step.split_once("] ").map_or(step, |(_, instruction)| instruction);
     instruction.trim_start_matches("ONBUILD ").starts_with("RUN ")
 }
@@ -252,13 +254,13 @@ fn known_hint(known: &[(&[&str], &'static str)], evidence: &str) -> Option<&'sta
     known.iter().find(|(needles, _)| is_known(needles)).map(|(_, hint)| *hint)
 }
 
-/// What pip, uv or our own scripts say is wrong, else BuildKit's own.
+/// The error of pip, uv or the install scripts, or else BuildKit's.
 fn cause(output: &str, error: &str) -> String {
-    let said = last_error(output).or_else(|| uvs_cause(output));
-    said.unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
+    let found = last_error(output).or_else(|| uv_tree(output));
+    found.unwrap_or_else(|| error.to_owned()).trim_end_matches('.').to_owned()
 }
 
-/// A text as far as it fits, whole words only.
+/// Shortens a text between words.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_CAUSE) {
         Some((end, _)) => {
@@ -268,22 +270,22 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// The last line that says that it is an error, with the deepest of the reasons that newer versions of uv list
-/// below it. What a package's own build says is wrong comes indented, after what uv says of that package.
+/// The last line that starts with `error:`, with the innermost of the causes that newer versions of uv list
+/// below it. The errors of a package's own build are indented, and follow uv's error about that package.
 fn last_error(output: &str) -> Option<String> {
     let lines: Vec<&str> = output.lines().collect();
-    let said = |line: &str| {
+    let error = |line: &str| {
         let line = line.trim();
-        let said = line.strip_prefix("error: ").or_else(|| line.strip_prefix("ERROR: "));
-        said.map(str::to_owned)
+        let error = line.strip_prefix("error: ").or_else(|| line.strip_prefix("ERROR: "));
+        error.map(str::to_owned)
     };
     let (at, last) =
-        lines.iter().enumerate().rev().find_map(|(at, line)| said(line).map(|said| (at, said)))?;
+        lines.iter().enumerate().rev().find_map(|(at, line)| error(line).map(|error| (at, error)))?;
     let Some(outer) = lines.iter().rposition(|line| line.starts_with("error: ")) else { return Some(last) };
-    let mut headline = said(lines[outer]).unwrap_or_default();
+    let mut headline = error(lines[outer]).unwrap_or_default();
     if !headline.contains(' ') {
-        // A name that pip has for the error; in words it comes below.
-        return pips_cause(&lines[outer + 1..]).or(Some(headline));
+        // pip's short name for the error. The description follows.
+        return pip_tree(&lines[outer + 1..]).or(Some(headline));
     }
     let reason = |line: &&str| {
         let line = line.trim();
@@ -291,18 +293,19 @@ fn last_error(output: &str) -> Option<String> {
     };
     let mut reasons = lines[outer + 1..].iter().map_while(reason);
     if headline.starts_with("Request failed after ") {
-        // Which request that was comes first below it.
+        // The first cause names the request.
         headline = reasons.next().unwrap_or(headline);
     }
-    let why = if at > outer { Some(last) } else { reasons.last() };
-    Some(match why {
-        Some(why) => format!("{headline}: {why}"),
+    let innermost = if at > outer { Some(last) } else { reasons.last() };
+    Some(match innermost {
+        Some(cause) => format!("{headline}: {cause}"),
         None => headline,
     })
 }
 
-/// pip's tree: what failed after a cross, and below it, after an arrow, the package or where to read on.
-fn pips_cause(lines: &[&str]) -> Option<String> {
+/// The error in pip's tree: the failure after a cross, and the package or a reference below it after an
+/// arrow.
+fn pip_tree(lines: &[&str]) -> Option<String> {
     let mut lines = lines.iter().skip_while(|line| !line.starts_with('×'));
     let failed = lines.next()?.trim_start_matches(['×', ' ']).trim_end_matches('.');
     let arrow = lines.take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("╰─> "));
@@ -312,15 +315,15 @@ fn pips_cause(lines: &[&str]) -> Option<String> {
     })
 }
 
-/// Older versions of uv draw a tree: what failed after a cross, and below it, after an arrow and over several
-/// lines, why.
-fn uvs_cause(output: &str) -> Option<String> {
+/// The error in the tree of older versions of uv: the failure after a cross, and its causes below it after
+/// arrows, each over several lines.
+fn uv_tree(output: &str) -> Option<String> {
     let mut lines = output.lines().map(str::trim).skip_while(|line| !line.starts_with('×'));
     let failed = lines.next()?.trim_start_matches('×').trim();
     let mut why = String::new();
     for line in lines.take_while(|line| !line.is_empty() && !line.starts_with("hint:")) {
         let part = line.trim_start_matches(['│', '├', '╰', '─', '▶', ' ']);
-        // A second arrow begins another sentence.
+        // Another arrow starts another cause.
         if !why.is_empty() {
             why.push_str(if line.contains('▶') { "; " } else { " " });
         }
@@ -355,13 +358,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_to_go_wrong_comes_with_what_to_do() {
+    fn known_failures_have_hints() {
         for (error, output, cause, hint) in [
             (
                 "exit code: 1",
                 "ERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No matching distribution found for nope",
                 "No matching distribution found for nope",
-                "no such package",
+                "does not exist for this Python",
             ),
             (
                 "exit code: 1",
@@ -373,7 +376,7 @@ mod tests {
                 "exit code: 1",
                 "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'ReadTimeoutError(…)': /simple/nope/\nERROR: No matching distribution found for nope==9",
                 "No matching distribution found for nope==9",
-                "no such package",
+                "does not exist for this Python",
             ),
             (
                 "exit code: 1",
@@ -391,13 +394,13 @@ mod tests {
                 "exit code: 1",
                 "      [end of output]\n  note: x\nerror: legacy-install-failure\n\n× Encountered error while trying to install package.\n╰─> evdev\n\nhint: See above",
                 "Encountered error while trying to install package: evdev",
-                "has no wheel for this Python, and what it is built with fails",
+                "has no wheel for this Python, and its build fails",
             ),
             (
                 "exit code: 2",
                 "error: Failed to parse: `a b`: Expected one of `@`, found `b`",
                 "Failed to parse",
-                "write -p as",
+                "use a pip requirement for -p",
             ),
             ("exit code: 127", "/bin/sh: 1: frob: not found", "exit code: 127", "read the end"),
             (
@@ -430,10 +433,13 @@ mod tests {
     }
 
     #[test]
-    fn a_base_image_that_cannot_be_had_comes_with_what_to_do() {
+    fn known_failures_of_base_images_have_hints() {
         for (said, hint) in [
             ("docker.io/library/nope:1: not found", "the base image does not exist"),
-            ("python:3.11-slim: no match for platform in manifest: not found", "not made for that platform"),
+            (
+                "python:3.11-slim: no match for platform in manifest: not found",
+                "does not support this platform",
+            ),
             ("failed to do request: dial tcp 127.0.0.1:5000: connect: connection refused", "registry cannot"),
             (
                 "failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host",
@@ -454,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_engine_is_no_failed_build() {
+    fn an_engine_that_does_not_answer_is_not_a_failed_build() {
         let error = failed(
             None,
             "ERROR: Cannot connect to the Docker daemon at unix:///none. Is the docker daemon running?",
@@ -465,12 +471,12 @@ mod tests {
 
     /// As uv 0.13 prints them.
     #[test]
-    fn uv_lists_the_reasons_of_an_error() {
+    fn causes_that_uv_lists_are_found() {
         for (output, cause, hint) in [
             (
                 "Using Python 3.11.2 environment at: /usr\nerror: No solution found when resolving dependencies\n  cause: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable.\n",
                 "No solution found when resolving dependencies: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable",
-                "no such package or version",
+                "does not exist for this Python",
             ),
             (
                 "error: Request failed after 3 retries in 5.1s\n  cause: Failed to fetch: http://nohost.invalid/simple/six/\n  cause: error sending request for url (http://nohost.invalid/simple/six/)\n  cause: client error (Connect)\n  cause: dns error\n  cause: failed to lookup address information: Name or service not known\n",
@@ -496,14 +502,14 @@ mod tests {
 
     /// As uv 0.9 prints them.
     #[test]
-    fn uv_says_what_is_wrong_in_a_tree() {
+    fn causes_in_the_tree_of_uv_are_found() {
         let output = "Using Python 3.11.2 environment at: /usr\n  × No solution found when resolving dependencies:\n  ╰─▶ Because there is no version of six==99 and you require six==99, we can\n      conclude that your requirements are unsatisfiable.\n";
         let error = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
         assert_eq!(
             error.to_string(),
             "the image was not built: No solution found when resolving dependencies: Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable"
         );
-        assert!(error.hints()[0].contains("no such package or version"), "{error:?}");
+        assert!(error.hints()[0].contains("does not exist for this Python"), "{error:?}");
         let output = "  × Failed to build `numpy==1.19.5`\n  ├─▶ The build backend returned an error\n  ╰─▶ Call to `x` failed (exit status: 1)\n\n      [stderr]\n      RuntimeError: Broken toolchain: cannot link a simple C program\n";
         let error = failed(Some(("[2/3] RUN x", "exit code: 1", output)), "");
         assert!(error.to_string().ends_with("Failed to build `numpy==1.19.5`: The build backend returned an error; Call to `x` failed (exit status: 1)"), "{error}");
@@ -511,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_goes_on_and_on_is_cut_between_words() {
+    fn a_long_cause_is_shortened_between_words() {
         let error = failed(Some(("x", "exit code: 1", &format!("error: {}", "ünd ".repeat(500)))), "");
         let said = error.to_string();
         assert!(said.ends_with("ünd …") && said.chars().count() < 420, "{said}");

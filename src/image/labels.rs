@@ -1,17 +1,17 @@
-//! The labels that a built image carries. None of them is one that containers are judged by: containers inherit
-//! their image's labels.
+//! The labels of built images. They must not be labels that decide what happens to containers, because
+//! containers inherit their image's labels.
 
 use crate::host::redact::without_logins;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
-/// The label with the digest of everything that the image was made from: see [`crate::image::reuse`].
+/// The label with the digest of everything that the image was built from: see [`crate::image::reuse`].
 pub(crate) const RECIPE: &str = "rlmesh.image.recipe";
 
-/// What an image says of itself: OCI's own keys first.
+/// The labels of an image: OCI's keys first.
 ///
-/// The image of a Gymnasium source does not name its environment: another one with the same packages uses the
-/// same image under another tag. What a container serves stands in the container's labels.
+/// The image of a Gymnasium source does not name its environment, because other environments with the same
+/// packages use the same image under another tag. The container's labels name the environment.
 pub(crate) fn of(spec: &EffectiveSpec) -> Vec<(String, String)> {
     let mut labels = vec![("org.opencontainers.image.base.name", spec.base_image.clone())];
     if let ResolvedSource::Hf { repo, resolved_revision, .. } = &spec.source {
@@ -32,8 +32,7 @@ pub(crate) fn of(spec: &EffectiveSpec) -> Vec<(String, String)> {
     labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// A wheel by its name and digest: its path on this machine means nothing elsewhere. A label is public, so an
-/// address goes without its password.
+/// The rlmesh package, for a label: a wheel by its file name and digest, and an address without its password.
 fn package(package: &RlmeshPackage) -> String {
     match package {
         RlmeshPackage::Pip { spec } => without_logins(spec),

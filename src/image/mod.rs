@@ -1,4 +1,4 @@
-//! Plan → image: found, reused, built or pulled.
+//! Plan → image: finds, reuses, builds or pulls the image of a plan.
 
 pub(crate) mod build_context;
 pub(crate) mod build_log;
@@ -29,13 +29,13 @@ use crate::settings::size::BuildMemory;
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
     pub(crate) tag: String,
-    /// The engine's own id of it.
+    /// The engine's id of the image.
     pub(crate) id: String,
-    /// How long the build took; `None` where the image was there.
+    /// How long the build took; `None` if the image already existed.
     pub(crate) built_in: Option<Duration>,
 }
 
-/// A plan's image, and how it is made.
+/// A request for a plan's image, and what is needed to build it.
 #[derive(Clone, Copy)]
 pub(crate) struct ImageRequest<'a> {
     pub(crate) docker: &'a Docker,
@@ -53,14 +53,14 @@ pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxErro
     if plan.build().is_none() && !build.cache_from.is_empty() {
         return Err(invalid_option(
             "--cache-from has no effect on a prebuilt image",
-            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+            "remove the option, or use a Gymnasium id or hf://org/repo@commit as the source",
         ));
     }
     Ok(())
 }
 
 impl ImageRequest<'_> {
-    /// Makes sure that the image is there, and names and pushes it as asked.
+    /// Makes sure that the engine has the image, then tags and pushes it as requested.
     ///
     /// # Errors
     /// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
@@ -79,20 +79,20 @@ impl ImageRequest<'_> {
         Ok(image)
     }
 
-    /// Whether an image that exists is good enough.
+    /// Whether an existing image can be used.
     pub(crate) fn takes_existing(&self) -> bool {
-        // What a lockfile lists is what this very build installs.
+        // A lockfile lists what a build installs, so it needs a build.
         !self.build.rebuild && !self.build.pull && !self.plan.writes_lockfile()
     }
 
-    /// The image, where the engine has it already and it is good enough.
+    /// The existing image, if it can be used.
     fn find(&self, on_event: &mut Listener<'_>) -> Result<Option<Image>, SandboxError> {
         if !self.takes_existing() {
             return Ok(None);
         }
         let tag = self.plan.image_name();
         let Some(found) = self.docker.image(&tag)? else { return Ok(None) };
-        // The tag is the same for every platform, and an image for another one is not what was asked for.
+        // The tag does not depend on the platform, so the existing image may be for another one.
         let wanted = match (&self.build.platform, self.plan.build(), &found.platform) {
             (Some(platform), _, _) => Some(platform.clone()),
             (None, Some(_), Some(_)) => {
@@ -105,14 +105,14 @@ impl ImageRequest<'_> {
             && !is_for_platform(&has, &wanted)
         {
             on_event(Event::Warning(format!(
-                "the image {tag} is for {has}: it is replaced by one for {wanted}"
+                "the image {tag} is for {has}; replacing it with one for {wanted}"
             )));
             return Ok(None);
         }
         Ok(Some(Image { tag, id: found.id, built_in: None }))
     }
 
-    /// Builds or pulls the image, or uses an existing one that is the same.
+    /// Builds or pulls the image, or reuses an identical one.
     ///
     /// # Errors
     /// As [`Self::ensure`].
@@ -143,30 +143,31 @@ impl ImageRequest<'_> {
         let image = self.docker.image(tag)?.ok_or_else(|| {
             SandboxError::ImageBuild(Problem::new(
                 format!("the build succeeded, but the engine has no image {tag}"),
-                "the builder may belong to another engine: check `docker buildx ls` and BUILDX_BUILDER",
+                "check `docker buildx ls` and BUILDX_BUILDER: the builder may belong to another engine",
             ))
         })?;
         Ok(image.id)
     }
 
-    /// The id of an existing image that is the same, or `None` after a build.
+    /// Reuses an identical image and returns its id, or builds the image and returns `None`.
     fn reuse_or_build(
         &self,
         build: &BuildPlan,
         tag: &str,
         on_event: &mut Listener<'_>,
     ) -> Result<Option<String>, SandboxError> {
-        // An image for another platform, or with labels of the user's, is nothing for other environments.
+        // An image for another platform, or with the user's labels, must not be reused for other
+        // environments.
         let recipe = if self.build.platform.is_none() && self.publish.labels.is_empty() {
             reuse::recipe(self.docker, &build.spec, self.steps())?
         } else {
             None
         };
-        let is_about_the_build = !self.takes_existing()
+        let must_build = !self.takes_existing()
             || !self.build.cache_from.is_empty()
             || !self.publish.cache_to.is_empty()
             || build.build_memory != BuildMemory::Off;
-        if let (Some(recipe), false) = (&recipe, is_about_the_build)
+        if let (Some(recipe), false) = (&recipe, must_build)
             && let Some(id) = reuse::tag(self.docker, recipe, tag)?
         {
             return Ok(Some(id));
@@ -175,7 +176,7 @@ impl ImageRequest<'_> {
         Ok(None)
     }
 
-    /// Builds the image, and writes its lockfile where that is asked for.
+    /// Builds the image, and writes its lockfile if requested.
     fn build(
         &self,
         build: &BuildPlan,
@@ -183,7 +184,8 @@ impl ImageRequest<'_> {
         recipe: Option<String>,
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
-        // A long build does not begin without buildx. A short one fails at once, and the check costs 20 ms.
+        // Check buildx before long work. A short build would fail at once without it, so it skips the 20 ms
+        // check.
         let is_long =
             matches!(build.spec.source, ResolvedSource::Hf { .. }) || build.build_memory != BuildMemory::Off;
         let buildx = if is_long { Some(self.docker.buildx()?) } else { None };
@@ -210,12 +212,12 @@ impl ImageRequest<'_> {
         Ok(())
     }
 
-    /// How the steps of the build install.
+    /// How the build's steps install packages.
     pub(crate) fn steps(&self) -> Steps {
         steps(self.build, self.settings)
     }
 
-    /// Flags of `docker buildx build` that also hold for looking into an image that was just built.
+    /// Flags of `docker buildx build` that the build of the lockfile needs too.
     fn shared_flags(&self) -> Vec<String> {
         let platform = self.build.platform.iter().map(|platform| format!("--platform={platform}"));
         platform.chain(self.build.cache_from.iter().map(|spec| format!("--cache-from={spec}"))).collect()
@@ -228,8 +230,8 @@ impl ImageRequest<'_> {
             flags.push("--pull".to_owned());
         }
         flags.extend(self.publish.cache_to.iter().map(|spec| format!("--cache-to={spec}")));
-        // Given to the builder beside the Dockerfile, so that images share their layers all the same. Of two
-        // labels with one key, the latter wins.
+        // Labels are not in the Dockerfile, so that images with different labels share their layers. The last
+        // label with a key wins.
         let mut labels = labels::of(spec);
         labels.extend(recipe.map(|digest| (labels::RECIPE.to_owned(), digest)));
         labels.extend_from_slice(&self.publish.labels);
@@ -237,7 +239,7 @@ impl ImageRequest<'_> {
         flags
     }
 
-    /// Flags that give the installers the user's indexes, proxies and certificates, and a way to reach them.
+    /// Flags that pass the user's indexes, proxies and certificates to the installers.
     fn secret_flags(
         &self,
         build: &BuildPlan,
@@ -251,7 +253,7 @@ impl ImageRequest<'_> {
                 flags.push("--network=host".to_owned());
             } else {
                 on_event(Event::Warning(
-                    "a build with --build-memory cannot reach an index or proxy on this machine's loopback interface"
+                    "a build with --build-memory cannot reach a package index or proxy on this machine's loopback interface"
                         .to_owned(),
                 ));
             }
@@ -259,7 +261,7 @@ impl ImageRequest<'_> {
         Ok(flags)
     }
 
-    /// Puts a Hugging Face repository's files into the context.
+    /// Fetches a Hugging Face repository's files into the build context.
     fn fetch_source(
         &self,
         build: &BuildPlan,
@@ -274,23 +276,23 @@ impl ImageRequest<'_> {
     }
 }
 
-/// How the steps of a build install.
+/// How the steps of a build install packages.
 pub(crate) fn steps(build: &BuildOptions, settings: &Settings) -> Steps {
     Steps { installer: build.installer, secrets: settings.package_index.secrets() }
 }
 
-/// One build, and what it works with.
+/// One build, and what it needs.
 struct Build<'a> {
     request: &'a ImageRequest<'a>,
     plan: &'a BuildPlan,
-    /// The version of buildx, where it was asked for.
+    /// The version of buildx, if it was checked.
     buildx: Option<&'a str>,
-    /// A folder that goes with the build.
+    /// A folder that is removed after the build.
     folder: &'a Path,
 }
 
 impl Build<'_> {
-    /// Builds, within the memory ceiling if there is one, and keeps the whole log of a build that failed.
+    /// Builds, within the memory limit if there is one, and keeps the log of a failed build.
     fn run(&self, request: &BuildRequest<'_>, on_event: &mut Listener<'_>) -> Result<(), SandboxError> {
         let logs = self.request.settings.state_folder.as_ref().map(|state| state.join("logs"));
         let mut log = BuildLog::begin(logs.as_deref(), request.tag);
@@ -301,9 +303,9 @@ impl Build<'_> {
             on_event(event);
         };
         let built = if self.plan.build_memory == BuildMemory::Off {
-            self.run_unbounded(request, &mut |event| on_event(Event::Build(event)))
+            self.run_without_limit(request, &mut |event| on_event(Event::Build(event)))
         } else {
-            self.run_bounded(request, &mut on_event)
+            self.run_with_limit(request, &mut on_event)
         };
         built.map_err(|error| match error {
             SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_) => {
@@ -314,21 +316,21 @@ impl Build<'_> {
                     None => error,
                 }
             }
-            // Nothing was built: docker does not answer, or the user interrupted it.
+            // Other errors, such as an interrupt, are not explained by the log.
             error => error,
         })
     }
 
-    fn run_unbounded(
+    fn run_without_limit(
         &self,
         request: &BuildRequest<'_>,
         on_event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), SandboxError> {
         let docker = self.request.docker;
         docker.build(request, on_event).map_err(|failed| {
-            let has_begun = failed.step.is_some() || !failed.unfinished.is_empty();
+            let has_started = failed.step.is_some() || !failed.unfinished.is_empty();
             // A buildx that is missing or too old fails before the first step.
-            if !has_begun
+            if !has_started
                 && self.buildx.is_none()
                 && let Err(error) = docker.buildx()
             {
@@ -338,7 +340,7 @@ impl Build<'_> {
         })
     }
 
-    fn run_bounded(
+    fn run_with_limit(
         &self,
         request: &BuildRequest<'_>,
         on_event: &mut Listener<'_>,
@@ -355,7 +357,8 @@ impl Build<'_> {
         .run(request, on_event)
     }
 
-    /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.
+    /// Lists the packages that the image has in addition to its base image, in another stage, and writes the
+    /// lockfile.
     fn write_lockfile(
         &self,
         file: &Path,
@@ -366,14 +369,14 @@ impl Build<'_> {
         let folder = request.context.with_file_name("found");
         let request =
             BuildRequest { goal: Goal::Files { dockerfile: &dockerfile, folder: &folder }, ..*request };
-        // The image's own steps run once more, out of the cache: they are not shown again.
+        // The image's steps come from the cache, so they are not shown again.
         self.run(&request, &mut |_| {})?;
         let found = folder.join(LOCK_FILE);
         let text = std::fs::read_to_string(&found).map_err(|error| {
             cannot_read(
                 &found,
                 &error,
-                "the builder may be on another machine: check `docker buildx ls` and BUILDX_BUILDER",
+                "check `docker buildx ls` and BUILDX_BUILDER: the builder may be on another machine",
             )
         })?;
         let lockfile = lockfile::write(file, &text, &self.plan.spec)?;

@@ -1,4 +1,4 @@
-//! A second environment with the same packages on the same base image: another tag for the image that exists.
+//! Reuses an image for another environment with the same packages and base image, under another tag.
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::invocation::{Cause, Failure};
@@ -8,11 +8,11 @@ use crate::image::build_context::recipe;
 use crate::image::labels::RECIPE;
 use crate::plan::EffectiveSpec;
 
-/// The tags of images that this tool or the SDK makes. An image that was pulled has a slash in its name.
+/// The pattern of image names that this tool and the SDK use. The name of a pulled image contains a slash.
 const OWN_TAGS: &str = "rlmesh-sandbox-*";
 
-/// The digest of what the image of `spec` is made from, the base image that the engine has included. `None` where
-/// that base image is not there, or a repository's files go into the image.
+/// The digest of everything that the image of `spec` is built from, including the engine's base image. `None`
+/// if the engine does not have the base image, or if the image contains a repository's files.
 ///
 /// # Errors
 /// [`SandboxError::Docker`].
@@ -28,8 +28,8 @@ pub(crate) fn recipe(
     Ok(base.map(|base| recipe::digest(spec, steps, &base.id)))
 }
 
-/// Gives the newest image by this recipe the tag, and returns its id; `None` where there is no such image.
-/// Whatever else docker answers, a build is the way to find out what is wrong.
+/// Tags the newest image with this recipe, and returns its id; `None` if there is no such image, or if docker
+/// fails: the build that follows then reports what is wrong.
 ///
 /// # Errors
 /// [`SandboxError::Interrupted`].
@@ -42,7 +42,7 @@ pub(crate) fn tag(docker: &Docker, recipe: &str, tag: &str) -> Result<Option<Str
         Ok(id) => Ok(id),
         Err(Failure { cause: Cause::Interrupted(signal), .. }) => Err(SandboxError::Interrupted(signal)),
         Err(failure) => {
-            docker.note(&format!("no existing image can be used: {failure}"));
+            docker.note(&format!("no existing image can be reused: {failure}"));
             Ok(None)
         }
     }

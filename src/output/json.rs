@@ -1,4 +1,4 @@
-//! Results as scripts read them: the shapes of every JSON object that is printed.
+//! The JSON objects that are printed as results and errors.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Built<'a> {
     pub(crate) image: &'a str,
     pub(crate) image_id: &'a str,
     pub(crate) build_hash: Option<String>,
-    /// Whether it was built now; false where it was there.
+    /// Whether this run built it; false if it already existed.
     pub(crate) built: bool,
     pub(crate) seconds: f64,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Rendered<'a> {
     pub(crate) source: &'a str,
     pub(crate) image: &'a str,
     pub(crate) build_hash: Option<String>,
-    /// `None` for a prebuilt image, as the payload.
+    /// `None` for a prebuilt image, like `bootstrap`.
     pub(crate) dockerfile: Option<String>,
     pub(crate) bootstrap: Option<Box<serde_json::value::RawValue>>,
 }
@@ -103,14 +103,14 @@ pub(crate) struct Hashed<'a> {
     pub(crate) image: &'a str,
 }
 
-/// `stop`: one object a container.
+/// `stop`: one object for each container.
 #[derive(Serialize)]
 pub(crate) struct Stopped<'a> {
     pub(crate) id: &'a str,
     pub(crate) name: &'a str,
 }
 
-/// `reap`: one object a container.
+/// `reap`: one object for each container.
 #[derive(Serialize)]
 pub(crate) struct Reaped<'a> {
     pub(crate) id: &'a str,
@@ -132,7 +132,7 @@ pub(crate) struct ReapedCache<'a> {
 /// `ls`.
 #[derive(Serialize)]
 pub(crate) struct Repository<'a> {
-    /// With its full commit id.
+    /// The source with its full commit id.
     pub(crate) source: &'a str,
     pub(crate) repo: &'a str,
     pub(crate) commit: &'a str,
@@ -153,17 +153,17 @@ pub(crate) struct RepositoryFile<'a> {
     pub(crate) digest: String,
 }
 
-/// `reap --builders`: one object a builder.
+/// `reap --builders`: one object for each builder.
 #[derive(Serialize)]
 pub(crate) struct ReapedBuilder<'a> {
     pub(crate) builder: &'a str,
     pub(crate) action: Action,
     pub(crate) reason: &'a str,
-    /// The size of its cache; `null` where that is not known.
+    /// The size of its cache; `null` if unknown.
     pub(crate) bytes: Option<u64>,
 }
 
-/// What `reap` did, or would do.
+/// What `reap` did or would do.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
@@ -172,7 +172,7 @@ pub(crate) enum Action {
     Kept,
 }
 
-/// `ps`: one object a container.
+/// `ps`: one object for each container.
 #[derive(Serialize)]
 pub(crate) struct Listed<'a> {
     pub(crate) id: &'a str,
@@ -192,7 +192,7 @@ pub(crate) struct Examined<'a> {
     pub(crate) checks: &'a [Check],
 }
 
-/// One thing that `doctor` looked at.
+/// One check of `doctor`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
@@ -229,7 +229,7 @@ pub(crate) fn error(error: &SandboxError) -> String {
     serde_json::to_string(&wrapped).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
 }
 
-/// To milliseconds: more digits would promise more than was measured.
+/// Rounds to milliseconds.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }

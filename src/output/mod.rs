@@ -1,4 +1,4 @@
-//! What people and scripts see: the one owner of stdout and stderr.
+//! Everything that is printed to stdout and stderr.
 
 pub(crate) mod json;
 pub(crate) mod progress;
@@ -19,7 +19,7 @@ use crate::settings::terminal::Terminal;
 use progress::Progress;
 use text::VisibleStream;
 
-/// The form of results.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -27,7 +27,7 @@ pub(crate) enum Format {
     Env,
 }
 
-/// How much is printed beside results and errors.
+/// How much is printed besides results and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Volume {
     Quiet,
@@ -45,10 +45,10 @@ struct Inner {
     format: Format,
     volume: Volume,
     has_color: bool,
-    /// Knows what stands on the terminal, so that a line can go above it.
+    /// The progress bars on the terminal; other lines are printed above them.
     bars: MultiProgress,
     progress: Mutex<Progress>,
-    /// What a container's log is shown through on a terminal; `None` elsewhere.
+    /// Escapes a container's log if stderr is a terminal; `None` otherwise.
     log: Option<Mutex<VisibleStream>>,
 }
 
@@ -71,7 +71,7 @@ impl Output {
             _ if volume == Volume::Quiet => progress::How::None,
             Some(ProgressHow::None) => progress::How::None,
             Some(ProgressHow::Plain) => progress::How::Plain,
-            // A program that reads JSON from stdout most likely reads stderr too.
+            // A program that reads JSON from stdout probably reads stderr too.
             Some(ProgressHow::Auto) | None if format == Format::Json => progress::How::None,
             Some(ProgressHow::Auto) | None if is_terminal && !is_dumb && volume == Volume::Normal => {
                 progress::How::Bars
@@ -92,10 +92,10 @@ impl Output {
         self.inner.volume == Volume::Verbose
     }
 
-    /// Prints a result: text on stdout, with a line break, in one piece.
+    /// Prints a result and a line break to stdout, in one write.
     ///
     /// # Errors
-    /// When stdout is closed: a result that was not read is a failure.
+    /// If stdout is closed: an unread result is a failure.
     pub(crate) fn result(&self, text: &str) -> Result<(), SandboxError> {
         let line = format!("{text}\n");
         Ok(self.inner.bars.suspend(|| write_out(line.as_bytes()))?)
@@ -117,8 +117,8 @@ impl Output {
         Ok(write_out(bytes)?)
     }
 
-    /// Writes untrusted text to stdout, in pieces of any size: as it is into a file or pipe, and with everything
-    /// made visible that a terminal would act on.
+    /// Writes a piece of untrusted text to stdout. A file or pipe receives it unchanged; on a terminal,
+    /// control characters are escaped.
     ///
     /// # Errors
     /// As [`Self::result`].
@@ -129,31 +129,31 @@ impl Output {
         self.raw_result(stream.push(bytes).as_bytes())
     }
 
-    /// Prints something for people.
+    /// Prints a note for the user.
     pub(crate) fn note(&self, text: &str) {
         if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
-            self.say(text);
+            self.print_line(text);
         }
     }
 
-    /// Prints something that people should act on.
+    /// Prints a warning.
     pub(crate) fn warn(&self, text: &str) {
         if self.inner.format == Format::Json {
-            self.say(&serde_json::json!({ "warning": { "message": text } }).to_string());
+            self.print_line(&serde_json::json!({ "warning": { "message": text } }).to_string());
         } else if self.inner.volume > Volume::Quiet {
-            self.say(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
         }
     }
 
-    /// Prints something for those who asked for more.
+    /// Prints a line that is only shown with `--verbose`.
     pub(crate) fn trace(&self, text: &str) {
         if self.inner.volume == Volume::Verbose {
-            self.say(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
+            self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
         }
     }
 
-    /// Shows a container's log: as it is in a file or pipe, and with everything made visible that a terminal would
-    /// act on.
+    /// Prints a piece of a container's log to stderr. A file or pipe receives it unchanged; on a terminal,
+    /// control characters are escaped.
     pub(crate) fn log(&self, bytes: &[u8]) {
         if self.inner.volume == Volume::Quiet {
             return;
@@ -169,23 +169,27 @@ impl Output {
         let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
 
-    /// Prints why the program failed, in every format and at every volume.
+    /// Prints why the program failed. Errors are printed even with `--quiet`.
     pub(crate) fn error(&self, error: &SandboxError) {
         self.progress().clear();
         if self.inner.format == Format::Json {
-            self.say(&json::error(error));
+            self.print_line(&json::error(error));
             return;
         }
         if let SandboxError::Interrupted(_) = error {
-            // What the user asked for is not an error.
+            // The user asked for it, so it is not an error.
             return self.note(&error.to_string());
         }
-        self.say(&format!("{} {}", self.paint(Paint::Error, "error:"), text::safe(&error.to_string())));
+        self.print_line(&format!(
+            "{} {}",
+            self.paint(Paint::Error, "error:"),
+            text::safe(&error.to_string())
+        ));
         for hint in error.hints() {
-            self.say(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(hint)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(hint)));
         }
         if let Some(details) = error.details() {
-            self.say(&format!("\n{}", text::safe(details)));
+            self.print_line(&format!("\n{}", text::safe(details)));
         }
     }
 
@@ -196,16 +200,16 @@ impl Output {
         }
         let lines = self.progress().lines(event);
         for line in lines {
-            self.say(&line);
+            self.print_line(&line);
         }
     }
 
-    /// Removes what shows progress from the terminal.
+    /// Removes the progress bars from the terminal.
     pub(crate) fn clear(&self) {
         self.progress().clear();
     }
 
-    /// A word in colour, where there are colours.
+    /// The text in colour, if colours are on.
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
         paint.on(text, self.inner.has_color)
     }
@@ -214,8 +218,8 @@ impl Output {
         self.inner.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One whole line on stderr. A closed stderr is not a reason to fail.
-    fn say(&self, text: &str) {
+    /// Prints a line to stderr. A closed stderr is not an error.
+    fn print_line(&self, text: &str) {
         let line = format!("{text}\n");
         let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
     }

@@ -1,4 +1,4 @@
-//! What long work is doing, as bars, lines or JSON.
+//! Shows progress as bars, lines or JSON.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use crate::output::text::{safe, seconds};
 use crate::progress::BuildEvent;
 use crate::progress::Event;
 
-/// How long work may take before anything is drawn: most of it is over by then.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// How long to wait before bars are drawn: short work shows none.
+const DRAW_DELAY: Duration = Duration::from_millis(400);
 
-/// How many steps that are over stay in sight.
+/// How many finished steps stay visible.
 const SHOWN_FINISHED: usize = 6;
 
-/// How much of a step's title a terminal shows, in characters: the rest of the line is for what it is doing.
+/// The longest title of a step on a terminal, in characters. The rest of the line shows what the step is
+/// doing.
 const LONGEST_TITLE: usize = 48;
 
 /// How progress is shown.
@@ -32,14 +33,14 @@ pub(crate) enum How {
     None,
 }
 
-/// The state behind what is shown.
+/// The state of the progress display.
 pub(crate) struct Progress {
     how: How,
     bars: MultiProgress,
     has_color: bool,
     head: Option<ProgressBar>,
     steps: HashMap<usize, ProgressBar>,
-    /// The last steps that are over.
+    /// The bars of the last finished steps.
     finished: VecDeque<ProgressBar>,
     transfers: HashMap<usize, HashMap<String, (u64, Option<u64>)>>,
     is_drawing: Option<Arc<AtomicBool>>,
@@ -59,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// Takes an event in; the lines are to be printed.
+    /// Handles an event, and returns the lines to print.
     pub(crate) fn lines(&mut self, event: &Event) -> Vec<String> {
         match self.how {
             How::None => Vec::new(),
@@ -153,7 +154,7 @@ impl Progress {
         Vec::new()
     }
 
-    /// A new piece of work, shown only if it lasts.
+    /// Shows new work in the first line.
     fn begin(&mut self, what: String) {
         match &self.head {
             Some(head) => {
@@ -176,7 +177,7 @@ impl Progress {
         self.is_drawing = Some(Arc::clone(&is_wanted));
         let bars = self.bars.clone();
         std::thread::spawn(move || {
-            std::thread::sleep(PATIENCE);
+            std::thread::sleep(DRAW_DELAY);
             if is_wanted.load(Ordering::SeqCst) {
                 bars.set_draw_target(ProgressDrawTarget::stderr());
             }
@@ -190,12 +191,12 @@ impl Progress {
         }
     }
 
-    /// Keeps a step in sight until the build is over, above those that run.
+    /// Shows a finished step above the running ones until the build is over.
     fn show_finished(&mut self, name: &str, how: String) {
         if self.finished.len() == SHOWN_FINISHED {
             self.finished.pop_front().inspect(ProgressBar::finish_and_clear);
         }
-        // The head comes first, and then they in their order.
+        // The first line is `head`; finished steps follow in order.
         let bar = self.bars.insert(self.finished.len() + 1, ProgressBar::new_spinner());
         bar.set_style(style("  {prefix:.dim} {msg:.dim}"));
         bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
@@ -223,10 +224,10 @@ impl Progress {
             }
             BuildEvent::StepFailed { step, .. } => self.end_step(*step),
             BuildEvent::Output { step, text } => {
-                // The step's last line, which pip and uv rewrite with carriage returns.
+                // pip and uv rewrite the last line with carriage returns.
                 let last = text.split(['\n', '\r']).map(str::trim).rfind(|line| !line.is_empty());
                 if let (Some(bar), Some(last)) = (self.steps.get(step), last) {
-                    // pip draws a bar of its own before the bytes.
+                    // pip draws its own bar in front of the numbers.
                     bar.set_message(safe(last.trim_start_matches(['━', '╸', '╺', ' '])));
                 }
             }
@@ -245,10 +246,10 @@ impl Progress {
 }
 
 fn locked(file: &str, image: &str) -> String {
-    format!("wrote {}: with it, the image is {image}", safe(file))
+    format!("wrote {}; builds with this lockfile use the image {image}", safe(file))
 }
 
-/// The text, or as much of its start as fits, in characters.
+/// Shortens a text to at most `longest` characters.
 fn fitting(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text[end..].chars().nth(1).is_some() => format!("{}…", &text[..end]),
@@ -260,7 +261,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Whether a step is worth showing: BuildKit's own housekeeping is not.
+/// Whether to show a step: BuildKit's internal steps are hidden.
 fn is_shown(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("[internal]") && !name.contains("] load metadata for ")
 }
@@ -311,14 +312,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_for_its_place_ends_with_a_mark() {
+    fn a_text_that_is_too_long_ends_with_an_ellipsis() {
         assert_eq!(fitting("abcd", 4), "abcd");
         assert_eq!(fitting("äbcde", 4), "äbc…");
         assert_eq!(fitting("", 4), "");
     }
 
     #[test]
-    fn plain_progress_is_one_line_a_finished_step() {
+    fn plain_progress_is_one_line_for_each_finished_step() {
         let mut progress =
             Progress::new(How::Plain, MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), false);
         let finished = |name: &str, cached| {

@@ -1,31 +1,31 @@
-//! Results as people read them: values → plain text.
+//! Results as plain text for users.
 
 use std::time::Duration;
 
 use crate::engine::docker::inspection::short;
 use crate::sandbox::start::Running;
 
-/// Text without control characters: names, logs and errors come from untrusted code.
+/// Removes control characters: names, logs and errors may come from untrusted code.
 pub(crate) fn safe(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-/// Text in which everything is visible that a terminal would act on, or that would change the order of what is
-/// shown.
+/// Escapes control characters, invisible characters and characters that change the order of the text.
 pub(crate) fn visible(text: &str) -> String {
-    let acts = |c: char| {
+    let is_escaped = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
             || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     text.chars()
-        .flat_map(|c| if acts(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
+        .flat_map(|c| if is_escaped(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect()
 }
 
-/// A stream of bytes, in pieces of any size, as [`visible`] text. A carriage return counts as a line break.
+/// Converts a stream of bytes, in pieces of any size, to [`visible`] text. A carriage return counts as a line
+/// break.
 #[derive(Debug, Default)]
 pub(crate) struct VisibleStream {
-    /// The start of a character, or a carriage return, whose rest is still to come.
+    /// The incomplete end of the last piece: the start of a character, or a carriage return.
     held: Vec<u8>,
 }
 
@@ -39,7 +39,7 @@ impl VisibleStream {
     }
 }
 
-/// How many bytes at the end may go on in the next piece.
+/// How many bytes at the end may continue in the next piece.
 fn incomplete(bytes: &[u8]) -> usize {
     if bytes.last() == Some(&b'\r') {
         return 1;
@@ -56,13 +56,13 @@ fn incomplete(bytes: &[u8]) -> usize {
     if tail + 1 < length { tail + 1 } else { 0 }
 }
 
-/// A duration as people say it: `0.8 s`, `75 s`.
+/// A duration for users: `0.8 s`, `75 s`.
 pub(crate) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
-/// What is known of an environment that is up, a line each.
+/// The properties of a running environment, one on each line.
 pub(crate) fn running(running: &Running) -> String {
     let handshake = &running.handshake;
     let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
@@ -84,7 +84,7 @@ pub(crate) fn running(running: &Running) -> String {
     safe(&rows.join("\n"))
 }
 
-/// rlmesh, gymnasium and Python before the rest.
+/// Sorts rlmesh, gymnasium and Python before the rest.
 fn in_order_of_interest<'a>(
     versions: impl Iterator<Item = (&'a String, &'a String)>,
 ) -> impl Iterator<Item = (&'a String, &'a String)> {
@@ -95,14 +95,14 @@ fn in_order_of_interest<'a>(
     versions.into_iter()
 }
 
-/// What an image would be made from: each file below a line with its name, as `head` has it.
+/// The files that an image would be built from, each below a header line like that of `head`.
 pub(crate) fn rendered(image: &str, files: impl Iterator<Item = (&'static str, String)>) -> String {
     let files = files.map(|(name, content)| format!("\n==> {name} <==\n{}\n", content.trim_end()));
     let text = std::iter::once(format!("image: {image}\n")).chain(files).collect::<String>();
     text.trim_end().to_owned()
 }
 
-/// Columns under headings, as wide as their widest cell; the last one runs on.
+/// A table with headings. Each column is as wide as its widest cell.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..headings.len())
         .map(|column| {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_visible_however_it_is_cut() {
+    fn a_stream_is_visible_in_pieces_of_any_size() {
         let text = "é\x1b[2J\r\nü\u{202e}x\r50%\r100%\n\u{9b}31m€🎉";
         let expected = "é\\u{1b}[2J\nü\\u{202e}x\n50%\n100%\n\\u{9b}31m€🎉";
         for size in 1..=text.len() {

@@ -1,10 +1,12 @@
-//! A running environment as NAME=value lines: for `>> "$GITHUB_ENV"`, and for the user's own command.
+//! The environment variables that describe a running environment, for `>> "$GITHUB_ENV"` and the user's
+//! command.
 
 use std::fmt::Write as _;
 
 use crate::sandbox::start::Running;
 
-/// The variables and their values. RLMESH_ADDRESS is not among them: rlmesh's servers bind to what it says.
+/// The variables and their values. RLMESH_ADDRESS is not included, because rlmesh's servers bind to its
+/// value.
 pub(crate) fn variables(running: &Running) -> [(&'static str, &str); 3] {
     [
         ("RLMESH_SANDBOX_ADDRESS", &running.address),
@@ -13,7 +15,7 @@ pub(crate) fn variables(running: &Running) -> [(&'static str, &str); 3] {
     ]
 }
 
-/// One line a variable.
+/// One NAME=value line for each variable.
 pub(crate) fn lines(running: &Running) -> String {
     let mut text = String::new();
     for (name, value) in variables(running) {

@@ -1,4 +1,4 @@
-//! The payload that tells a built image what to serve.
+//! The bootstrap payload, which says what a built image serves.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! A lockfile: the exact packages of an image with their hashes, as a requirements file.
+//! Lockfiles: the exact packages of an image with their hashes, as a requirements file.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,26 +10,26 @@ use crate::error::{Field, Problem, SandboxError, cannot_write, invalid_option};
 use crate::plan::EffectiveSpec;
 use crate::plan::rlmesh_package::RlmeshPackage;
 
-/// What starts the comment that lists what the base image had already.
+/// The start of the comment that lists the packages of the base image.
 const BASE_PACKAGES: &str = "# the base image has: ";
 
-/// The largest file that is read as a lockfile, in bytes.
+/// The largest lockfile that is read, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// A lockfile that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lockfile {
-    /// One requirement a line, with its hashes; no comments.
+    /// One requirement with its hashes on each line, without comments.
     pub(crate) requirements: String,
-    /// Of the requirements, in lower-case hex: a comment changes no image.
+    /// The digest of `requirements`, in lower-case hex. Comments do not change it.
     pub(crate) sha256: String,
 }
 
-/// Reads the lockfile; `None` where the file does not exist, and can be written after the build.
+/// Reads a lockfile; `None` if the file does not exist and can be written after the build.
 ///
 /// # Errors
-/// [`SandboxError::InvalidOption`] where it cannot be read or written, is not a lockfile, or lacks what is asked
-/// for.
+/// [`SandboxError::InvalidOption`] if the file cannot be read or written, is not a lockfile, or lacks one of
+/// the requested packages.
 pub(crate) fn read(
     file: &Path,
     package: &RlmeshPackage,
@@ -37,37 +37,44 @@ pub(crate) fn read(
 ) -> Result<Option<Lockfile>, SandboxError> {
     let (field, shown) = (Field::LOCK, file.display());
     match fs::metadata(file) {
-        Ok(found) if !found.is_file() => {
-            Err(invalid_option(format!("{field}: {shown} is not a file"), "name a file for the lock"))
-        }
+        Ok(found) if !found.is_file() => Err(invalid_option(
+            format!("{field}: {shown} is not a file"),
+            "use the path of a file, such as lock.txt",
+        )),
         Ok(found) if found.len() > LARGEST => Err(invalid_option(
             format!("{field}: {shown} is too large for a lockfile ({} bytes)", found.len()),
-            "name a lockfile that this option has written",
+            "use a lockfile that --lock has written",
         )),
         Ok(_) => {
             let text = fs::read_to_string(file).map_err(|error| {
-                invalid_option(format!("{field}: cannot read {shown}: {error}"), "check the file")
+                invalid_option(
+                    format!("{field}: cannot read {shown}: {error}"),
+                    "check the file and its permissions",
+                )
             })?;
             parse(&text, package, packages).map(Some).map_err(|reason| {
                 invalid_option(
                     format!("{field}: {shown} {reason}"),
-                    "remove the file: the next build writes a new one",
+                    "remove the file; the next build writes a new one",
                 )
             })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Now, and not after a long build.
+            // Checked now, not after a long build.
             let folder = folder_of(file);
             rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
                 .map(|()| None)
                 .map_err(|error| {
                     invalid_option(
                         format!("{field}: cannot write {shown}: {}: {error}", folder.display()),
-                        "name a file in a folder that exists and is writable",
+                        "use a file in a folder that exists and is writable",
                     )
                 })
         }
-        Err(error) => Err(invalid_option(format!("{field}: cannot read {shown}: {error}"), "check the file")),
+        Err(error) => Err(invalid_option(
+            format!("{field}: cannot read {shown}: {error}"),
+            "check the file and its permissions",
+        )),
     }
 }
 
@@ -75,7 +82,7 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Parses a lockfile; the error continues a sentence that begins with the file's name.
+/// Parses a lockfile. The error continues a sentence that starts with the file's name.
 fn parse(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Lockfile, String> {
     let (mut requirements, mut names) = (String::new(), Vec::new());
     let in_base = text.lines().find_map(|line| line.strip_prefix(BASE_PACKAGES)).unwrap_or_default();
@@ -84,7 +91,7 @@ fn parse(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Loc
         let (requirement, hashes) = line.split_once(" --hash=").unwrap_or((&line, ""));
         let name = normal_name(requirement);
         if name.is_empty() || !(requirement.contains("==") || requirement.contains(" @ ")) {
-            return Err(format!("has a line that pins no package: {requirement}"));
+            return Err(format!("has a line that does not pin a package: {requirement}"));
         }
         let is_digest = |hash: &str| {
             hash.strip_prefix("sha256:")
@@ -102,15 +109,15 @@ fn parse(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Loc
         wanted.push("rlmesh".to_owned());
     }
     let is_there = |name: &String| names.contains(name) || in_base.split(' ').any(|base| base == name);
-    // A requirement that is an address alone has no name to look for.
+    // A requirement that is only an address has no name.
     if let Some(name) = wanted.iter().find(|name| !name.is_empty() && !is_there(name)) {
-        return Err(format!("does not list {name}, which is to be installed"));
+        return Err(format!("does not list the package {name}"));
     }
     let sha256 = hex::encode(Sha256::digest(&requirements));
     Ok(Lockfile { requirements, sha256 })
 }
 
-/// Lines without comments, and without the line breaks inside a requirement.
+/// The lines without comments, with continued lines joined.
 fn whole_lines(text: &str) -> Vec<String> {
     let (mut lines, mut pending) = (Vec::new(), String::new());
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -129,7 +136,7 @@ fn whole_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The name that a requirement begins with, as indexes spell it; empty where it begins with an address or a dash.
+/// The normalized name at the start of a requirement; empty if it starts with an address or a dash.
 fn normal_name(requirement: &str) -> String {
     let end = requirement
         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
@@ -142,10 +149,11 @@ fn normal_name(requirement: &str) -> String {
     parts.join("-").to_ascii_lowercase()
 }
 
-/// Writes what a build found installed, and returns it as the next build will read it.
+/// Writes a lockfile with the packages that a build found installed, and returns it as the next build will
+/// read it.
 ///
 /// # Errors
-/// [`SandboxError::System`] where the file cannot be written; [`SandboxError::ImageBuild`] where `found` is not a
+/// [`SandboxError::System`] if the file cannot be written; [`SandboxError::ImageBuild`] if `found` is not a
 /// list of pinned packages.
 pub(crate) fn write(file: &Path, found: &str, spec: &EffectiveSpec) -> Result<Lockfile, SandboxError> {
     let text = format!(
@@ -158,10 +166,11 @@ pub(crate) fn write(file: &Path, found: &str, spec: &EffectiveSpec) -> Result<Lo
     let lockfile = parse(&text, &spec.rlmesh_package, &spec.packages).map_err(|reason| {
         SandboxError::ImageBuild(Problem::new(
             format!("cannot write a lockfile for this image: its list of packages {reason}"),
-            "leave --lock out, or install what is missing by name and version",
+            "run it without --lock, or install each package by name and version",
         ))
     })?;
-    let failed = |error: &io::Error| cannot_write(file, error, "the image is built; name a writable file");
+    let failed =
+        |error: &io::Error| cannot_write(file, error, "the image was built; pass a writable file to --lock");
     let mut new = tempfile::Builder::new()
         .prefix(".rlmesh-sandbox-lock-")
         .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644))
@@ -195,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_pinned_by_a_hash_is_no_lock() {
+    fn every_line_must_pin_a_package_by_its_hash() {
         for (text, said) in [
             ("rlmesh==0.1.0", "no sha256"),
-            ("rlmesh>=0.1 --hash=sha256:00", "pins no package"),
+            ("rlmesh>=0.1 --hash=sha256:00", "does not pin a package"),
             ("rlmesh==0.1.0 --hash=md5:00", "no sha256"),
-            ("--index-url https://x/simple", "pins no package"),
-            ("-r more.txt", "pins no package"),
-            (&format!("numpy==2 --hash={A}"), "does not list rlmesh"),
-            ("", "does not list rlmesh"),
+            ("--index-url https://x/simple", "does not pin a package"),
+            ("-r more.txt", "does not pin a package"),
+            (&format!("numpy==2 --hash={A}"), "does not list the package rlmesh"),
+            ("", "does not list the package rlmesh"),
         ] {
             let error = parse(text, &pip(), &[]).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
@@ -211,12 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_the_lock_lacks_is_missed() {
+    fn a_missing_package_is_an_error() {
         let text = format!("# the base image has: pip six\nrlmesh==0.1.0 --hash={A}\nale-py==1 --hash={A}");
         let read = |package: &str| parse(&text, &pip(), &[package.to_owned()]);
         for there in ["ALE_py>=1", "ale.py[extra]", "six", "git+https://x/y", "https://x/y.whl"] {
             assert!(read(there).is_ok(), "{there}");
         }
-        assert!(read("nope").unwrap_err().contains("does not list nope"));
+        assert!(read("nope").unwrap_err().contains("does not list the package nope"));
     }
 }

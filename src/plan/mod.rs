@@ -1,4 +1,5 @@
-//! The plan: everything looked up and nothing started. Its spec decides the image, its build hash and its tag.
+//! Plans: the result of all lookups, before anything is started. A plan's spec decides the image's content,
+//! build hash and tag.
 
 pub(crate) mod bootstrap;
 pub(crate) mod lockfile;
@@ -18,10 +19,10 @@ use crate::settings::sandbox::VectorizationMode;
 use crate::settings::size::BuildMemory;
 use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
 
-/// Docker's own limit for the name of an image, without its tag.
+/// Docker's limit for the length of an image's name, without its tag.
 const LONGEST_IMAGE_NAME: usize = 255;
 
-/// What is run: which image, and what its container is told.
+/// What to run: the image, and the parameters of its container.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) image: PlannedImage,
@@ -31,24 +32,25 @@ pub(crate) struct Plan {
 /// Where the image comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PlannedImage {
-    /// This tool builds it.
+    /// This tool builds the image.
     Built(Box<BuildPlan>),
-    /// It is run as it is; its reference.
+    /// The reference of an image that is run unchanged.
     Prebuilt(String),
 }
 
-/// What is built, and what concerns the build alone.
+/// What to build, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BuildPlan {
     pub(crate) spec: EffectiveSpec,
-    /// The most that a Hugging Face repository's files may have together, in bytes.
+    /// The limit for the total size of a Hugging Face repository's files, in bytes.
     pub(crate) max_source_size: u64,
     pub(crate) build_memory: BuildMemory,
     /// The lockfile to write after the build.
     pub(crate) lockfile_to_write: Option<PathBuf>,
 }
 
-/// Everything that decides what is in the image, validated and resolved: what the build hash is taken of.
+/// Everything that decides the content of the image, validated and resolved. The build hash is computed from
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EffectiveSpec {
     pub(crate) source: ResolvedSource,
@@ -58,11 +60,11 @@ pub(crate) struct EffectiveSpec {
     pub(crate) imports: Vec<String>,
     /// Debian packages.
     pub(crate) apt: Vec<String>,
-    /// The only packages that are installed.
+    /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
 }
 
-/// A source of which nothing is left to look up, in the form that enters the build hash.
+/// A source after all lookups, in the form that is part of the build hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum ResolvedSource {
@@ -71,19 +73,20 @@ pub(crate) enum ResolvedSource {
     },
     Hf {
         repo: String,
-        /// A full commit id, in the case in which the user wrote it.
+        /// A full commit id, in upper or lower case as the user wrote it.
         resolved_revision: String,
         suite: Option<String>,
         task: Option<String>,
     },
 }
 
-/// What the container is told when it starts. Never part of the image, nor of its hash.
+/// The parameters of a container. They are not part of the image or its hash.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Serving {
     pub(crate) kwargs: Map<String, Value>,
     pub(crate) num_envs: u32,
-    /// `None` where the user named none: a built image then serves `sync`, a prebuilt one decides by itself.
+    /// `None` if the user did not choose: a built image then uses `sync`, and a prebuilt image its own
+    /// default.
     pub(crate) vectorization_mode: Option<VectorizationMode>,
 }
 
@@ -99,8 +102,8 @@ impl ResolvedSource {
     }
 }
 
-/// The object that is hashed. Field order is part of the format; a later field joins at the end, and only
-/// when it is not empty, so that no existing hash changes.
+/// The object that is hashed. The order of its fields is part of the format. Add new fields at the end, and
+/// skip them when they are empty, so that no existing hash changes.
 #[derive(Serialize)]
 struct BuildInputs<'a> {
     schema_version: u32,
@@ -116,7 +119,7 @@ struct BuildInputs<'a> {
 }
 
 impl EffectiveSpec {
-    /// The compact JSON that the build hash is taken of.
+    /// The compact JSON from which the build hash is computed.
     pub(crate) fn canonical_json(&self) -> String {
         let inputs = BuildInputs {
             schema_version: BOOTSTRAP_SCHEMA_VERSION,
@@ -143,7 +146,7 @@ impl EffectiveSpec {
 }
 
 impl Plan {
-    /// The source with nothing left to look up, in its canonical form.
+    /// The source after all lookups.
     pub(crate) fn resolved_source(&self) -> EnvironmentSourceRef {
         match &self.image {
             PlannedImage::Built(build) => build.spec.source.to_ref(),
@@ -153,7 +156,7 @@ impl Plan {
         }
     }
 
-    /// The image that the container is started from.
+    /// The name of the image that the container is started from.
     pub(crate) fn image_name(&self) -> String {
         match &self.image {
             PlannedImage::Built(build) => build.spec.image_tag(),
@@ -173,12 +176,12 @@ impl Plan {
         }
     }
 
-    /// Whether a lockfile is to be written of what the build installs.
+    /// Whether the build writes a lockfile.
     pub(crate) fn writes_lockfile(&self) -> bool {
         self.build().is_some_and(|build| build.lockfile_to_write.is_some())
     }
 
-    /// Whether Docker can hold an image of that name at all.
+    /// Whether the image's name is short enough for Docker.
     pub(crate) fn image_name_fits(&self) -> bool {
         match &self.image {
             PlannedImage::Built(_) => {
@@ -194,7 +197,7 @@ impl Plan {
 pub(crate) mod samples {
     use super::*;
 
-    /// The spec of `gym://ENV_ID` with nothing but the defaults.
+    /// The spec of `gym://ENV_ID` with the defaults.
     pub(crate) fn gym(env_id: &str) -> EffectiveSpec {
         spec(ResolvedSource::Gym { env_id: env_id.to_owned() })
     }
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn later_inputs_join_only_where_there_are_some() {
+    fn later_inputs_are_skipped_when_empty() {
         let mut spec = samples::gym("CartPole-v1");
         assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
         spec.apt = vec!["libgl1".to_owned()];

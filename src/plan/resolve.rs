@@ -1,41 +1,41 @@
-//! Options → resolved source → plan: every look-up that can fail, before Docker is asked for anything.
+//! Source and options → plan. All lookups happen here, before anything is built or started.
 
 use std::path::Path;
 
 use crate::contract::DEFAULT_BASE_IMAGE;
 use crate::error::{Problem, SandboxError, invalid_option};
-use crate::hub::Patience;
+use crate::hub::Retries;
 use crate::plan::{
     BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
 };
 use crate::settings::sandbox::{DEFAULT_MAX_SOURCE_SIZE, SandboxOptions};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
-/// What resolving asks others for, so that a test decides the answers.
+/// The lookups that resolving needs, so that tests can replace them.
 pub(crate) struct Lookups<'a> {
-    /// Where relative paths start.
+    /// The folder that relative paths start from.
     pub(crate) folder: &'a Path,
-    /// The engine's processor in Docker's naming; asked only for `--rlmesh-package local`.
-    pub(crate) processor: &'a dyn Fn() -> Result<String, SandboxError>,
-    /// The commit that an hf source's revision stands for now.
-    pub(crate) commit: &'a dyn Fn(&HfSourceRef, Patience) -> Result<String, SandboxError>,
+    /// The engine's architecture in Docker's naming; only called for `--rlmesh-package local`.
+    pub(crate) architecture: &'a dyn Fn() -> Result<String, SandboxError>,
+    /// Looks up the current commit of an hf source's revision.
+    pub(crate) commit: &'a dyn Fn(&HfSourceRef, Retries) -> Result<String, SandboxError>,
 }
 
-/// What the plan is for, and so whether a Hugging Face source needs consent.
+/// What the plan is for. It decides whether a Hugging Face source needs consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To know its hash: no code of the repository is fetched or run.
+    /// To print the build hash: no code of the repository is fetched or run.
     Hash,
-    /// To show what would be built, without asking docker for anything.
+    /// To print what would be built, without running docker.
     DryRun,
-    /// To build and run it.
+    /// To build and run the image.
     Run,
 }
 
 /// Resolves a source with its options into a plan.
 ///
 /// # Errors
-/// The kinds that mean the user's input: InvalidSource, InvalidOption, HuggingFacePolicy, SourceResolution, Wheel.
+/// InvalidSource, InvalidOption, HuggingFacePolicy, SourceResolution, Wheel.
 pub(crate) fn resolve(
     source: &EnvironmentSourceRef,
     options: SandboxOptions,
@@ -54,7 +54,8 @@ pub(crate) fn resolve(
     };
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
     let package = options.rlmesh_package.clone().unwrap_or_else(rlmesh_package::default_rlmesh_package);
-    let rlmesh_package = rlmesh_package::resolve(&package, &base_image, lookups.folder, lookups.processor)?;
+    let rlmesh_package =
+        rlmesh_package::resolve(&package, &base_image, lookups.folder, lookups.architecture)?;
     let lock = options.lock.as_ref().map(|file| lookups.folder.join(file));
     let lockfile = match &lock {
         Some(file) => lockfile::read(file, &rlmesh_package, &options.packages)?,
@@ -79,8 +80,8 @@ pub(crate) fn resolve(
         Ok(plan)
     } else {
         Err(SandboxError::InvalidSource(Problem::new(
-            "the source is too long: docker cannot hold an image of that name",
-            "use an env id of less than 240 characters",
+            "the source is too long for the name of an image",
+            "use an environment id of less than 240 characters",
         )))
     }
 }
@@ -93,8 +94,8 @@ fn serving(options: SandboxOptions) -> Serving {
     }
 }
 
-/// A prebuilt image is not built: what would change the build, and above all consent to code, must not
-/// look as if it had an effect. The base image and the package may come from variables, and are ignored.
+/// Refuses build options and consent for a prebuilt image, because they would have no effect. The base image
+/// and the rlmesh package are ignored instead, because they may come from environment variables.
 fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
     let given = [
         ("packages (--package)", !options.packages.is_empty()),
@@ -107,13 +108,13 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(invalid_option(
             format!("{name} has no effect on a prebuilt image"),
-            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+            "remove the option, or use a Gymnasium id or hf://org/repo@commit as the source",
         )),
         None => Ok(()),
     }
 }
 
-/// Consent and pinning first: nothing is fetched without them.
+/// Checks consent and pinning before anything is fetched.
 fn resolve_hf(
     hf: &HfSourceRef,
     options: &SandboxOptions,
@@ -123,12 +124,14 @@ fn resolve_hf(
     if purpose == Purpose::Run && !options.trust_remote_code {
         return Err(SandboxError::HuggingFacePolicy(Problem::new(
             format!("{hf} runs code from its repository (env.py, requirements.txt)"),
-            "read the code; if you trust it, pass --trust-remote-code",
+            format!(
+                "read the code with `rlmesh-sandbox ls {hf} --show env.py`; if you trust it, pass --trust-remote-code"
+            ),
         )));
     }
     let resolved_revision = match hf.commit() {
         Some(commit) => commit.to_owned(),
-        None if options.allow_unpinned_hf => (lookups.commit)(hf, Patience::Usual)?,
+        None if options.allow_unpinned_hf => (lookups.commit)(hf, Retries::Usual)?,
         None => return Err(not_pinned(hf, options, lookups)),
     };
     Ok(ResolvedSource::Hf {
@@ -139,25 +142,25 @@ fn resolve_hf(
     })
 }
 
-/// The refusal of a revision that can change, with the commit to pin where the user trusts the code anyway.
+/// The error for a revision that can change. It names the commit to pin if the user already trusts the code.
 fn not_pinned(hf: &HfSourceRef, options: &SandboxOptions, lookups: &Lookups<'_>) -> SandboxError {
     let named = match &hf.revision {
-        Some(revision) => format!("the revision {revision} is a name, whose content can change"),
-        None => "it names no revision, and the default branch can change".to_owned(),
+        Some(revision) => format!("the revision {revision} is a name that can point to another commit later"),
+        None => "it has no revision, and the default branch can change".to_owned(),
     };
-    // One request; where it fails, the refusal stands without the commit.
-    let commit = options.trust_remote_code.then(|| (lookups.commit)(hf, Patience::None));
+    // One request without retries. If it fails, the error does not name the commit.
+    let commit = options.trust_remote_code.then(|| (lookups.commit)(hf, Retries::None));
     let pinned = match commit {
         Some(Ok(commit)) => {
             let pinned = HfSourceRef { revision: Some(commit), ..hf.clone() };
             format!("pin it to the current commit: {pinned}")
         }
         Some(Err(SandboxError::Interrupted(signal))) => return SandboxError::Interrupted(signal),
-        Some(Err(_)) | None => "pin it to a full commit id (hf://org/repo@<40 hex digits>)".to_owned(),
+        Some(Err(_)) | None => "pin it to a full commit id: hf://org/repo@<40 hex digits>".to_owned(),
     };
     SandboxError::HuggingFacePolicy(
         Problem::new(format!("{hf} is not pinned: {named}"), pinned)
-            .hint("or pass --allow-unpinned-hf to use whichever commit it stands for at each run"),
+            .hint("or pass --allow-unpinned-hf to use the current commit at each run"),
     )
 }
 
@@ -172,7 +175,7 @@ mod tests {
         change(&mut options);
         let lookups = Lookups {
             folder: Path::new("/"),
-            processor: &|| unreachable!("not local"),
+            architecture: &|| unreachable!("not local"),
             commit: &|hf, _| match hf.revision.as_deref() {
                 Some("gone") => Err(SandboxError::SourceResolution(Problem::new("no such revision", ""))),
                 _ if !options.trust_remote_code => unreachable!("no consent"),
@@ -194,9 +197,9 @@ mod tests {
         image_tag: String,
     }
 
-    /// The hashes that the rlmesh SDK takes: see tests/fixtures/README.md.
+    /// Compares with hashes of the rlmesh SDK: see tests/fixtures/README.md.
     #[test]
-    fn the_sdk_takes_the_same_hash() {
+    fn build_hashes_equal_those_of_the_sdk() {
         let vectors: Vec<Vector> =
             serde_json::from_str(include_str!("../../tests/fixtures/hash.json")).unwrap();
         assert!(vectors.len() >= 9);
@@ -233,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unpinned_source_is_served_at_the_commit_that_it_stands_for() {
+    fn an_unpinned_source_is_resolved_to_its_current_commit() {
         let allowed = plan("hf://org/repo@main:suite/0", |options| {
             options.trust_remote_code = true;
             options.allow_unpinned_hf = true;
@@ -245,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_said_at_run_time_changes_nothing() {
+    fn run_time_options_do_not_change_the_hash() {
         let changed = plan("CartPole-v1", |options| {
             options.num_envs = Some(8);
             options.vectorization_mode = Some(crate::VectorizationMode::Async);
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prebuilt_image_takes_no_build_options() {
+    fn build_options_of_a_prebuilt_image_are_refused() {
         assert!(plan("image://x", |options| options.num_envs = Some(2)).is_ok());
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),

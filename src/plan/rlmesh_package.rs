@@ -1,4 +1,4 @@
-//! Which rlmesh goes into the image: a pip requirement, a wheel file, or the best wheel of a local checkout.
+//! The rlmesh package to install: a pip requirement, a wheel file, or the best wheel of a local checkout.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::contract::{DEFAULT_PACKAGE_NAME, IMAGE_FOLDER, PACKAGES_FOLDER};
 use crate::error::{Problem, SandboxError};
 
-/// The requirement that is installed unless another is named: this crate's own version, in PEP 440 spelling.
+/// The default rlmesh package: this crate's own version, in PEP 440 spelling.
 pub fn default_rlmesh_package() -> String {
     format!("{DEFAULT_PACKAGE_NAME}=={}", pep440(env!("CARGO_PKG_VERSION")))
 }
@@ -26,7 +26,7 @@ fn pep440(version: &str) -> String {
         .fold(version.to_owned(), |version, (cargo, python)| version.replacen(cargo, python, 1))
 }
 
-/// The rlmesh that an image holds, in the form that enters the build hash.
+/// The rlmesh package of an image, in the form that is part of the build hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum RlmeshPackage {
@@ -34,11 +34,11 @@ pub(crate) enum RlmeshPackage {
         spec: String,
     },
     Wheel {
-        /// The wheel on this machine, with every link resolved.
+        /// The path of the wheel on this machine, with all links resolved.
         source_path: String,
-        /// Where the image has it while it is installed.
+        /// The path of the wheel in the image while it is installed.
         install_path: String,
-        /// Of the file's content, in lower-case hex.
+        /// The digest of the file, in lower-case hex.
         sha256: String,
     },
 }
@@ -52,20 +52,22 @@ impl fmt::Display for RlmeshPackage {
     }
 }
 
-/// Turns the option's text into what will be installed.
+/// Resolves the value of `--rlmesh-package`.
 ///
-/// `processor` is asked only for `local`: it gives the engine's processor in Docker's naming (`amd64`).
+/// `architecture` is only called for `local`. It returns the engine's architecture in Docker's naming
+/// (`amd64`).
 ///
 /// # Errors
-/// [`SandboxError::Wheel`], which names the path or each wheel that was looked at; whatever `processor` fails with.
+/// [`SandboxError::Wheel`], which names the path or each wheel that was checked; the errors of
+/// `architecture`.
 pub(crate) fn resolve(
     package: &str,
     base_image: &str,
     folder: &Path,
-    processor: impl FnOnce() -> Result<String, SandboxError>,
+    architecture: impl FnOnce() -> Result<String, SandboxError>,
 ) -> Result<RlmeshPackage, SandboxError> {
     if package == "local" {
-        return resolve_local(base_image, folder, processor);
+        return resolve_local(base_image, folder, architecture);
     }
     if package.ends_with(".whl") && !package.contains("://") {
         return wheel_file(&folder.join(package));
@@ -75,7 +77,7 @@ pub(crate) fn resolve(
 
 fn wheel_file(path: &Path) -> Result<RlmeshPackage, SandboxError> {
     let fail = |what: String| {
-        wheel_error(what, "check the path of --rlmesh-package; build a wheel with `maturin build`")
+        wheel_error(what, "check the path that --rlmesh-package names; to build a wheel, run `maturin build`")
     };
     let shown = path.display();
     let found =
@@ -114,12 +116,12 @@ fn sha256_of(path: &Path) -> io::Result<String> {
 fn resolve_local(
     base_image: &str,
     folder: &Path,
-    processor: impl FnOnce() -> Result<String, SandboxError>,
+    architecture: impl FnOnce() -> Result<String, SandboxError>,
 ) -> Result<RlmeshPackage, SandboxError> {
     let Some(checkout) = folder.ancestors().find(|folder| is_rlmesh_checkout(folder)) else {
         return Err(wheel_error(
             format!("--rlmesh-package local: no rlmesh checkout at or above {}", folder.display()),
-            "run it from inside an rlmesh checkout, or name a wheel file",
+            "run it from inside an rlmesh checkout, or pass a wheel file: --rlmesh-package FILE.whl",
         ));
     };
     let Some(python) = python_of_image(base_image) else {
@@ -127,21 +129,21 @@ fn resolve_local(
             format!(
                 "--rlmesh-package local: the Python version of the base image {base_image} is not clear from its name"
             ),
-            "name the wheel file that fits it, or use an official image such as python:3.11-slim",
+            "pass the wheel file that fits it (--rlmesh-package FILE.whl), or use an official image such as python:3.11-slim",
         ));
     };
-    let target = Target { python, libc: libc_of_image(base_image), machine: machine_of(&processor()?) };
+    let target = Target { python, libc: libc_of_image(base_image), machine: machine_of(&architecture()?) };
     let dist = checkout.join("python/rlmesh/dist");
     let wheels = wheels_in(&dist)?;
     let mut best: Option<Candidate> = None;
-    let mut unfit = Vec::new();
+    let mut rejected = Vec::new();
     for name in wheels {
-        match Candidate::judge(&name, &target) {
+        match Candidate::check(&name, &target) {
             Ok(candidate) if best.as_ref().is_none_or(|best| candidate.order(best).is_gt()) => {
                 best = Some(candidate);
             }
             Ok(_) => {}
-            Err(reason) => unfit.push(format!("  {name}: {reason}")),
+            Err(reason) => rejected.push(format!("  {name}: {reason}")),
         }
     }
     match best {
@@ -149,12 +151,12 @@ fn resolve_local(
         None => Err(SandboxError::Wheel(
             Problem::new(
                 format!("--rlmesh-package local: no wheel in {} fits {target}", dist.display()),
-                "build one for that target with `maturin build`, or name a wheel file",
+                "build a wheel for it with `maturin build`, or pass a wheel file: --rlmesh-package FILE.whl",
             )
-            .details(if unfit.is_empty() {
+            .details(if rejected.is_empty() {
                 "  the folder contains no wheel".to_owned()
             } else {
-                unfit.join("\n")
+                rejected.join("\n")
             }),
         )),
     }
@@ -164,12 +166,12 @@ fn is_rlmesh_checkout(folder: &Path) -> bool {
     folder.join("Cargo.toml").is_file() && folder.join("python/rlmesh/pyproject.toml").is_file()
 }
 
-/// The names of the wheels in a folder, in a fixed order; none where the folder is not there.
+/// The names of the wheels in a folder, sorted; none if the folder does not exist.
 fn wheels_in(dist: &Path) -> Result<Vec<String>, SandboxError> {
     let unreadable = |error: io::Error| {
         wheel_error(
             format!("--rlmesh-package local: {} cannot be read: {error}", dist.display()),
-            "check the folder's permissions, or name a wheel file",
+            "check the folder's permissions, or pass a wheel file: --rlmesh-package FILE.whl",
         )
     };
     let entries = match std::fs::read_dir(dist) {
@@ -192,7 +194,7 @@ fn wheel_error(message: impl Into<String>, hint: &str) -> SandboxError {
     SandboxError::Wheel(Problem::new(message, hint))
 }
 
-/// A Python's major and minor version.
+/// A major and minor version of Python.
 type PythonVersion = (u32, u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +203,7 @@ enum Libc {
     Musl,
 }
 
-/// What a wheel must fit.
+/// What a wheel must be compatible with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
     python: PythonVersion,
@@ -220,13 +222,13 @@ impl fmt::Display for Target {
     }
 }
 
-/// An image reference without its digest, cut into the words that its punctuation delimits.
+/// The words of an image reference, without its digest, split at punctuation.
 fn words(image: &str) -> impl Iterator<Item = &str> {
     let without_digest = image.split('@').next().unwrap_or_default();
     without_digest.split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
 }
 
-/// The Python that an image's name promises, where it promises exactly one.
+/// The Python version in an image's name, if it names exactly one.
 fn python_of_image(image: &str) -> Option<PythonVersion> {
     let without_digest = image.split('@').next().unwrap_or_default();
     let last = without_digest.rsplit('/').next().unwrap_or_default();
@@ -238,9 +240,9 @@ fn python_of_image(image: &str) -> Option<PythonVersion> {
         let version = word.strip_prefix("python").or_else(|| word.strip_prefix("py"))?;
         leading_version(version)
     });
-    let mut promised: Vec<PythonVersion> = official.into_iter().chain(named).collect();
-    promised.dedup();
-    match promised[..] {
+    let mut versions: Vec<PythonVersion> = official.into_iter().chain(named).collect();
+    versions.dedup();
+    match versions[..] {
         [python] => Some(python),
         _ => None,
     }
@@ -256,7 +258,7 @@ fn leading_version(text: &str) -> Option<PythonVersion> {
 }
 
 fn libc_of_image(image: &str) -> Libc {
-    // Official tags carry the release behind the name: alpine3.20.
+    // Official tags have the release after the name: alpine3.20.
     let is_musl = |word: &str| {
         word == "musl"
             || word.strip_prefix("alpine").is_some_and(|rest| !rest.contains(|c: char| c.is_alphabetic()))
@@ -264,9 +266,9 @@ fn libc_of_image(image: &str) -> Libc {
     if words(image).any(is_musl) { Libc::Musl } else { Libc::Glibc }
 }
 
-/// Docker's name of a processor as wheels spell it.
-fn machine_of(processor: &str) -> String {
-    match processor {
+/// Docker's name of an architecture as wheels spell it.
+fn machine_of(architecture: &str) -> String {
+    match architecture {
         "amd64" => "x86_64",
         "arm64" => "aarch64",
         "386" => "i686",
@@ -276,7 +278,7 @@ fn machine_of(processor: &str) -> String {
     .to_owned()
 }
 
-/// A wheel that fits, with what decides between it and another.
+/// A compatible wheel, with the properties that rank it.
 #[derive(Debug)]
 struct Candidate {
     name: String,
@@ -286,8 +288,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Reads a wheel's name (PEP 427) and holds it against the target; the error is the reason, for people.
-    fn judge(name: &str, target: &Target) -> Result<Self, String> {
+    /// Parses a wheel's name (PEP 427) and checks it against the target. The error is the reason for users.
+    fn check(name: &str, target: &Target) -> Result<Self, String> {
         let stem = name.strip_suffix(".whl").unwrap_or(name);
         let parts: Vec<&str> = stem.split('-').collect();
         let (distribution, version, python, abi, platform) = match parts[..] {
@@ -295,7 +297,7 @@ impl Candidate {
             | [distribution, version, _, python, abi, platform] => {
                 (distribution, version, python, abi, platform)
             }
-            _ => return Err("its name is not that of a wheel".to_owned()),
+            _ => return Err("its name is not a valid wheel name".to_owned()),
         };
         if distribution != DEFAULT_PACKAGE_NAME {
             return Err(format!("it contains {distribution}, not {DEFAULT_PACKAGE_NAME}"));
@@ -306,7 +308,7 @@ impl Candidate {
         Ok(Self { name: name.to_owned(), is_abi3, version, is_portable })
     }
 
-    /// Greater is better: the stable ABI, then the newer version, then the more portable build.
+    /// Ranks wheels, the best as greatest: by the stable ABI, then by version, then by portability.
     fn order(&self, other: &Self) -> Ordering {
         self.is_abi3
             .cmp(&other.is_abi3)
@@ -315,7 +317,7 @@ impl Candidate {
     }
 }
 
-/// Whether the wheel is for the stable ABI, given that it runs on this Python at all.
+/// Whether the wheel is for the stable ABI; an error if it does not run on this Python.
 fn fits_python(tags: &str, abis: &str, target: PythonVersion) -> Result<bool, String> {
     let versions = || tags.split('.').filter_map(cpython_tag);
     if abis.split('.').any(|abi| abi == "abi3") && versions().any(|version| version <= target) {
@@ -335,7 +337,8 @@ fn cpython_tag(tag: &str) -> Option<PythonVersion> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Whether the wheel keeps to a platform standard, given that it runs on the target's at all.
+/// Whether the wheel is for a portable platform standard; an error if it does not run on the target's
+/// platform.
 fn fits_platform(tags: &str, target: &Target) -> Result<bool, String> {
     let on_machine = |tag: &&str| tag.ends_with(&format!("_{}", target.machine));
     let (standard, plain) = match target.libc {
@@ -415,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_python_of_an_image_only_where_its_name_is_unambiguous() {
+    fn the_python_of_an_image_is_known_only_if_its_name_is_unambiguous() {
         for (image, python) in [
             ("python:3.11-slim", Some((3, 11))),
             ("docker.io/library/python:3.12.4-alpine3.20", Some((3, 12))),
@@ -440,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn musl_only_where_a_word_of_the_name_says_so() {
+    fn musl_is_recognized_by_a_word_of_the_name() {
         for image in ["python:3.11-alpine", "python:3.11-alpine3.20", "me/musl:3", "alpine"] {
             assert_eq!(libc_of_image(image), Libc::Musl, "{image}");
         }
@@ -471,7 +474,7 @@ mod tests {
             ("rlmesh-x.y-cp310-abi3-linux_x86_64.whl", Libc::Glibc, false),
             ("rlmesh.whl", Libc::Glibc, false),
         ] {
-            assert_eq!(Candidate::judge(name, &target(libc)).is_ok(), fits, "{name}");
+            assert_eq!(Candidate::check(name, &target(libc)).is_ok(), fits, "{name}");
         }
     }
 
@@ -509,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn where_none_fits_each_wheel_is_listed_with_its_reason() {
+    fn if_no_wheel_fits_each_is_listed_with_its_reason() {
         let wheels =
             ["rlmesh-0.1.0-cp312-abi3-linux_x86_64.whl", "rlmesh-0.1.0-cp310-abi3-linux_aarch64.whl"];
         let error = choice(&wheels).unwrap_err();
@@ -521,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn local_needs_a_checkout_and_a_telling_image_before_it_asks_the_engine() {
+    fn local_needs_a_checkout_and_a_clear_image_name_before_it_asks_the_engine() {
         let empty = tempfile::tempdir().unwrap();
         let error = resolve("local", "python:3.11-slim", empty.path(), || unreachable!()).unwrap_err();
         assert!(error.to_string().contains("no rlmesh checkout"), "{error}");

@@ -1,4 +1,4 @@
-//! Why a container did not serve: from its end and its log to a cause and hints.
+//! Explains why a container did not serve: from its exit code and log to a cause and hints.
 
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{Plan, ResolvedSource};
@@ -7,9 +7,9 @@ use crate::source::families;
 /// What happened, and what to do about it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diagnosis {
-    /// The cause in the failed program's own words, where there is one.
+    /// The failed program's own error message, if there is one.
     pub(crate) cause: Option<String>,
-    /// What the user can do, the likeliest first.
+    /// What the user can do. The most likely remedy comes first.
     pub(crate) hints: Vec<String>,
 }
 
@@ -20,9 +20,9 @@ pub(crate) struct ContainerEnd {
     pub(crate) is_out_of_memory: bool,
 }
 
-/// Why a container that was started from `plan` did not serve.
+/// Explains why a container that was started from `plan` did not serve.
 ///
-/// `end` is `None` for one that still runs and never answered.
+/// `end` is `None` if the container still runs but did not answer.
 pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diagnosis {
     let cause = python_error(log);
     let mut hints = Vec::new();
@@ -31,72 +31,80 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diag
     }
     if let Some(library) = missing_library(log) {
         hints.push(format!(
-            "the image lacks the system library {library}: pass --apt {}, or use a --base-image that has it",
+            "the image lacks the system library {library}: pass --apt {}, or use a base image that has it (--base-image)",
             debian_package(library)
         ));
     }
     if log.contains("No module named 'rlmesh'") || log.contains("No module named rlmesh") {
-        hints.push("the image has no rlmesh: check --rlmesh-package, or the prebuilt image".to_owned());
+        hints.push(
+            "the image has no rlmesh package: check --rlmesh-package, or use a prebuilt image that has it"
+                .to_owned(),
+        );
     }
     match end {
         Some(ContainerEnd { is_out_of_memory: true, .. }) => {
-            hints.push("it ran out of memory: give Docker more, or serve fewer copies (-n)".to_owned());
+            hints.push(
+                "the container ran out of memory: give Docker more memory, or serve fewer copies (-n)"
+                    .to_owned(),
+            );
         }
         Some(ContainerEnd { exit_code: 137, .. }) if hints.is_empty() => {
             hints.push(
-                "it was killed, most often for lack of memory: give Docker more, or serve fewer copies (-n)"
+                "the container was killed, most likely because it ran out of memory: give Docker more memory, or serve fewer copies (-n)"
                     .to_owned(),
             );
         }
         // Signals, as a shell counts them: illegal instruction, abort, bus error, segmentation fault.
         Some(ContainerEnd { exit_code: 132 | 134 | 135 | 139, .. }) if hints.is_empty() => {
             hints.push(
-                "compiled code in it crashed: name another version of the package that holds it with -p NAME==VERSION, or use another --base-image"
+                "compiled code crashed in the container: install another version of its package with -p NAME==VERSION, or use another base image (--base-image)"
                     .to_owned(),
             );
         }
         Some(ContainerEnd { exit_code: 0, .. }) if hints.is_empty() => {
-            hints.push("what the image runs ended by itself: is it an image that serves rlmesh?".to_owned());
+            hints.push(
+                "the image's program ended without an error: check that the image serves rlmesh".to_owned(),
+            );
         }
         None if hints.is_empty() => {
-            hints.push("give it more time with --ready-timeout, or read its log below".to_owned());
+            hints.push("allow more time with --ready-timeout, or read the container's log below".to_owned());
         }
         _ => {}
     }
     if hints.is_empty() {
-        hints.push("read the end of its log below".to_owned());
+        hints.push("read the end of the container's log below".to_owned());
     }
     if let Some(build) = plan.build()
         && let RlmeshPackage::Pip { spec: requirement } = &build.spec.rlmesh_package
     {
         hints.push(format!(
-            "the container has {requirement} as pip finds it; if your own rlmesh is another build the two may not match: \
-             try --rlmesh-package local"
+            "the image has {requirement} from the package index; if you use your own build of rlmesh, pass \
+             --rlmesh-package local to install that build"
         ));
     }
     Diagnosis { cause, hints }
 }
 
-/// The exception that ended a Python program, as its last traceback names it. An exception that rlmesh
-/// only wrapped around Gymnasium's tells less than Gymnasium's.
+/// The exception in the last traceback of a log. If rlmesh wraps an exception of Gymnasium, this is
+/// Gymnasium's, which says more.
 fn python_error(log: &str) -> Option<String> {
     let errors: Vec<&str> = log.lines().filter(|line| is_exception_line(line)).collect();
     let last = errors.last()?;
-    let on_event = if last.contains("failed to create gym environment") {
+    let error = if last.contains("failed to create gym environment") {
         errors.iter().rev().find(|line| line.starts_with("gymnasium.error.")).unwrap_or(last)
     } else {
         last
     };
-    Some(on_event.trim_end_matches('.').to_owned())
+    Some(error.trim_end_matches('.').to_owned())
 }
 
-/// What stands between the first `start` and the next `end`.
+/// The text between the first `start` and the next `end`.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(found, _)| found)
 }
 
-/// `package.module.SomeError: text`, at the start of a line.
+/// Whether a line starts like `package.module.SomeError: text`.
 fn is_exception_line(line: &str) -> bool {
     let name = line.split(':').next().unwrap_or_default();
     let is_path = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
@@ -118,16 +126,16 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
     let is_unknown =
         ["NameNotFound", "NamespaceNotFound", "UnregisteredEnv"].iter().any(|name| cause.contains(name));
     if is_unknown && let Some(flags) = family_flags(plan) {
-        hints.push(format!("this environment comes from another package: pass {flags}"));
+        hints.push(format!("this environment is part of another package: pass {flags}"));
     } else if let Some(meant) =
         between(cause, "Did you mean: `", "`").or_else(|| between(cause, "Please use `", "`"))
     {
-        hints.push(format!("use the name {meant}"));
+        hints.push(format!("use the environment id {meant}"));
     } else if cause.contains("VersionNotFound") {
-        hints.push("use one of the versions that it names".to_owned());
+        hints.push("use one of the versions that the message lists".to_owned());
     } else if is_unknown {
         hints.push(
-            "check the env id; if another package registers it, name the package with -p and its module with -i".to_owned(),
+            "check the environment id; if another package registers it, pass the package with -p and its module with -i".to_owned(),
         );
     }
     if let Some(module) = between(log, "No module named '", "'")
@@ -135,17 +143,17 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
     {
         hints.push(match family_flags(plan) {
             Some(flags) => format!("pass {flags}"),
-            None => format!("install the package that holds the module {module} with -p"),
+            None => format!("pass the package that contains the module {module} with -p"),
         });
     }
     if cause.contains("unexpected keyword argument") {
         hints.push("check the names given with -k and --kwargs".to_owned());
     }
     if cause.contains("missing") && cause.contains("required") && cause.contains("argument") {
-        hints.push("give the argument that it asks for with -k".to_owned());
+        hints.push("pass the missing argument with -k".to_owned());
     }
     if cause.contains("mujoco v2 and v3 based environments") {
-        hints.push("name the -v5 of the same environment".to_owned());
+        hints.push("use version -v5 of this environment".to_owned());
     }
     let is_wrong_choice = cause.contains(" was not found") && cause.contains("; available ");
     if is_wrong_choice || cause.contains("specify one in the source URI") {
@@ -157,14 +165,14 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
                 Some((_, offered)) => {
                     format!("the repository offers {}", offered.trim_matches(['"', '\'', ':', ' ']))
                 }
-                None => "name one of those that it lists".to_owned(),
+                None => "use one of those that the message lists".to_owned(),
             },
         );
     }
     hints
 }
 
-/// The flags that a known family's environment needs and the plan does not have.
+/// The missing flags for an environment of a known family.
 fn family_flags(plan: &Plan) -> Option<String> {
     let spec = &plan.build()?.spec;
     let ResolvedSource::Gym { env_id } = &spec.source else { return None };
@@ -187,7 +195,7 @@ fn missing_library(log: &str) -> Option<&str> {
     line.split([' ', ':', '\'', '"']).find(|word| word.starts_with("lib") && word.contains(".so"))
 }
 
-/// The Debian package that is known to hold a library; else where to look.
+/// The Debian package of a library, or a placeholder if it is unknown.
 fn debian_package(library: &str) -> String {
     let stem = library.split(".so").next().unwrap_or(library);
     match stem {
@@ -197,7 +205,7 @@ fn debian_package(library: &str) -> String {
         "libxcb" => "libxcb1".to_owned(),
         "libX11" => "libx11-6".to_owned(),
         "libOSMesa" => "libosmesa6".to_owned(),
-        _ => format!("NAME (the Debian package that holds {library})"),
+        _ => format!("NAME (the Debian package that contains {library})"),
     }
 }
 
@@ -214,13 +222,13 @@ mod tests {
 
     /// The lines are rlmesh 0.1.0's with gymnasium 1.4.0.
     #[test]
-    fn what_rlmesh_and_gymnasium_say_becomes_something_to_do() {
+    fn errors_of_rlmesh_and_gymnasium_have_hints() {
         for (env_id, log, cause, hint) in [
             (
                 "CartPol-v1",
                 "gymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\nRuntimeError: failed to create gym environment 'CartPol-v1' with gymnasium",
                 "NameNotFound",
-                "use the name CartPole",
+                "use the environment id CartPole",
             ),
             (
                 "ALE/Pong-v5",
@@ -256,7 +264,7 @@ mod tests {
                 "Taxi-v3",
                 "gymnasium.error.DeprecatedEnv: Environment version v3 for `Taxi` is deprecated. Please use `Taxi-v4` instead.",
                 "DeprecatedEnv",
-                "use the name Taxi-v4",
+                "use the environment id Taxi-v4",
             ),
             (
                 "CartPole-v1",
@@ -279,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_from_the_container_there_is_still_something_to_do() {
+    fn an_empty_log_has_a_hint() {
         assert!(startup(&plan("X-v0"), None, "").hints[0].contains("--ready-timeout"));
         assert!(startup(&plan("X-v0"), DEAD, "").hints[0].contains("log"));
         let killed = Some(ContainerEnd { exit_code: 137, is_out_of_memory: false });
@@ -299,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_log_lines_are_no_exceptions() {
+    fn ordinary_log_lines_are_not_exceptions() {
         for line in [
             "RLMesh sandbox serving tcp://0.0.0.0:50051",
             "  File \"x.py\", line 1",

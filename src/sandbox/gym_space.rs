@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How many bounds a `Box` shows one by one.
+/// The most bounds of a `Box` that are shown individually.
 const MOST_BOUNDS: usize = 6;
 
 /// A space, in Gymnasium's terms. `Display` follows Gymnasium's `repr`.
@@ -12,7 +12,8 @@ const MOST_BOUNDS: usize = 6;
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Space {
-    /// An array of numbers; `low` and `high` hold one bound for all elements, one for each, or none if the server names none.
+    /// An array of numbers. `low` and `high` contain one bound for all elements, one for each, or none if the
+    /// server does not report them.
     Box {
         /// The length of each axis.
         shape: Vec<i64>,
@@ -25,11 +26,11 @@ pub enum Space {
         #[serde(serialize_with = "finite_or_text")]
         high: Vec<f64>,
     },
-    /// `n` whole numbers from `start` on.
+    /// `n` whole numbers, starting at `start`.
     Discrete {
-        /// How many.
+        /// How many numbers.
         n: i64,
-        /// The first one.
+        /// The first number.
         start: i64,
     },
     /// An array of zeros and ones.
@@ -42,7 +43,7 @@ pub enum Space {
         /// The bounds.
         nvec: Vec<i64>,
     },
-    /// Texts of a length.
+    /// Texts with a length between two limits.
     Text {
         /// The least number of characters.
         min_length: u32,
@@ -54,7 +55,7 @@ pub enum Space {
         /// Names and spaces, in the server's order.
         spaces: Vec<(String, Space)>,
     },
-    /// Spaces in a row.
+    /// A sequence of spaces.
     Tuple {
         /// The spaces.
         spaces: Vec<Space>,
@@ -117,7 +118,7 @@ impl fmt::Display for Shape<'_> {
     }
 }
 
-/// One bound alone, a few in brackets, and nothing where there are too many to read.
+/// One bound alone, a few in brackets, and `None` if there are too many.
 fn bounds(bounds: &[f64]) -> Option<String> {
     let texts: Vec<String> = bounds.iter().map(|bound| shorten(*bound)).collect();
     match &texts[..] {
@@ -128,7 +129,7 @@ fn bounds(bounds: &[f64]) -> Option<String> {
     }
 }
 
-/// Six significant digits at most: a float32 bound seen as float64 has many more, which mean nothing.
+/// Rounds long numbers to six decimals: the further digits of a float32 shown as float64 mean nothing.
 fn shorten(bound: f64) -> String {
     let text = format!("{bound}");
     if text.len() <= 8 {
@@ -138,7 +139,7 @@ fn shorten(bound: f64) -> String {
     }
 }
 
-/// The messages as they are on the wire.
+/// The messages of the wire protocol.
 pub(crate) mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(crate) struct Space {
@@ -168,7 +169,7 @@ pub(crate) mod wire {
         Tuple(Tuple),
     }
 
-    /// Bounds are elements of the space's own type, little-endian: one for all (2), or one for each (3).
+    /// Bounds are little-endian elements of the space's type: one for all elements (2), or one for each (3).
     #[derive(Clone, PartialEq, prost::Message)]
     pub(crate) struct Bounds {
         #[prost(message, optional, tag = "2")]
@@ -225,7 +226,7 @@ pub(crate) mod wire {
     }
 }
 
-/// NumPy's names, at the numbers that the wire uses for them; measured on rlmesh 0.1.0.
+/// The wire protocol's numbers for NumPy's types, as rlmesh 0.1.0 sends them.
 const DTYPES: [(i32, &str); 12] = [
     (1, "bool"),
     (2, "uint8"),
@@ -245,7 +246,7 @@ fn dtype_name(number: i32) -> &'static str {
     DTYPES.iter().find(|(known, _)| *known == number).map_or("unknown", |(_, name)| name)
 }
 
-/// The numbers in these bytes; none for a type that JSON has no numbers for.
+/// Decodes numbers of a type; empty for types that are not supported.
 fn elements(dtype: &str, bytes: &[u8]) -> Vec<f64> {
     fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
@@ -334,7 +335,7 @@ mod tests {
         }
     }
 
-    /// The observation space of CartPole-v1 as rlmesh 0.1.0 put it on the wire.
+    /// The observation space of CartPole-v1, recorded from rlmesh 0.1.0.
     #[test]
     fn a_recorded_space_is_understood() {
         let bytes = [

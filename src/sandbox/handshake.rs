@@ -1,4 +1,4 @@
-//! The handshake: rlmesh's wire protocol as far as readiness needs it, and the wait for its first answer.
+//! The handshake of rlmesh's wire protocol, and the wait for its first answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use crate::contract::{HANDSHAKE_METHOD, PROTOCOL_GENERATION};
 use crate::host::interrupt::Interrupt;
 use crate::sandbox::gym_space::{Space, wire};
 
-/// The pause between two attempts while most environments come up; a slow one is asked less often.
+/// The pause between two attempts: short at first, and longer after [`LATER`].
 const PAUSE: Duration = Duration::from_millis(6);
 const LATER_PAUSE: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_secs(3);
 
-/// How long one attempt may take: a connection can be accepted by Docker's proxy and lead nowhere.
+/// The time limit of one attempt: Docker's proxy can accept a connection before the server listens.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -94,11 +94,11 @@ struct EnvSpec {
     observation_space: Option<wire::Space>,
 }
 
-/// What a ready server says of itself and of the environment that it serves.
+/// What a ready server reports about itself and its environment.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Handshake {
-    /// The environment's id, as the environment itself knows it.
+    /// The environment's id, as the server reports it.
     pub env_id: String,
     /// How many copies are stepped together.
     pub num_envs: u32,
@@ -108,9 +108,9 @@ pub struct Handshake {
     pub observation_space: Space,
     /// The space of one copy's actions.
     pub action_space: Space,
-    /// What serves it: `rlmesh`, `python`, `gymnasium`, `numpy`, …, each with its version.
+    /// The versions of `rlmesh`, `python`, `gymnasium`, `numpy` and others in the container.
     pub versions: BTreeMap<String, String>,
-    /// Why the server's protocol does not fit this crate's; `None` where it fits. The server is up either way.
+    /// Why the server's protocol is not compatible with this crate; `None` if it is compatible.
     pub mismatch: Option<String>,
 }
 
@@ -144,18 +144,18 @@ impl From<HandshakeResponse> for Handshake {
 /// Why no answer came.
 #[derive(Debug)]
 pub(crate) enum NotReady {
-    /// The time was up; the last attempt failed with this.
+    /// The time limit was reached; the last attempt failed with this error.
     TimedOut(String),
     /// The container has ended.
     Ended,
-    /// Something answers that is not an rlmesh environment.
+    /// The server is not an rlmesh environment.
     NotRlmesh(String),
-    /// A signal came.
+    /// A signal arrived.
     Interrupted(crate::error::Signal),
 }
 
-/// Asks `address` (`host:port`) for a handshake again and again until it answers, `limit` is over, or `has_ended`
-/// is true; that is asked between attempts, and must answer at once.
+/// Tries the handshake with `address` (`host:port`) until it is answered, `limit` is reached, or `has_ended`
+/// returns true. `has_ended` is called between attempts and must not block.
 pub(crate) async fn wait(
     address: &str,
     limit: Duration,
@@ -171,7 +171,7 @@ pub(crate) async fn wait(
             {
                 Ok(handshake) => return Ok(handshake),
                 Err(Attempt::NotYet(reason)) => reason,
-                Err(Attempt::Foreign(reason)) => return Err(NotReady::NotRlmesh(reason)),
+                Err(Attempt::NotRlmesh(reason)) => return Err(NotReady::NotRlmesh(reason)),
             };
         if let Err(crate::SandboxError::Interrupted(signal)) = interrupt.check() {
             return Err(NotReady::Interrupted(signal));
@@ -189,7 +189,7 @@ pub(crate) async fn wait(
 
 enum Attempt {
     NotYet(String),
-    Foreign(String),
+    NotRlmesh(String),
 }
 
 async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
@@ -203,7 +203,7 @@ async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
         let answer = client
             .unary(tonic::Request::new(request()), PathAndQuery::from_static(HANDSHAKE_METHOD), codec)
             .await;
-        answer.map_err(|status| judge_status(&status))
+        answer.map_err(|status| failed_attempt(&status))
     };
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(response)) => Ok(response.into_inner().into()),
@@ -212,10 +212,11 @@ async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
     }
 }
 
-/// A server that does not know the method never will; any other error may come from a server that is not up yet.
-fn judge_status(status: &tonic::Status) -> Attempt {
+/// A server without the method is not an rlmesh server. Any other error may come from a server that is still
+/// starting.
+fn failed_attempt(status: &tonic::Status) -> Attempt {
     match status.code() {
-        tonic::Code::Unimplemented => Attempt::Foreign(status.message().to_owned()),
+        tonic::Code::Unimplemented => Attempt::NotRlmesh(status.message().to_owned()),
         _ => Attempt::NotYet(format!("{}: {}", status.code(), status.message())),
     }
 }
@@ -238,7 +239,7 @@ fn request() -> HandshakeRequest {
     }
 }
 
-/// An error with what it was caused by: hyper's own text alone says little.
+/// The text of an error and of its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_answer_is_one_environment_without_names() {
+    fn an_empty_answer_gives_defaults() {
         let handshake = Handshake::from(HandshakeResponse::default());
         assert_eq!(handshake.num_envs, 1);
         assert!(handshake.mismatch.is_some_and(|reason| reason.contains(PROTOCOL_GENERATION)));

@@ -1,12 +1,12 @@
-//! What a sandbox may do: decided here, carried out by the engine.
+//! Decides what a sandbox may do. The engine enforces it.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::contract::CONTAINER_PORT;
 use crate::engine::Isolation;
 
-/// Nothing that serving an environment does not need: no capabilities, no way to gain privileges, and one port,
-/// on the loopback interface.
+/// The isolation of every sandbox: no capabilities, no way to gain privileges, and one port on the loopback
+/// interface.
 pub(crate) fn standard() -> Isolation {
     Isolation {
         dropped_capabilities: vec!["ALL"],

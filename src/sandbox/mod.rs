@@ -1,5 +1,4 @@
-//! Image → running container → gone: how it starts and is isolated, when it is ready, how it stops, and what killed
-//! runs left.
+//! The life of a sandbox: isolation, start, readiness, stop, and the removal of what killed runs left behind.
 
 pub(crate) mod failure;
 pub(crate) mod gym_space;

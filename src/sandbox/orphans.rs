@@ -1,4 +1,4 @@
-//! What killed runs left behind, found and removed: orphaned containers and run folders.
+//! Finds and removes what killed runs left behind: orphaned containers and run directories.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -12,45 +12,46 @@ use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
-use crate::sandbox::owner::{self, Owner, Proof, Reason, Verdict};
+use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
 
-/// How long an engine may take to finish making a container whose client was killed.
+/// How long to wait for the engine to finish creating a container whose client was killed.
 const IN_FLIGHT: Duration = Duration::from_secs(2);
 
-/// How long after its creation a container without an owner may still be part of a start.
+/// How long after its creation a container without an owner may still be starting.
 const STARTING: Duration = Duration::from_secs(120);
 
-/// How long the engine is left to the start of a container before it is asked for others' orphans.
+/// How long a sweep waits before it uses the engine, so that it does not slow down the start of a container.
 const HEAD_START: Duration = Duration::from_millis(400);
 
-/// How many containers go on one command line.
+/// How many containers are removed with one docker command.
 const BATCH: usize = 100;
 
-/// A container, and what is to be done with it.
+/// A container, and what to do with it.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct Candidate {
     pub(crate) container: Inspection,
-    pub(crate) verdict: Verdict,
+    pub(crate) decision: Decision,
 }
 
-/// Everything that was found. Until [`Findings::remove`], nothing has changed.
+/// Everything that was found. Nothing is removed before [`Findings::remove`].
 #[derive(Debug)]
 pub(crate) struct Findings {
-    pub(crate) containers: Vec<Judged>,
-    /// Run folders whose run is gone.
+    pub(crate) containers: Vec<Candidate>,
+    /// Run directories whose run is gone.
     pub(crate) folders: Vec<Abandoned>,
 }
 
-/// Who asks for orphans.
+/// Why orphans are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Another start, in the background: it takes what it can see now, and leaves what is in doubt.
+    /// In the background, while another container starts: containers that may still be starting are left
+    /// alone.
     Sweep,
-    /// The user: wait for what a killed run may still be making, so that nothing is left afterwards.
+    /// For the user: waits for containers that the engine may still be creating for killed runs.
     Reap,
 }
 
-/// Looks at every sandbox of the engine and every run folder of this user in `temp_folder`.
+/// Checks every sandbox of the engine and every run directory of this user in `temp_folder`.
 ///
 /// # Errors
 /// [`SandboxError::Docker`].
@@ -58,14 +59,14 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
     let mut survey = run_dir::survey(temp_folder);
     if survey.is_unsettled && request == Request::Reap {
         std::thread::sleep(run_dir::SETTLED);
-        // What the first look has locked, the second cannot lock: both together are everything.
+        // The first survey holds the locks of what it found, so the second one only finds the rest.
         let second = run_dir::survey(temp_folder);
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
-    // A sweep asks nothing of containers that others are starting: they stay.
+    // A sweep leaves out containers that other runs are starting: they stay anyway.
     let list = || match request {
-        Request::Sweep => docker.sandboxes_but(&survey.starting),
+        Request::Sweep => docker.sandboxes_except(&survey.starting),
         Request::Reap => docker.sandboxes(),
     };
     let mut sandboxes = list()?;
@@ -77,55 +78,57 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
             sandboxes = list()?;
         }
     }
-    let judge = Judge::new(docker, request, &survey);
-    let containers = sandboxes.into_iter().map(|container| judge.judge(container)).collect();
+    let check = OrphanCheck::new(docker, request, &survey);
+    let containers = sandboxes.into_iter().map(|container| check.decide(container)).collect();
     Ok(Findings { containers, folders: survey.abandoned })
 }
 
 /// Decides about the containers of one engine.
-struct Judge<'a> {
+struct OrphanCheck<'a> {
     docker: &'a Docker,
     request: Request,
     here: Host,
     /// Containers that runs are starting now.
     starting: HashSet<String>,
-    /// Containers that runs which are gone were starting.
+    /// Containers that killed runs were starting.
     abandoned: HashSet<String>,
-    /// The time on the engine's clock, which need not be this machine's.
+    /// The time on the engine's clock, which may differ from this machine's.
     engine_time: OnceCell<Option<SystemTime>>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> OrphanCheck<'a> {
     fn new(docker: &'a Docker, request: Request, survey: &Survey) -> Self {
         let starting = survey.starting.iter().cloned().collect();
         let abandoned = survey.abandoned.iter().filter_map(|folder| folder.container.clone()).collect();
         Self { docker, request, here: Host::here(), starting, abandoned, engine_time: OnceCell::new() }
     }
 
-    fn judge(&self, container: Inspection) -> Judged {
+    fn decide(&self, container: Inspection) -> Candidate {
         let owner = Owner::from_labels(|name| container.label(name));
         let site = || self.docker.site();
-        let verdict = match owner::judge(&owner, container.phase(), &self.here, site, process::liveness) {
-            // A run whose folder can't be seen from here may be about to start it, or to read why it ended. A
-            // user who asks for `reap` knows better; a sweep must not guess.
-            Verdict::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
+        let decision = match owner::decide(&owner, container.phase(), &self.here, site, process::liveness) {
+            // Another run, whose run directory is not visible here, may be starting the container or reading
+            // its log. A sweep must not remove it; the user may, with `reap`.
+            Decision::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
                 if self.request == Request::Sweep && self.is_young(&container) =>
             {
-                Verdict::Keep(Reason::Starting)
+                Decision::Keep(Reason::Starting)
             }
-            Verdict::Orphan(_) if self.starting.contains(container.name()) => Verdict::Keep(Reason::Starting),
-            Verdict::Keep(reason)
+            Decision::Orphan(_) if self.starting.contains(container.name()) => {
+                Decision::Keep(Reason::Starting)
+            }
+            Decision::Keep(reason)
                 if self.abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
             {
-                Verdict::Orphan(Proof::StartAbandoned)
+                Decision::Orphan(Proof::StartAbandoned)
             }
-            verdict => verdict,
+            decision => decision,
         };
-        Judged { container, verdict }
+        Candidate { container, decision }
     }
 
-    /// Whether a container was made so recently that its start may still be under way. Where the engine's time is
-    /// not known, it may.
+    /// Whether a container was created so recently that it may still be starting; true if the engine's time
+    /// is unknown.
     fn is_young(&self, container: &Inspection) -> bool {
         let parse = |text: &str| humantime::parse_rfc3339_weak(text).ok();
         let now = self.engine_time.get_or_init(|| parse(&self.docker.resources().ok()?.time?));
@@ -136,30 +139,29 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether a killed run may still get a container that is not there yet.
+/// Whether the engine may still create a container for a killed run.
 fn expects_container(survey: &Survey, sandboxes: &[Inspection]) -> bool {
-    let is_there = |name: &str| sandboxes.iter().any(|container| container.name() == name);
+    let exists = |name: &str| sandboxes.iter().any(|container| container.name() == name);
     survey.abandoned.iter().any(|folder| {
-        folder.age < Duration::from_secs(600)
-            && folder.container.as_deref().is_some_and(|name| !is_there(name))
+        folder.age < Duration::from_secs(600) && folder.container.as_deref().is_some_and(|name| !exists(name))
     })
 }
 
 impl Findings {
-    /// Removes the orphans and the folders, many at once, and calls `on_removed` with each orphan that is gone.
+    /// Removes the orphans and the run directories, and calls `on_removed` with each removed orphan.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where some could not be removed.
+    /// [`SandboxError::Docker`] if some could not be removed.
     pub(crate) fn remove(
         self,
         docker: &Docker,
-        on_removed: &mut dyn FnMut(&Judged),
+        on_removed: &mut dyn FnMut(&Candidate),
     ) -> Result<(), SandboxError> {
-        let is_orphan = |judged: &Judged| matches!(judged.verdict, Verdict::Orphan(_));
-        let orphans: Vec<Judged> = self.containers.into_iter().filter(is_orphan).collect();
+        let is_orphan = |candidate: &Candidate| matches!(candidate.decision, Decision::Orphan(_));
+        let orphans: Vec<Candidate> = self.containers.into_iter().filter(is_orphan).collect();
         let mut failed = None;
         for batch in orphans.chunks(BATCH) {
-            let ids: Vec<String> = batch.iter().map(|judged| judged.container.id.clone()).collect();
+            let ids: Vec<String> = batch.iter().map(|candidate| candidate.container.id.clone()).collect();
             let left = match docker.remove_containers(&ids) {
                 Ok(()) => HashSet::new(),
                 Err(failure) => {
@@ -171,10 +173,13 @@ impl Findings {
                     left
                 }
             };
-            batch.iter().filter(|judged| !left.contains(&judged.container.id)).for_each(&mut *on_removed);
+            batch
+                .iter()
+                .filter(|candidate| !left.contains(&candidate.container.id))
+                .for_each(&mut *on_removed);
         }
         if let Some((count, failure)) = failed {
-            // The folders still name what could not be removed: they stay for the next time.
+            // The run directories name what could not be removed: keep them for the next `reap`.
             let what = if count == 1 { "container" } else { "containers" };
             return Err(failure.into_error(
                 &format!("{count} orphaned {what} could not be removed"),
@@ -189,7 +194,7 @@ impl Findings {
     }
 }
 
-/// Gives the engine time to finish what a killed client had asked it for.
+/// Waits for the engine to finish creating a container whose client was killed.
 pub(crate) fn await_container(docker: &Docker, name: &str) {
     let deadline = Instant::now() + IN_FLIGHT;
     while Instant::now() < deadline && docker.interrupt.reached(Signals::Third).is_none() {
@@ -200,13 +205,13 @@ pub(crate) fn await_container(docker: &Docker, name: &str) {
     }
 }
 
-/// A removal of orphans beside other work: what it can't do, the next one will.
+/// Removes orphans in the background. Orphans that it cannot remove are left for the next sweep or `reap`.
 pub(crate) struct Sweep {
     done: Receiver<()>,
 }
 
 impl Sweep {
-    /// Begins to remove orphans, on a thread of its own.
+    /// Starts to remove orphans on another thread.
     pub(crate) fn begin(docker: &Docker, temp_folder: &Path) -> Self {
         let (docker, temp_folder) = (docker.low_priority(), temp_folder.to_owned());
         let (sender, done) = channel();
@@ -222,7 +227,7 @@ impl Sweep {
         Self { done }
     }
 
-    /// Waits for its end, for a process that is about to end itself.
+    /// Waits for at most `limit` until the sweep has ended.
     pub(crate) fn finish(self, limit: Duration) {
         let _ = self.done.recv_timeout(limit);
     }

@@ -1,4 +1,4 @@
-//! Whether a container's owner is gone: a decision over facts that are passed in.
+//! Decides whether a container's owner is gone, from facts that are passed in.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::contract::label;
 use crate::engine::{EngineSite, Phase};
 use crate::host::process::{Host, Liveness};
 
-/// What a container's labels say of its owner. A label that is not there is `None`.
+/// The owner that a container's labels name. A missing label is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Owner {
     pub(crate) pid: Option<u32>,
@@ -15,12 +15,12 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// What a container without an owner carries: its host alone, so that its start is judged only there.
+    /// The value for a container without an owner: only the machine and the boot on which it was started.
     pub(crate) fn unowned(host: Host) -> Self {
         Self { pid: None, start: None, host: Host { pid_namespace: None, ..host } }
     }
 
-    /// Reads the labels of a container, of this tool's or the SDK's.
+    /// Reads the labels of a container that this tool or the SDK started.
     pub(crate) fn from_labels<'a>(read: impl Fn(&str) -> Option<&'a str>) -> Self {
         let text = |name| read(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         Self {
@@ -34,7 +34,7 @@ impl Owner {
         }
     }
 
-    /// The labels of a container of this owner; what is not known gets none.
+    /// The labels for a container of this owner. Unknown facts get no label.
     pub(crate) fn labels(&self) -> Vec<(&'static str, String)> {
         [
             (label::OWNER_PID, self.pid.map(|pid| pid.to_string())),
@@ -49,18 +49,18 @@ impl Owner {
     }
 }
 
-/// What is to be done with a container, and why.
+/// What to do with a container, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Decision {
     Orphan(Proof),
     Keep(Reason),
 }
 
-/// Why an owner is known to be gone.
+/// Why a container can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
     OwnerDead(u32),
-    NumberTakenByAnother(u32),
+    ProcessIdReused(u32),
     MachineRebooted,
     EndedUnowned,
     NeverStarted,
@@ -84,12 +84,12 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Proof::OwnerDead(pid) => write!(f, "its owner, process {pid}, is gone"),
-            Proof::NumberTakenByAnother(pid) => {
-                write!(f, "its owner is gone; process {pid} is a later one")
+            Proof::ProcessIdReused(pid) => {
+                write!(f, "its owner is gone; process {pid} started later")
             }
             Proof::MachineRebooted => f.write_str("its owner ran before this machine's last boot"),
-            Proof::EndedUnowned => f.write_str("it has ended, and has no owner"),
-            Proof::NeverStarted => f.write_str("it was never started, and has no owner"),
+            Proof::EndedUnowned => f.write_str("it has ended and has no owner"),
+            Proof::NeverStarted => f.write_str("it was never started and has no owner"),
             Proof::StartAbandoned => f.write_str("the run that was starting it is gone"),
         }
     }
@@ -99,89 +99,92 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::OwnerAlive(pid) => write!(f, "its owner, process {pid}, is alive"),
-            Reason::RunsUnowned => f.write_str("it runs without an owner: `stop` ends it"),
+            Reason::RunsUnowned => {
+                f.write_str("it runs without an owner; to stop it, run `rlmesh-sandbox stop`")
+            }
             Reason::Starting => f.write_str("it is being started"),
             Reason::OtherHost => f.write_str("its owner runs on another machine"),
-            Reason::HostUnknown => f.write_str("it does not say on which machine its owner runs"),
+            Reason::HostUnknown => f.write_str("it is not known on which machine its owner runs"),
             Reason::OtherPidNamespace => f.write_str("its owner runs in another PID namespace"),
             Reason::PidNamespaceUnknown => {
-                f.write_str("it does not say in which PID namespace its owner runs")
+                f.write_str("it is not known in which PID namespace its owner runs")
             }
             Reason::BeingRemoved => f.write_str("docker is removing it"),
         }
     }
 }
 
-/// Decides about one container. An owner must be *proven* gone.
+/// Decides about one container. It is an orphan only if its owner is *proven* gone.
 ///
-/// `here` is this machine, boot and PID namespace. `site` is where the engine is, and `liveness` answers for a
-/// process number in this namespace; both are asked only where the answer matters.
-pub(crate) fn judge(
+/// `here` is this machine, boot and PID namespace. `site` returns where the engine is, and `liveness` whether
+/// a process with an id exists in this namespace; both are only called if the decision depends on them.
+pub(crate) fn decide(
     owner: &Owner,
     phase: Phase,
     here: &Host,
     site: impl Fn() -> EngineSite,
     liveness: impl FnOnce(u32) -> Liveness,
-) -> Verdict {
+) -> Decision {
     if phase == Phase::Removing {
-        return Verdict::Keep(Reason::BeingRemoved);
+        return Decision::Keep(Reason::BeingRemoved);
     }
-    let Some(pid) = owner.pid else { return judge_unowned(owner, phase, here, site) };
+    let Some(pid) = owner.pid else { return decide_unowned(owner, phase, here, site) };
     if is_same(owner.host.host.as_deref(), here.host.as_deref()) == Some(false) {
-        return Verdict::Keep(Reason::OtherHost);
+        return Decision::Keep(Reason::OtherHost);
     }
     match is_same(owner.host.boot.as_deref(), here.boot.as_deref()) {
-        // A boot id is unique: the same one means the same machine.
+        // A boot id is unique, so the same id means the same machine.
         Some(true) => {}
-        // Copies of one virtual machine have the same machine id. An engine behind a local socket has only
-        // containers of this machine; on any other one the owner may be on a copy that is running.
+        // Copies of a virtual machine have the same machine id. An engine behind a local socket only has
+        // containers of this machine. On any other engine, the owner may run on another copy.
         Some(false) if owner.host.host.is_some() && site() == EngineSite::ThisMachine => {
-            return Verdict::Orphan(Proof::MachineRebooted);
+            return Decision::Orphan(Proof::MachineRebooted);
         }
-        Some(false) => return Verdict::Keep(Reason::HostUnknown),
-        None if site() == EngineSite::Elsewhere => return Verdict::Keep(Reason::HostUnknown),
+        Some(false) => return Decision::Keep(Reason::HostUnknown),
+        None if site() == EngineSite::Elsewhere => return Decision::Keep(Reason::HostUnknown),
         None => {}
     }
     if owner.host.pid_namespace != here.pid_namespace {
         let known = owner.host.pid_namespace.is_some();
         return match (known, phase) {
-            (true, _) => Verdict::Keep(Reason::OtherPidNamespace),
-            (false, Phase::Running | Phase::Created) => Verdict::Keep(Reason::PidNamespaceUnknown),
+            (true, _) => Decision::Keep(Reason::OtherPidNamespace),
+            (false, Phase::Running | Phase::Created) => Decision::Keep(Reason::PidNamespaceUnknown),
             (false, _) => match liveness(pid) {
-                Liveness::Gone => Verdict::Orphan(Proof::OwnerDead(pid)),
-                Liveness::Alive { .. } => Verdict::Keep(Reason::PidNamespaceUnknown),
+                Liveness::Gone => Decision::Orphan(Proof::OwnerDead(pid)),
+                Liveness::Alive { .. } => Decision::Keep(Reason::PidNamespaceUnknown),
             },
         };
     }
     match liveness(pid) {
-        Liveness::Gone => Verdict::Orphan(Proof::OwnerDead(pid)),
+        Liveness::Gone => Decision::Orphan(Proof::OwnerDead(pid)),
         Liveness::Alive { start } => match is_same(owner.start.as_deref(), start.as_deref()) {
-            Some(false) => Verdict::Orphan(Proof::NumberTakenByAnother(pid)),
-            Some(true) | None => Verdict::Keep(Reason::OwnerAlive(pid)),
+            Some(false) => Decision::Orphan(Proof::ProcessIdReused(pid)),
+            Some(true) | None => Decision::Keep(Reason::OwnerAlive(pid)),
         },
     }
 }
 
-fn judge_unowned(owner: &Owner, phase: Phase, here: &Host, site: impl Fn() -> EngineSite) -> Verdict {
+fn decide_unowned(owner: &Owner, phase: Phase, here: &Host, site: impl Fn() -> EngineSite) -> Decision {
     match phase {
-        Phase::Running => Verdict::Keep(Reason::RunsUnowned),
-        Phase::Removing => Verdict::Keep(Reason::BeingRemoved),
-        Phase::Ended => Verdict::Orphan(Proof::EndedUnowned),
-        // On this machine, a start that is under way is known by its run folder; one elsewhere can't be seen.
+        Phase::Running => Decision::Keep(Reason::RunsUnowned),
+        Phase::Removing => Decision::Keep(Reason::BeingRemoved),
+        Phase::Ended => Decision::Orphan(Proof::EndedUnowned),
+        // A start in progress on this machine is known by its run directory. A start elsewhere cannot be
+        // seen.
         Phase::Created => match is_same(owner.host.host.as_deref(), here.host.as_deref()) {
-            Some(false) => Verdict::Keep(Reason::Starting),
+            Some(false) => Decision::Keep(Reason::Starting),
             Some(true)
                 if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) != Some(true)
                     && site() == EngineSite::Elsewhere =>
             {
-                Verdict::Keep(Reason::Starting)
+                Decision::Keep(Reason::Starting)
             }
-            Some(true) | None => Verdict::Orphan(Proof::NeverStarted),
+            Some(true) | None => Decision::Orphan(Proof::NeverStarted),
         },
     }
 }
 
-/// `None` where one side is not known.
+/// `None` if one side is unknown.
 fn is_same(a: Option<&str>, b: Option<&str>) -> Option<bool> {
     Some(a? == b?)
 }
@@ -207,7 +210,7 @@ mod tests {
         owner
     }
 
-    /// What the SDK writes: the number and the PID namespace.
+    /// The labels that the SDK writes: the process id and the PID namespace.
     fn sdk(change: impl FnOnce(&mut Owner)) -> Owner {
         owner(|owner| {
             (owner.start, owner.host.host, owner.host.boot) = (None, None, None);
@@ -215,8 +218,8 @@ mod tests {
         })
     }
 
-    fn of(owner: &Owner, phase: Phase, site: EngineSite, liveness: Liveness) -> Verdict {
-        judge(
+    fn of(owner: &Owner, phase: Phase, site: EngineSite, liveness: Liveness) -> Decision {
+        decide(
             owner,
             phase,
             &here(),
@@ -229,12 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn the_table() {
+    fn decisions() {
         use EngineSite::{Elsewhere, ThisMachine};
         use Phase::{Created, Ended, Removing, Running};
         let gone = || Liveness::Gone;
-        let keep = Verdict::Keep;
-        let orphan = Verdict::Orphan;
+        let keep = Decision::Keep;
+        let orphan = Decision::Orphan;
         let dead = orphan(Proof::OwnerDead(PID));
         let lives = keep(Reason::OwnerAlive(PID));
         let ours = owner(|_| {});
@@ -251,7 +254,7 @@ mod tests {
         let detached_elsewhere = Owner::unowned(Host { host: Some("you".into()), ..Host::default() });
         let detached_on_copy = Owner::unowned(Host { boot: Some("b0".into()), ..here() });
         let plain = Owner::default();
-        for (name, owner, phase, site, liveness, verdict) in [
+        for (name, owner, phase, site, liveness, decision) in [
             ("alive", &ours, Running, ThisMachine, alive("7"), lives),
             ("alive, ended", &ours, Ended, ThisMachine, alive("7"), lives),
             ("alive, created", &ours, Created, Elsewhere, alive("7"), lives),
@@ -260,7 +263,7 @@ mod tests {
             ("dead, created", &ours, Created, ThisMachine, gone(), dead),
             ("dead, ended", &ours, Ended, ThisMachine, gone(), dead),
             ("dead, being removed", &ours, Removing, ThisMachine, gone(), keep(Reason::BeingRemoved)),
-            ("recycled", &ours, Running, ThisMachine, alive("8"), orphan(Proof::NumberTakenByAnother(PID))),
+            ("recycled", &ours, Running, ThisMachine, alive("8"), orphan(Proof::ProcessIdReused(PID))),
             ("start unreadable", &ours, Running, ThisMachine, Liveness::Alive { start: None }, lives),
             ("start unlabelled", &no_start, Running, ThisMachine, alive("8"), lives),
             ("start unlabelled, dead", &no_start, Running, ThisMachine, gone(), dead),
@@ -346,7 +349,7 @@ mod tests {
             ("only the mark, running", &plain, Running, ThisMachine, gone(), keep(Reason::RunsUnowned)),
             ("only the mark, ended", &plain, Ended, ThisMachine, gone(), orphan(Proof::EndedUnowned)),
         ] {
-            assert_eq!(of(owner, phase, site, liveness), verdict, "{name}");
+            assert_eq!(of(owner, phase, site, liveness), decision, "{name}");
         }
     }
 
@@ -354,20 +357,20 @@ mod tests {
     fn a_system_without_namespaces_needs_none() {
         let here = Host { pid_namespace: None, ..here() };
         let owner = owner(|o| o.host.pid_namespace = None);
-        let verdict = judge(&owner, Phase::Running, &here, || EngineSite::ThisMachine, |_| Liveness::Gone);
-        assert_eq!(verdict, Verdict::Orphan(Proof::OwnerDead(PID)));
+        let decision = decide(&owner, Phase::Running, &here, || EngineSite::ThisMachine, |_| Liveness::Gone);
+        assert_eq!(decision, Decision::Orphan(Proof::OwnerDead(PID)));
     }
 
     #[test]
-    fn the_owner_is_asked_about_only_where_its_number_means_something() {
+    fn the_process_id_is_only_checked_on_the_same_machine_and_boot() {
         let other_host = owner(|o| o.host.host = Some("you".into()));
-        judge(&other_host, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
+        decide(&other_host, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
         let other_boot = owner(|o| o.host.boot = Some("b0".into()));
-        judge(&other_boot, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
+        decide(&other_boot, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
     }
 
     #[test]
-    fn labels_come_back_as_they_went_out() {
+    fn labels_are_read_as_they_were_written() {
         let owner = owner(|_| {});
         let labels = owner.labels();
         assert_eq!(labels.len(), 5);

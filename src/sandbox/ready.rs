@@ -1,4 +1,4 @@
-//! A started container → its answered handshake, or the reason why there is none.
+//! Waits until a started container answers the handshake, or finds out why it does not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +17,15 @@ use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
 
-/// How long the container alone may have the processor before anything else is started to watch it.
+/// How long to wait before the watch starts, so that it does not slow down the container's start.
 const WATCH_DELAY: Duration = Duration::from_millis(400);
 
-/// How long to wait before docker is asked again, after it failed.
+/// How long to wait before a failed docker command is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// An environment that has answered.
 pub(crate) struct Ready {
-    /// As rlmesh's clients take it.
+    /// The address for rlmesh's clients.
     pub(crate) address: String,
     pub(crate) image_id: String,
     pub(crate) handshake: Handshake,
@@ -34,7 +34,7 @@ pub(crate) struct Ready {
 /// Waits until the environment in the container `id` answers.
 ///
 /// # Errors
-/// ContainerStartup, with the end of the log, as soon as the container ends, or when `limit` is over;
+/// ContainerStartup, with the end of the log, if the container ends or does not answer within `limit`;
 /// Docker; Interrupted.
 pub(crate) fn until_ready(
     docker: &Docker,
@@ -57,7 +57,7 @@ pub(crate) fn until_ready(
     }
 }
 
-/// One container that is waited for.
+/// The wait for one container.
 struct Wait<'a> {
     docker: &'a Docker,
     plan: &'a Plan,
@@ -68,7 +68,7 @@ struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// What docker knows of the container. Docker may fail now and then: it is asked until the time is over.
+    /// Inspects the container. If docker fails, it is asked again until the deadline.
     fn container(&self) -> Result<Inspection, SandboxError> {
         loop {
             match self.docker.inspect(&[self.id.to_owned()]) {
@@ -82,14 +82,14 @@ impl Wait<'_> {
         }
     }
 
-    /// A container without its port: ended already, or not as it was asked for.
+    /// The error for a container that publishes no port: it has ended, or docker did not publish the port.
     fn no_port(&self, container: &Inspection) -> SandboxError {
         if is_over(container) {
             return self.ended(container);
         }
         SandboxError::ContainerStartup(
             Problem::new(
-                format!("docker publishes no port {CONTAINER_PORT} of the container {}", container.name()),
+                format!("docker did not publish port {CONTAINER_PORT} of the container {}", container.name()),
                 "check that the engine can publish ports on the loopback interface (`docker run -p 127.0.0.1::80 …`)",
             )
             .details(self.log()),
@@ -97,7 +97,7 @@ impl Wait<'_> {
     }
 
     fn not_ready(&self, reason: &NotReady) -> SandboxError {
-        // Docker may not answer now: what is known already is reported all the same.
+        // If docker does not answer now, report what is known.
         match self.docker.inspect(&[self.id.to_owned()]) {
             Ok(found) => match found.first() {
                 Some(container) if is_over(container) => return self.ended(container),
@@ -111,7 +111,7 @@ impl Wait<'_> {
         let diagnosis = startup(self.plan, None, &log);
         let message = match reason {
             NotReady::NotRlmesh(said) => {
-                format!("what answers in the container is not an rlmesh environment: {said}")
+                format!("the server in the container is not an rlmesh environment: {said}")
             }
             NotReady::TimedOut(last) => {
                 format!(
@@ -119,13 +119,13 @@ impl Wait<'_> {
                     humantime::format_duration(self.limit)
                 )
             }
-            NotReady::Ended => "docker reported that the container ended, but it is still running".to_owned(),
+            NotReady::Ended => "docker reported that the container ended, but it still runs".to_owned(),
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),
         };
         let mut problem = problem(message, &diagnosis.hints);
         if self.docker.site() == EngineSite::Elsewhere {
             problem = problem.hint(
-                "the engine is on another machine, and the port is open only there: forward it, or run this there",
+                "the engine is on another machine, and the port is only open there: forward the port, or run rlmesh-sandbox on that machine",
             );
         }
         SandboxError::ContainerStartup(with_log(problem, &log))
@@ -138,22 +138,22 @@ impl Wait<'_> {
             "the container ended while it started (state {}, exit code {})",
             state.status, state.exit_code
         );
-        self.dead(&how, Some(end), Some(state.error.as_str()).filter(|error| !error.is_empty()))
+        self.ended_error(&how, Some(end), Some(state.error.as_str()).filter(|error| !error.is_empty()))
     }
 
-    /// Another program's clean-up, or a person, has removed the container.
+    /// The error for a container that something else removed.
     fn removed(&self) -> SandboxError {
         if self.watch.log().is_empty() {
             return SandboxError::ContainerStartup(Problem::new(
                 "the container was removed while it started",
-                "run it again; did another program, or `docker system prune`, remove it?",
+                "run it again; make sure that nothing else removes containers, such as `docker system prune`",
             ));
         }
         let end = ContainerEnd { exit_code: 1, is_out_of_memory: false };
-        self.dead("the container ended while it started, and was removed", Some(end), None)
+        self.ended_error("the container ended while it started and was removed", Some(end), None)
     }
 
-    fn dead(&self, how: &str, end: Option<ContainerEnd>, said: Option<&str>) -> SandboxError {
+    fn ended_error(&self, how: &str, end: Option<ContainerEnd>, said: Option<&str>) -> SandboxError {
         let log = self.log();
         let diagnosis = startup(self.plan, end, &log);
         let message = match diagnosis.cause.as_deref().or(said) {
@@ -163,7 +163,7 @@ impl Wait<'_> {
         SandboxError::ContainerStartup(with_log(problem(message, &diagnosis.hints), &log))
     }
 
-    /// The end of the log: docker's, or what was read of it before the container was gone.
+    /// The end of the log: from docker, or else what the watch has read.
     fn log(&self) -> String {
         match self.docker.log_tail(self.id) {
             Ok(log) => log,
@@ -175,7 +175,7 @@ impl Wait<'_> {
     }
 }
 
-/// Runs a future on a thread of its own, since the caller's may already have a runtime.
+/// Runs a future on another thread, because the caller's thread may already have a runtime.
 fn on_a_runtime<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, SandboxError> {
     let run = || -> Result<T, SandboxError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -185,8 +185,8 @@ fn on_a_runtime<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, Sa
     joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Reads a container's log, and so learns of its end as soon as docker does, and keeps its text even where the
-/// container is removed at once.
+/// Follows a container's log in the background. It notices the container's end early, and keeps the log even
+/// if the container is removed.
 struct Watch {
     has_ended: Arc<AtomicBool>,
     log: Arc<Mutex<Tail>>,
@@ -200,7 +200,7 @@ impl Watch {
         let (has_ended, log) = (Arc::clone(&watch.has_ended), Arc::clone(&watch.log));
         let id = id.to_owned();
         std::thread::spawn(move || {
-            // Most environments have answered by then, and need no watch.
+            // Most environments have answered by then.
             if pause(&docker.interrupt, WATCH_DELAY).is_err() {
                 return;
             }
@@ -208,7 +208,7 @@ impl Watch {
             let everything = LogLines { follow: Follow::UntilTheEnd, tail: None };
             let mut followed = docker.follow_log(&id, everything, &mut keep);
             while docker.interrupt.check().is_ok() {
-                // A log can break off, or not be readable at all; only the container's state is certain.
+                // A log can end early or be unreadable; only the container's state is reliable.
                 if docker.inspect(std::slice::from_ref(&id)).is_ok_and(|found| found.iter().all(is_over)) {
                     has_ended.store(true, Ordering::SeqCst);
                     return;
@@ -253,7 +253,7 @@ fn is_over(container: &Inspection) -> bool {
 
 fn problem(message: String, hints: &[String]) -> Problem {
     let mut hints = hints.iter();
-    let first = hints.next().map_or("read the end of its log below", String::as_str);
+    let first = hints.next().map_or("read the end of the container's log below", String::as_str);
     hints.fold(Problem::new(message, first), |problem, hint| problem.hint(hint))
 }
 
@@ -261,6 +261,6 @@ fn with_log(problem: Problem, log: &str) -> Problem {
     if log.is_empty() {
         problem.details("the container's log is empty")
     } else {
-        problem.details("the end of its log:").details(log)
+        problem.details("the end of the container's log:").details(log)
     }
 }

@@ -1,4 +1,4 @@
-//! Plan → image → container → answered handshake. Whatever goes wrong on the way, nothing is left behind.
+//! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use crate::sandbox::owner::Owner;
 use crate::sandbox::{isolation, orphans, ready};
 use crate::settings::sandbox::{Ownership, RunOptions};
 
-/// The largest payload that goes through a variable: Linux takes none beyond 128 KiB.
+/// The largest payload that is passed in an environment variable, in bytes: Linux's limit is 128 KiB.
 const LARGEST_VARIABLE: usize = 100 * 1024;
 
-/// How many names are tried where others have them.
+/// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
 
 /// A container that has answered.
@@ -34,21 +34,21 @@ const NAMES_TRIED: usize = 3;
 pub(crate) struct Running {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// As rlmesh's clients take it: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
     pub(crate) address: String,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
-    /// From the first command to the answered handshake.
+    /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
-    /// Names the container as long as it must not outlive this process.
+    /// The run directory. It names the container as long as the container must not outlive this process.
     folder: Arc<RunDir>,
 }
 
-/// Brings the plan up: its image, unless the engine has it, its container, and its first answer.
+/// Makes sure that the engine has the plan's image, starts its container, and waits for the handshake.
 ///
 /// # Errors
 /// ImageBuild; ContainerStartup, with the end of the log; Docker; Interrupted; InvalidOption for an owner
-/// that does not exist. The container is gone then, or the error says that it is not.
+/// that does not exist. After an error, the container is removed, or a hint says that it may still exist.
 pub(crate) fn launch(
     image: ImageRequest<'_>,
     options: RunOptions,
@@ -56,7 +56,7 @@ pub(crate) fn launch(
 ) -> Result<Running, SandboxError> {
     let start = Start { image, options, began: Instant::now() };
     let image = if image.takes_existing() {
-        // Most often the image exists, and asking for it first would take longer than starting without it.
+        // The image usually exists, and starting a container is faster than checking first.
         match start.attempt(None, on_event) {
             Ok(running) => return Ok(running),
             Err(failed) => match failed.reason {
@@ -73,7 +73,7 @@ pub(crate) fn launch(
     start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
 }
 
-/// Makes sure that an owner that was named exists, before anything is built for it.
+/// Checks that the owner exists, before anything is built for it.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`].
@@ -90,26 +90,26 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     match process::liveness(pid) {
         Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::here() }),
         Liveness::Gone => {
-            let hint = "give it the number of a running process, such as $$";
-            let invalid = InvalidValue::new("there is no such process", hint);
-            Err(Field::OWNER_PID.refuses(&pid.to_string(), &invalid))
+            let hint = "use the id of a running process, such as $$";
+            let invalid = InvalidValue::new("no process has this id", hint);
+            Err(Field::OWNER_PID.invalid(&pid.to_string(), &invalid))
         }
     }
 }
 
-/// Why nothing came up. Nothing is left of the attempt, or the error says what is.
-struct NotUp {
+/// A failed start. Nothing is left of it, or the error says what is left.
+struct FailedStart {
     reason: StartFailureReason,
     error: SandboxError,
 }
 
-impl From<SandboxError> for NotUp {
+impl From<SandboxError> for FailedStart {
     fn from(error: SandboxError) -> Self {
         Self { reason: StartFailureReason::Other, error }
     }
 }
 
-/// One start, and what it works with.
+/// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
     options: RunOptions,
@@ -117,8 +117,12 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Starts a container from the image as the engine has it now, and waits for its first answer.
-    fn attempt(&self, built_in: Option<Duration>, on_event: &mut Listener<'_>) -> Result<Running, NotUp> {
+    /// Starts a container from the engine's current image, and waits for the handshake.
+    fn attempt(
+        &self,
+        built_in: Option<Duration>,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Running, FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
@@ -134,7 +138,7 @@ impl Start<'_> {
         };
         if let Some(reason) = &ready.handshake.mismatch {
             on_event(Event::Warning(format!(
-                "the container's rlmesh speaks another protocol than this tool ({PROTOCOL_GENERATION}): {reason}"
+                "the container's rlmesh uses another protocol than this tool ({PROTOCOL_GENERATION}): {reason}"
             )));
         }
         Ok(Running {
@@ -149,7 +153,7 @@ impl Start<'_> {
     }
 
     /// Starts the container, and returns its name and id.
-    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), NotUp> {
+    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let source = plan.resolved_source();
         let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
@@ -161,7 +165,7 @@ impl Start<'_> {
         let mut attempt = 1;
         loop {
             let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
-            folder.announce(&name)?;
+            folder.set_container(&name)?;
             let new = NewContainer {
                 image: &image,
                 name: &name,
@@ -178,11 +182,11 @@ impl Start<'_> {
             let id_file = folder.path().join(format!("container-id-{attempt}"));
             match docker.run_container(&new, &id_file) {
                 Ok(id) => return Ok((name, id)),
-                // The container of that name is not ours, and must not be taken for it.
+                // The container of that name is not ours: it must not be removed.
                 Err(failed) if failed.reason == StartFailureReason::NameTaken => {
-                    folder.settle()?;
+                    folder.clear_container()?;
                     if attempt == NAMES_TRIED {
-                        return Err(NotUp { reason: failed.reason, error: failed.error });
+                        return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
                     attempt += 1;
                 }
@@ -192,31 +196,31 @@ impl Start<'_> {
     }
 }
 
-/// Removes what a failed start may have left.
-fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) -> NotUp {
+/// Removes what a failed start may have left behind.
+fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) -> FailedStart {
     let StartFailure { reason, error, left } = failed;
     if left == Left::ContainerSoon {
         orphans::await_container(docker, name);
     }
     if left == Left::Nothing {
-        return NotUp { reason, error };
+        return FailedStart { reason, error };
     }
     let error = discard(docker, name, folder, error);
-    // A container that is still there is the user's first concern.
-    let reason = if folder.is_left() { StartFailureReason::Other } else { reason };
-    NotUp { reason, error }
+    // If the container could not be removed, report that instead of trying again.
+    let reason = if folder.is_kept() { StartFailureReason::Other } else { reason };
+    FailedStart { reason, error }
 }
 
-/// Removes a container that must not outlive an error, and adds a hint where that fails.
+/// Removes a container after an error, and adds a hint if that fails.
 fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) -> SandboxError {
     match docker.remove_containers(&[name.to_owned()]) {
         Ok(()) => error,
         Err(failure) => {
-            // What names the container stays for `reap`.
-            folder.leave();
+            // The run directory names the container for `reap`.
+            folder.keep();
             error.map_problem(|problem| {
                 problem.hint(format!(
-                    "the container {name} may still be there ({failure}): once docker answers, run `rlmesh-sandbox reap`"
+                    "the container {name} may still exist ({failure}): run `rlmesh-sandbox reap` once docker answers"
                 ))
             })
         }
@@ -225,7 +229,7 @@ fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) ->
 
 type ContainerVariables = Vec<(&'static str, String)>;
 
-/// What the container is told: through variables, or, where these have no room, in a file.
+/// The parameters of the container: in environment variables, or in a file if they are too large.
 fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<PathBuf>), SandboxError> {
     let serving = &plan.serving;
     if let Some(build) = plan.build() {
@@ -241,11 +245,11 @@ fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<Pat
         if kwargs.len() > LARGEST_VARIABLE {
             return Err(invalid_option(
                 format!(
-                    "{} are {} bytes long, and a prebuilt image takes at most {LARGEST_VARIABLE}",
+                    "{} are {} bytes long; for a prebuilt image, the limit is {LARGEST_VARIABLE}",
                     Field::KWARGS,
                     kwargs.len()
                 ),
-                "put the data into the image, or use a source that is built",
+                "put the data into the image, or use a Gymnasium id or hf://org/repo@commit as the source",
             ));
         }
         variables.push((variable::MAKE_KWARGS, kwargs));
@@ -260,23 +264,22 @@ fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<Pat
 }
 
 impl Running {
-    /// Lets the container outlive this process.
+    /// Keeps the container after this process has ended.
     ///
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn keep(&self) -> Result<(), SandboxError> {
-        self.folder.settle()
+        self.folder.clear_container()
     }
 
-    /// Stops the container, which may take `grace` to end by itself unless there was a second signal, and removes
-    /// it.
+    /// Stops the container and removes it. It is killed after `grace`, or at once after a second signal.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where the container may still be there.
+    /// [`SandboxError::Docker`] if the container may still exist.
     pub(crate) fn stop(&self, docker: &Docker, grace: Duration) -> Result<(), SandboxError> {
         let container = [self.id.clone()];
         if docker.interrupt.reached(Signals::Second).is_none() {
-            // Removal by force follows in any case.
+            // If it fails, the removal below kills the container.
             let _ = docker.stop_containers(&container, grace, Signals::Second);
         }
         docker.remove_containers(&container).map_err(|failure| {

@@ -1,4 +1,4 @@
-//! Stopping sandboxes: all of them are found and checked before the first one is touched.
+//! Stops sandboxes. All of them are checked before the first one is stopped.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::engine::docker::inspection::{Inspection, not_a_sandbox};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
 
-/// Which sandboxes are meant.
+/// Which sandboxes to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Which {
     All,
@@ -15,15 +15,15 @@ pub(crate) enum Which {
     These(Vec<String>),
 }
 
-/// What became of them.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Stopped {
     pub(crate) containers: Vec<Inspection>,
-    /// Names that are not those of a container.
+    /// Names without a container.
     pub(crate) missing: Vec<String>,
 }
 
-/// Lets sandboxes end by themselves within `grace`, side by side, and removes them.
+/// Stops sandboxes in parallel, kills those that do not stop within `grace`, and removes them.
 ///
 /// # Errors
 /// InvalidOption for a container that is not a sandbox: nothing is stopped then. Docker.
@@ -57,8 +57,8 @@ pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<St
     Ok(Stopped { containers: found, missing })
 }
 
-/// A container's name as the user gave it, checked: an empty one would be the start of every id, and one
-/// with a dash an option of docker's.
+/// Checks the name or id of a container. An empty one would match every id, and docker would take one that
+/// starts with a dash as an option.
 pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
     let name = name.trim();
     let name = name.strip_prefix('/').unwrap_or(name);
@@ -66,17 +66,17 @@ pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_possible) {
         return Err(SandboxError::InvalidOption(Problem::new(
             format!("{name:?} is not a valid container id or name"),
-            "`rlmesh-sandbox ps` lists the sandboxes",
+            "run `rlmesh-sandbox ps` to list the sandboxes",
         )));
     }
     Ok(name.to_owned())
 }
 
-/// A container that cannot be named, because none is there.
+/// The error for a sandbox that does not exist.
 pub(crate) fn no_such_sandbox(name: &str) -> SandboxError {
     SandboxError::InvalidOption(Problem::new(
         format!("there is no sandbox {name}"),
-        "`rlmesh-sandbox ps` lists the sandboxes",
+        "run `rlmesh-sandbox ps` to list the sandboxes",
     ))
 }
 
@@ -84,7 +84,7 @@ fn is_named(container: &Inspection, name: &str) -> bool {
     container.name() == name || container.id.starts_with(name)
 }
 
-/// Stops and removes; what does not stop is removed by force.
+/// Stops and removes containers. Those that do not stop are killed.
 fn end(docker: &Docker, ids: &[String], grace: Duration) -> Result<(), SandboxError> {
     if let Err(failure) = docker.stop_containers(ids, grace, Signals::First)
         && let Some(error) = failure.as_docker_error()
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_answers_to_its_id_the_start_of_it_and_its_name() {
+    fn a_container_is_found_by_id_start_of_an_id_or_name() {
         let container: Inspection = serde_json::from_str(
             r#"{"Id":"1bdd31fd1274","Name":"/box","Created":"","Config":{"Image":"x","Labels":null},
             "State":{"Status":"running","ExitCode":0},"NetworkSettings":{"Ports":null}}"#,

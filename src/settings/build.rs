@@ -1,54 +1,54 @@
-//! How an image is built, beside what goes into it; nothing of it enters the build hash.
+//! Options of a build and of publishing its image. They are not part of the build hash.
 
 use crate::contract::label;
 use crate::error::{Field, InvalidValue, SandboxError};
 use crate::settings::sandbox::{each, one_line};
 use crate::source::image_reference::is_image_reference;
 
-/// What installs Python packages.
+/// The installer for Python packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Installer {
-    /// uv, and pip where uv is not available.
+    /// uv, or pip if uv is not available.
     #[default]
     Uv,
-    /// pip alone.
+    /// Always pip.
     Pip,
 }
 
-/// How the image of a source is made.
+/// How the image of a source is built.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct BuildOptions {
     /// Build even if the image exists.
     pub rebuild: bool,
-    /// Ask the registry for a newer base image, and build on it.
+    /// Pull a newer base image if the registry has one, and build again.
     pub pull: bool,
-    /// `linux/arm64`; `None` is the engine's own.
+    /// The platform, such as `linux/arm64`; `None` is the engine's own.
     pub platform: Option<String>,
-    /// Where the build takes layers from, as buildx has it.
+    /// Where to import the build cache from, as for `docker buildx build --cache-from`.
     pub cache_from: Vec<String>,
-    /// What installs Python packages.
+    /// The installer for Python packages.
     pub installer: Installer,
 }
 
-/// What else becomes of an image that `build` makes.
+/// How the image is named, labelled and pushed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PublishOptions {
-    /// Further names for the image.
+    /// Additional names for the image.
     pub tags: Vec<String>,
-    /// Further names under which it is pushed to a registry.
+    /// Additional names under which the image is pushed to a registry.
     pub pushes: Vec<String>,
-    /// Labels of an image that is built: key and value.
+    /// Labels for the image, set when it is built: key and value.
     pub labels: Vec<(String, String)>,
-    /// Where the build leaves its layers, as buildx has it.
+    /// Where to export the build cache to, as for `docker buildx build --cache-to`.
     pub cache_to: Vec<String>,
 }
 
 impl BuildOptions {
-    /// Whether the base image that the engine has is the one to build on.
+    /// Whether to build on the base image that the engine has.
     pub(crate) fn uses_local_base_image(&self) -> bool {
         !self.pull && self.platform.is_none()
     }
@@ -58,7 +58,7 @@ impl BuildOptions {
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
         let platform = self.platform.as_ref();
         let platform = platform
-            .map(|text| platform_of(text).map_err(|invalid| Field::PLATFORM.refuses(text, &invalid)))
+            .map(|text| platform_of(text).map_err(|invalid| Field::PLATFORM.invalid(text, &invalid)))
             .transpose()?;
         Ok(Self { platform, cache_from: each(Field::CACHE_FROM, &self.cache_from, cache)?, ..self })
     }
@@ -70,7 +70,7 @@ impl PublishOptions {
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
         for (key, value) in &self.labels {
             let text = format!("{key}={value}");
-            label(&text).map_err(|invalid| Field::LABEL.refuses(&text, &invalid))?;
+            label(&text).map_err(|invalid| Field::LABEL.invalid(&text, &invalid))?;
         }
         Ok(Self {
             tags: each(Field::TAG, &self.tags, image_name)?,
@@ -81,7 +81,7 @@ impl PublishOptions {
     }
 }
 
-/// A name that an image can be given.
+/// Parses a name for an image.
 ///
 /// # Errors
 /// [`InvalidValue`].
@@ -90,16 +90,17 @@ pub(crate) fn image_name(text: &str) -> Result<String, InvalidValue> {
     if text.contains('@') || !is_image_reference(&text) {
         return Err(InvalidValue::new(
             "it is not a valid image name",
-            "name it as docker does, such as ghcr.io/org/image:tag",
+            "use a name such as ghcr.io/org/image:tag",
         ));
     }
     Ok(text)
 }
 
-/// `KEY=VALUE`.
+/// Parses `KEY=VALUE`.
 ///
 /// # Errors
-/// [`InvalidValue`], also for a key that containers are judged by: they inherit their image's labels.
+/// [`InvalidValue`], also for a key that decides what happens to containers: they inherit their image's
+/// labels.
 pub(crate) fn label(text: &str) -> Result<(String, String), InvalidValue> {
     let text = one_line(text)?;
     let (key, value) =
@@ -115,13 +116,13 @@ pub(crate) fn label(text: &str) -> Result<(String, String), InvalidValue> {
     if label::RESERVED.into_iter().any(is_below) {
         return Err(InvalidValue::new(
             "this key is reserved for rlmesh",
-            "use another key: a container inherits its image's labels, and rlmesh's decide what happens to it",
+            "use a key that does not start with rlmesh.sandbox or rlmesh.image",
         ));
     }
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// `os/arch[/variant]`, in lower case as docker prints it.
+/// Parses a platform, `os/arch[/variant]`, and returns it in lower case.
 ///
 /// # Errors
 /// [`InvalidValue`].
@@ -132,40 +133,40 @@ pub(crate) fn platform_of(text: &str) -> Result<String, InvalidValue> {
     };
     let words: Vec<&str> = text.split('/').collect();
     if text.contains(',') {
-        return Err(InvalidValue::new("it names several platforms", "build once for each platform"));
+        return Err(InvalidValue::new("it names several platforms", "run it once for each platform"));
     }
     if !(2..=3).contains(&words.len()) || !words.iter().copied().all(is_word) {
         return Err(InvalidValue::new(
-            "it is not a platform",
-            "name it as docker does, such as linux/amd64 or linux/arm64",
+            "it is not a valid platform",
+            "use OS/ARCH, such as linux/amd64 or linux/arm64",
         ));
     }
     Ok(text)
 }
 
-/// `type=…,key=value,…`, or an image's name, as buildx takes it; what the keys mean is up to buildx.
+/// Parses a cache location: `type=…,key=value,…`, or an image's name. buildx checks the keys.
 ///
 /// # Errors
 /// [`InvalidValue`].
 pub(crate) fn cache(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
-    // A quoted field may hold commas: buildx reads it as CSV.
+    // A quoted field may contain commas: buildx parses the text as CSV.
     let is_list =
         || text.contains("type=") && (text.contains('"') || text.split(',').all(|part| part.contains('=')));
     if !is_list() && !is_image_reference(&text) {
         return Err(InvalidValue::new(
-            "it is not a cache as buildx takes it",
-            "write type=registry,ref=ghcr.io/org/cache or type=local,src=FOLDER (dest=FOLDER)",
+            "it is not a valid cache location",
+            "use type=registry,ref=ghcr.io/org/cache, or type=local,src=FOLDER (for --cache-to: dest=FOLDER)",
         ));
     }
     Ok(text)
 }
 
-/// Whether an image for `has` (`os/arch`) is one for `wanted` (`os/arch[/variant]`).
+/// Whether an image for the platform `has` (`os/arch`) is one for `wanted` (`os/arch[/variant]`).
 pub(crate) fn is_for_platform(has: &str, wanted: &str) -> bool {
     let mut parts = wanted.splitn(3, '/');
     let (os, arch) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    // Two names for the same processor.
+    // Other names for the same architecture.
     let arch = match arch {
         "x86_64" | "x86-64" => "amd64",
         "aarch64" => "arm64",
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_docker_would_refuse_late_is_refused_at_once() {
+    fn values_that_docker_would_refuse_are_refused() {
         let refused = |text: &str, parse: fn(&str) -> Result<String, InvalidValue>| {
             assert!(parse(text).is_err(), "{text}");
         };
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_taken_as_it_is() {
+    fn valid_values_are_kept() {
         assert_eq!(image_name("localhost:5000/a").unwrap(), "localhost:5000/a");
         assert_eq!(label("rlmesh.sandboxes=1").unwrap().1, "1");
         assert_eq!(label("a=b=c").unwrap(), ("a".to_owned(), "b=c".to_owned()));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn platforms_are_compared_by_system_and_processor() {
+    fn platforms_are_compared_by_os_and_architecture() {
         assert!(is_for_platform("linux/arm64", "linux/arm64/v8"));
         assert!(is_for_platform("linux/amd64", "linux/x86_64"));
         assert!(!is_for_platform("linux/amd64", "linux/arm64"));

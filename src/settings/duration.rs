@@ -1,16 +1,16 @@
-//! Durations as people write them.
+//! Parses durations.
 
 use std::time::Duration;
 
 use crate::error::InvalidValue;
 
-/// The longest time-out; a longer one is most likely a typing error.
+/// The longest time-out. A longer one is probably a typing error.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The longest age.
 const LONGEST_AGE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// A time-out: seconds, with decimals if need be (`30`, `0.5`), or a number with units (`90s`, `1m 30s`).
+/// Parses a time-out: seconds (`30`, `0.5`), or a time with units (`90s`, `1m 30s`).
 ///
 /// # Errors
 /// [`InvalidValue`] for anything else, and for more than a week.
@@ -18,23 +18,25 @@ pub(crate) fn timeout(text: &str) -> Result<Duration, InvalidValue> {
     parse(text, LONGEST_TIMEOUT, "use seconds (30, 0.5) or a time with units (90s, 5m), up to 7 days")
 }
 
-/// A time-out that leaves some time.
+/// Parses a time-out that is not 0.
 ///
 /// # Errors
 /// As [`timeout`], and for 0.
 pub(crate) fn positive_timeout(text: &str) -> Result<Duration, InvalidValue> {
     match timeout(text)? {
-        Duration::ZERO => Err(InvalidValue::new("it must be more than 0", "give it some seconds")),
+        Duration::ZERO => {
+            Err(InvalidValue::new("it must be more than 0", "use a number of seconds above 0, such as 30"))
+        }
         time => Ok(time),
     }
 }
 
-/// An age: as a time-out, up to ten years.
+/// Parses an age: like a time-out, but up to ten years.
 ///
 /// # Errors
 /// [`InvalidValue`].
 pub(crate) fn age(text: &str) -> Result<Duration, InvalidValue> {
-    parse(text, LONGEST_AGE, "use seconds or a time with units: 90m, 24h, 7d; 0 is any age")
+    parse(text, LONGEST_AGE, "use seconds or a time with units (90m, 24h, 7d); 0 means any age")
 }
 
 fn parse(text: &str, longest: Duration, hint: &str) -> Result<Duration, InvalidValue> {
@@ -43,7 +45,7 @@ fn parse(text: &str, longest: Duration, hint: &str) -> Result<Duration, InvalidV
     seconds
         .or_else(|| humantime::parse_duration(text).ok())
         .filter(|duration| *duration <= longest)
-        .ok_or_else(|| InvalidValue::new("it is not a time", hint))
+        .ok_or_else(|| InvalidValue::new("it is not a valid time", hint))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! How to reach the Hugging Face Hub and where to keep what it sends, from the variables that Hugging Face's own client reads.
+//! How to reach the Hugging Face Hub and where to cache its files, as Hugging Face's own client is
+//! configured.
 
 use std::fmt;
 use std::fs::File;
@@ -16,46 +17,46 @@ use crate::settings::variables::Variables;
 
 const PUBLIC_ENDPOINT: &str = "https://huggingface.co";
 
-/// The most that the cache may hold unless the user sets another limit, in bytes.
+/// The default limit of the cache, in bytes.
 const DEFAULT_CACHE_LIMIT: u64 = 20 << 30;
 
 /// The read timeout of Hugging Face's own client.
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest token that is read from a file, in bytes: tokens have about 40.
+/// The most that is read from a token file, in bytes. Tokens are about 40 bytes long.
 const LONGEST_TOKEN: u64 = 4096;
 
-/// How to reach the Hugging Face Hub, and where to keep what it sends.
+/// How to reach the Hugging Face Hub, and where to cache its files.
 ///
-/// The default is the public Hub, without a token, a proxy or a cache folder: nothing is read from the
-/// environment.
+/// The default is the public Hub, without a token, a proxy or a cache folder. It does not depend on
+/// environment variables.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HubSettings {
-    /// The address of the Hub: http or https, without user name, password, query and fragment. A path is kept.
-    /// Default: `https://huggingface.co`.
+    /// The address of the Hub: http or https, without user name, password, query or fragment. It may have a
+    /// path. Default: `https://huggingface.co`.
     pub endpoint: Url,
-    /// The user's access token. It is sent to the endpoint's own host and to no other. Default: none, which
-    /// is enough for public repositories.
+    /// The user's access token. It is only sent to the endpoint's own host. Default: none; public
+    /// repositories do not need one.
     pub token: Option<Token>,
-    /// Whether to make no connection at all: only what is in the cache folder can be used then. Default: false.
+    /// Whether to use only the cache folder and make no connections. Default: false.
     pub is_offline: bool,
     /// The proxies to use. Default: none.
     pub proxies: Proxies,
-    /// Where to keep files and listings for later: a folder for this alone, made when it is needed. Without
-    /// one, or where it cannot be written to, they are kept in a temporary folder while they are in use.
+    /// The folder in which files and listings are cached. It must not be used for anything else, and is
+    /// created when it is needed. If it is not set or not writable, a temporary folder is used instead.
     /// Default: none.
     pub cache_folder: Option<PathBuf>,
-    /// Where temporary folders are made. Default: `/tmp`.
+    /// Where temporary folders are created. Default: `/tmp`.
     pub temporary_folder: PathBuf,
-    /// The most that the cache folder holds after a source was fetched, in bytes: what was not used for the
-    /// longest time is removed. Default: 20 GiB.
+    /// The largest size of the cache folder after a source was fetched, in bytes: the least recently used
+    /// files are removed. Default: 20 GiB.
     pub cache_limit: u64,
-    /// How long to wait for the next bytes of an answer; less than 100 ms counts as 100 ms. Default: 10 seconds.
+    /// How long to wait for the next bytes of an answer, at least 100 ms. Default: 10 seconds.
     pub read_timeout: Duration,
 }
 
-/// A user's access token. Its `Debug` shows nothing of it.
+/// A user's access token. `Debug` does not show it.
 #[derive(Clone)]
 pub struct Token {
     value: String,
@@ -63,11 +64,10 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token that was read from `origin`: the variable or file that messages name.
+    /// Creates a token. `origin` is the variable or file that it was read from, for messages.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for an empty text, and for one with blanks or other characters that a
-    /// header cannot hold.
+    /// [`SandboxError::InvalidOption`] if the text is empty or has characters that a header cannot contain.
     pub fn new(value: &str, origin: impl Into<String>) -> Result<Self, SandboxError> {
         let origin = origin.into();
         if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -93,15 +93,15 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The proxies to use. Their addresses may hold passwords: `Debug` shows nothing of them.
+/// The proxies to use. `Debug` does not show their addresses, which may contain passwords.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Proxies {
-    /// The proxy for http addresses: http, https, socks4, socks4a, socks5 or socks5h.
+    /// The proxy for http addresses. Its scheme is http, https, socks4, socks4a, socks5 or socks5h.
     pub http: Option<Url>,
-    /// The same for https addresses.
+    /// The proxy for https addresses.
     pub https: Option<Url>,
-    /// Hosts that are reached without a proxy, as NO_PROXY lists them: a name stands for its subdomains too.
+    /// Hosts that are reached without a proxy, as NO_PROXY lists them. A name includes its subdomains.
     pub exceptions: Vec<String>,
 }
 
@@ -127,8 +127,8 @@ impl Default for HubSettings {
 }
 
 impl HubSettings {
-    /// What the variables say: those of Hugging Face's own client, those that name proxies, the folders of
-    /// this user, and RLMESH_SANDBOX_CACHE_LIMIT.
+    /// Reads the variables of Hugging Face's own client, those for proxies, those for the user's folders, and
+    /// RLMESH_SANDBOX_CACHE_LIMIT.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the variable.
@@ -155,7 +155,7 @@ impl HubSettings {
         address
     }
 
-    /// Whether it is the public Hub, rather than a mirror or a company's own.
+    /// Whether it is the public Hub, rather than a mirror or a private Hub.
     pub(crate) fn is_public(&self) -> bool {
         self.endpoint_text() == PUBLIC_ENDPOINT
     }
@@ -166,7 +166,7 @@ impl HubSettings {
     }
 }
 
-/// This user's cache folder for the Hub; `None` where there is no home folder.
+/// This user's cache folder for the Hub; `None` without a home folder.
 pub(crate) fn cache_folder(variables: &Variables) -> Option<PathBuf> {
     variables.cache_folder().map(|folder| folder.join("hub"))
 }
@@ -183,15 +183,15 @@ fn endpoint(text: &str) -> Result<Url, SandboxError> {
         return Err(refused("is not an http or https address"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("holds a user name or a password"));
+        return Err(refused("contains a user name or a password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("holds a query or a fragment"));
+        return Err(refused("contains a query or a fragment"));
     }
     Ok(url)
 }
 
-/// Whether a switch is on, as Hugging Face reads it.
+/// Whether a variable is set to one of the values that Hugging Face's client accepts as true.
 fn is_on(variables: &Variables, name: &str) -> Result<bool, SandboxError> {
     let value = variables.text(name)?.map(str::to_ascii_lowercase);
     Ok(value.is_some_and(|value| matches!(value.as_str(), "1" | "on" | "yes" | "true")))
@@ -211,7 +211,7 @@ fn token(variables: &Variables) -> Result<Option<Token>, SandboxError> {
     let read = File::open(&file).and_then(|opened| opened.take(LONGEST_TOKEN + 1).read_to_end(&mut text));
     let origin = file.display().to_string();
     match (read, std::str::from_utf8(&text).map(str::trim)) {
-        // Most people have no such file.
+        // Most users have no token file.
         (Err(_), _) | (_, Ok("")) => Ok(None),
         (Ok(_), Ok(token)) if text.len() as u64 <= LONGEST_TOKEN => Token::new(token, origin).map(Some),
         _ => Err(not_a_token(&origin)),
@@ -221,7 +221,7 @@ fn token(variables: &Variables) -> Result<Option<Token>, SandboxError> {
 fn not_a_token(origin: &str) -> SandboxError {
     invalid_option(
         format!("the Hugging Face token from {origin} is not a valid token"),
-        "log in again with `hf auth login`, or set HF_TOKEN to the token alone",
+        "log in again with `hf auth login`, or set HF_TOKEN to the token and nothing else",
     )
 }
 
@@ -239,7 +239,7 @@ fn token_file(variables: &Variables) -> Option<PathBuf> {
     variables.path("HOME").map(|home| home.join(".cache/huggingface/token"))
 }
 
-/// Hugging Face's client takes a leading `~` in these variables for the home folder.
+/// Replaces a leading `~` by the home folder, as Hugging Face's client does.
 fn expand_home(path: &Path, variables: &Variables) -> PathBuf {
     match (path.strip_prefix("~"), variables.path("HOME")) {
         (Ok(rest), Some(home)) => home.join(rest),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_keeps_its_path_and_loses_its_last_slash() {
+    fn an_endpoint_keeps_its_path_without_the_last_slash() {
         for (endpoint, address) in [
             (None, "https://huggingface.co/api/models/o/r"),
             (Some("http://127.0.0.1:8080/"), "http://127.0.0.1:8080/api/models/o/r"),

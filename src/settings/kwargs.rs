@@ -1,4 +1,4 @@
-//! The environment's keyword arguments, from pairs, JSON and files.
+//! Reads the environment's keyword arguments from pairs, JSON and files.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +10,8 @@ use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 /// The largest JSON that is read, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// The environment's keyword arguments: the object first, then each pair over it, the last one winning.
+/// Reads the environment's keyword arguments. Pairs override the object, and later pairs override earlier
+/// ones.
 ///
 /// `object` is JSON, `@FILE`, or `@-` for standard input.
 ///
@@ -25,10 +26,10 @@ pub(crate) fn read_kwargs(
     Ok(kwargs)
 }
 
-/// `KEY=VALUE`, where VALUE is JSON if it parses as JSON, and else text.
+/// Parses `KEY=VALUE`, where VALUE is JSON if it parses as JSON, and otherwise text.
 ///
 /// # Errors
-/// [`InvalidValue`] where there is no key.
+/// [`InvalidValue`] if there is no key.
 pub(crate) fn parse_kwarg(pair: &str) -> Result<(String, Value), InvalidValue> {
     const HINT: &str = "write KEY=VALUE, such as -k render_mode=rgb_array";
     let (key, value) = pair.split_once('=').ok_or_else(|| InvalidValue::new("it has no '='", HINT))?;
@@ -41,7 +42,7 @@ pub(crate) fn parse_kwarg(pair: &str) -> Result<(String, Value), InvalidValue> {
 
 fn read_object(given: &str) -> Result<Map<String, Value>, SandboxError> {
     const HINT: &str =
-        r#"give a JSON object, such as '{"render_mode": "rgb_array"}', or @FILE that holds one"#;
+        r#"use a JSON object, such as '{"render_mode": "rgb_array"}', or @FILE for a file that contains one"#;
     let field = Field::KWARGS;
     let (text, from) = match given.trim().strip_prefix('@') {
         None => (Ok(given.to_owned()), "--kwargs"),
@@ -52,7 +53,7 @@ fn read_object(given: &str) -> Result<Map<String, Value>, SandboxError> {
     match serde_json::from_str(&text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(invalid_option(format!("{field} from {from} is not a JSON object"), HINT)),
-        Err(error) => Err(invalid_option(format!("{field} from {from} is not JSON: {error}"), HINT)),
+        Err(error) => Err(invalid_option(format!("{field} from {from} is not valid JSON: {error}"), HINT)),
     }
 }
 
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kwarg_is_json_where_it_is_json_and_text_elsewhere() {
+    fn a_kwarg_is_json_if_it_parses_and_text_otherwise() {
         for (pair, key, value) in [
             ("render_mode=rgb_array", "render_mode", r#""rgb_array""#),
             ("max_episode_steps=50", "max_episode_steps", "50"),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_stand_over_the_object_and_the_last_one_wins() {
+    fn pairs_override_the_object_and_the_last_one_wins() {
         let pairs = ["a=2", "a=3"].map(|pair| parse_kwarg(pair).unwrap());
         let kwargs = read_kwargs(&pairs, Some(r#"{"a":1,"b":1}"#)).unwrap();
         assert_eq!(Value::Object(kwargs).to_string(), r#"{"a":3,"b":1}"#);
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_end_is_read_up_to_a_bound() {
+    fn an_endless_file_is_read_up_to_a_limit() {
         let error = read_kwargs(&[], Some("@/dev/zero")).unwrap_err();
         assert!(error.to_string().contains("larger than 64 MiB"), "{error}");
     }

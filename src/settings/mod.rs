@@ -1,6 +1,6 @@
-//! What the user wants: flags over environment variables over defaults, read once into plain values.
+//! The user's settings and options as plain values. Environment variables are only read here.
 //!
-//! Nothing below this room reads a variable. `Default` of every value here reads none either.
+//! The `Default` of these values does not depend on environment variables.
 
 pub(crate) mod build;
 pub(crate) mod duration;
@@ -20,17 +20,17 @@ use crate::settings::hub::HubSettings;
 use crate::settings::package_index::PackageIndex;
 use crate::settings::variables::Variables;
 
-/// Where this machine keeps things, and how docker, the Hub and package indexes are reached.
+/// The folders on this machine, and how to reach docker, the Hub and package indexes.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// The docker client: a path, or a name to look for on PATH. Default: `docker` on PATH.
     pub docker: Option<PathBuf>,
-    /// Where temporary folders go.
+    /// Where temporary folders are created.
     pub temp_folder: PathBuf,
-    /// Where downloads and locks are kept: `None` keeps none.
+    /// Where downloads and locks are kept; `None` keeps none.
     pub cache_folder: Option<PathBuf>,
-    /// Where logs of failed builds are kept: `None` keeps none.
+    /// Where logs of failed builds are kept; `None` keeps none.
     pub state_folder: Option<PathBuf>,
     /// How to reach the Hugging Face Hub.
     pub hub: HubSettings,
@@ -39,7 +39,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// The system's own temporary folder, the public Hub and PyPI; no cache and no logs.
+    /// The system's temporary folder, the public Hub and PyPI, without a cache and without logs.
     fn default() -> Self {
         Self {
             docker: None,
@@ -53,7 +53,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What the environment variables say.
+    /// Reads the environment variables.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the variable.
@@ -66,7 +66,8 @@ impl Settings {
         Ok(Self { hub: HubSettings::from_variables(variables)?, package_index, ..Self::local(variables) })
     }
 
-    /// What the variables say of this machine alone: where others are wrong, `stop` and `ps` still work.
+    /// Reads only the variables for docker and for folders, so that `stop` and `ps` work even if others are
+    /// not valid.
     pub(crate) fn local(variables: &Variables) -> Self {
         Self {
             docker: variables.path("RLMESH_SANDBOX_DOCKER"),
@@ -78,10 +79,10 @@ impl Settings {
         }
     }
 
-    /// The cache folder, for what cannot do without one.
+    /// The cache folder, for features that need one.
     ///
     /// # Errors
-    /// [`SandboxError::System`] where there is none.
+    /// [`SandboxError::System`] if there is none.
     pub(crate) fn needed_cache_folder(&self) -> Result<&std::path::Path, SandboxError> {
         self.cache_folder.as_deref().ok_or_else(|| {
             SandboxError::System(Problem::new(

@@ -1,4 +1,5 @@
-//! Package indexes, proxies and certificates for the installers inside a build; they reach no image and no hash.
+//! Package indexes, proxies and certificates for the installers in a build. They are not part of the image or
+//! its hash.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +11,7 @@ use crate::error::{Field, SandboxError, invalid_option};
 use crate::host::redact::{Redactor, authorities};
 use crate::settings::variables::Variables;
 
-/// The variables of pip and uv that say where packages come from.
+/// The variables of pip and uv that configure package indexes.
 const INSTALLERS: &[&str] = &[
     "PIP_INDEX_URL",
     "PIP_EXTRA_INDEX_URL",
@@ -24,28 +25,29 @@ const INSTALLERS: &[&str] = &[
     "UV_HTTP_TIMEOUT",
 ];
 
-/// In both cases, as every tool reads one or the other.
+/// The proxy variables. They are read in upper and lower case, because tools differ in which one they read.
 const PROXIES: &[&str] = &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
-/// uv's names for the login of an index that has a name: `UV_INDEX_<NAME>_USERNAME`, `UV_INDEX_<NAME>_PASSWORD`.
+/// uv's variables for the login of a named index: `UV_INDEX_<NAME>_USERNAME`, `UV_INDEX_<NAME>_PASSWORD`.
 const LOGIN: (&str, [&str; 2]) = ("UV_INDEX_", ["_USERNAME", "_PASSWORD"]);
 
-/// BuildKit takes no larger secret.
+/// The largest secret that BuildKit accepts, in bytes.
 const LARGEST_CERTIFICATES: u64 = 500 * 1024;
 
-/// Which secrets the steps of a build are given.
+/// Which secrets the steps of a build receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Secrets {
     pub(crate) settings: bool,
     pub(crate) certificates: bool,
 }
 
-/// What the installers inside the build are told. No formatting shows it: addresses may hold passwords.
+/// Settings for the installers in a build. `Debug` does not show them, because addresses may contain
+/// passwords.
 #[derive(Clone, Default)]
 pub struct PackageIndex {
-    /// Names and values, of pip's and uv's variables and of proxies.
+    /// Names and values of the variables of pip, uv and proxies.
     variables: Vec<(String, String)>,
-    /// A PEM file of certificates to trust beside the system's.
+    /// A PEM file of certificates to trust in addition to the base image's.
     certificates: Option<PathBuf>,
 }
 
@@ -56,7 +58,7 @@ impl fmt::Debug for PackageIndex {
 }
 
 impl PackageIndex {
-    /// What the variables of pip, uv and proxies say.
+    /// Reads the variables of pip, uv and proxies.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a value of more than one line.
@@ -84,22 +86,22 @@ impl PackageIndex {
         Ok(Self { variables: found, certificates: None })
     }
 
-    /// The same, with a PEM file of certificates to trust beside the system's.
+    /// Adds a PEM file of certificates to trust in addition to the base image's.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] where the file cannot be read, has no certificate, or is too large.
+    /// [`SandboxError::InvalidOption`] if the file cannot be read, contains no certificate, or is too large.
     pub fn with_certificates(self, file: &Path) -> Result<Self, SandboxError> {
         check_certificates(file)?;
         Ok(Self { certificates: Some(file.to_owned()), ..self })
     }
 
-    /// The variables as NAME=value lines; nothing where there are none.
+    /// The variables as NAME=value lines; `None` if there are none.
     pub(crate) fn lines(&self) -> Option<String> {
         let lines: String = self.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         (!lines.is_empty()).then_some(lines)
     }
 
-    /// Which of the two there are.
+    /// Which secrets a build needs.
     pub(crate) fn secrets(&self) -> Secrets {
         Secrets { settings: !self.variables.is_empty(), certificates: self.certificates.is_some() }
     }
@@ -108,19 +110,20 @@ impl PackageIndex {
         self.certificates.as_deref()
     }
 
-    /// Hides every password among them.
+    /// A redactor for the passwords in these settings.
     pub(crate) fn redactor(&self) -> Redactor {
-        let mut mask = Redactor::default();
+        let mut redactor = Redactor::default();
         for (name, value) in &self.variables {
-            mask.hide_logins(value);
+            redactor.hide_logins(value);
             if name.ends_with("_PASSWORD") {
-                mask.hide(value);
+                redactor.hide(value);
             }
         }
-        mask
+        redactor
     }
 
-    /// Whether an index or a proxy is on the loopback interface, which only the host's own network reaches.
+    /// Whether an index or a proxy is on the loopback interface, which a build only reaches on the host's
+    /// network.
     pub(crate) fn needs_host_network(&self) -> bool {
         let is_address = |name: &str| !name.eq_ignore_ascii_case("NO_PROXY");
         let values = self.variables.iter().filter(|(name, _)| is_address(name)).map(|(_, value)| value);
@@ -130,7 +133,7 @@ impl PackageIndex {
     }
 }
 
-/// The file that `--ca-cert`, else RLMESH_SANDBOX_CA_CERT, names; for `auto` the one that SSL_CERT_FILE names.
+/// The file of `--ca-cert`, or else of RLMESH_SANDBOX_CA_CERT; for `auto`, the file of SSL_CERT_FILE.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`] for `auto` without SSL_CERT_FILE.
@@ -143,7 +146,7 @@ pub(crate) fn certificates_file(
             variables.path("SSL_CERT_FILE").map(Some).ok_or_else(|| {
                 invalid_option(
                     format!("{} is auto, but SSL_CERT_FILE is not set", Field::CA_CERT),
-                    "set SSL_CERT_FILE to a file of certificates, or name the file (for one called auto: ./auto)",
+                    "set SSL_CERT_FILE, or pass the path of the file (./auto for a file called auto)",
                 )
             })
         }
@@ -151,7 +154,7 @@ pub(crate) fn certificates_file(
     }
 }
 
-/// Whether `host` or `host:port` is the machine itself.
+/// Whether `host` or `host:port` is on the loopback interface.
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -169,19 +172,19 @@ fn check_certificates(file: &Path) -> Result<(), SandboxError> {
         .map_err(|error| {
             invalid_option(
                 format!("{field}: cannot read {shown}: {error}"),
-                "name a file of certificates in PEM form",
+                "use a readable file of certificates in PEM format",
             )
         })?;
     if content.len() as u64 > LARGEST_CERTIFICATES {
         return Err(invalid_option(
             format!("{field}: {shown} is larger than {} KiB", LARGEST_CERTIFICATES / 1024),
-            "name a file with only the certificates that the base image lacks",
+            "use a file with only the certificates that the base image lacks",
         ));
     }
     if !content.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
         return Err(invalid_option(
             format!("{field}: {shown} contains no certificate"),
-            "name a file in PEM form; convert one in DER form with `openssl x509 -inform der -in FILE`",
+            "use a file in PEM format; convert a file in DER format with `openssl x509 -inform der -in FILE -out FILE.pem`",
         ));
     }
     Ok(())
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_come_from_the_environment_only_where_that_is_asked_for() {
+    fn ssl_cert_file_is_only_used_for_auto() {
         let read = |given: Option<&str>, variables: &[(&str, &str)]| {
             let file = certificates_file(given.map(Path::new), &variables.iter().copied().collect());
             file.map(|file| file.map(|file| file.display().to_string()))
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_passed_on_is_refused() {
+    fn settings_that_cannot_be_passed_on_are_refused() {
         let broken: Variables = [("PIP_INDEX_URL", "https://a\nhttps://b")].into_iter().collect();
         assert_eq!(PackageIndex::from_variables(&broken).unwrap_err().kind(), "InvalidOption");
         let file = tempfile::NamedTempFile::new().unwrap();

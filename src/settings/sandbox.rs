@@ -1,4 +1,4 @@
-//! What to serve, from which image, and how its container runs.
+//! Options of a sandbox: what to serve, the content of its image, and how its container runs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
 use crate::source::image_reference::is_image_reference;
 
-/// How large the files of a Hugging Face repository may be together unless the user says otherwise, in bytes.
+/// The default limit for the total size of a Hugging Face repository's files, in bytes.
 pub(crate) const DEFAULT_MAX_SOURCE_SIZE: u64 = 10 << 30;
 
 /// How the copies of a vector environment are stepped, in Gymnasium's terms.
@@ -23,7 +23,7 @@ pub enum VectorizationMode {
     /// One after the other, in one process (`SyncVectorEnv`).
     #[default]
     Sync,
-    /// Each in a process of its own (`AsyncVectorEnv`).
+    /// Each in its own process (`AsyncVectorEnv`).
     Async,
 }
 
@@ -43,9 +43,10 @@ impl fmt::Display for VectorizationMode {
     }
 }
 
-/// What to serve and from which image: the options of every verb that takes a source.
+/// What to serve, and the content of the image.
 ///
-/// `None` and empty mean the default. `Default` reads no variable; [`SandboxOptions::from_variables`] does.
+/// `None` and empty mean the default. `Default` reads no environment variables;
+/// [`SandboxOptions::from_variables`] does.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct SandboxOptions {
@@ -53,11 +54,11 @@ pub struct SandboxOptions {
     pub base_image: Option<String>,
     /// A pip requirement, the path of a wheel file, or `local`. Default: [`crate::default_rlmesh_package`].
     pub rlmesh_package: Option<String>,
-    /// Pip requirements to install beside rlmesh and gymnasium, in this order.
+    /// Pip requirements to install in addition to rlmesh and gymnasium, in this order.
     pub packages: Vec<String>,
-    /// Debian packages to install, as apt takes them: `NAME` or `NAME=VERSION`.
+    /// Debian packages to install: `NAME` or `NAME=VERSION`.
     pub apt: Vec<String>,
-    /// Modules to import before the environment is made.
+    /// Modules to import before the environment is created.
     pub imports: Vec<String>,
     /// Keyword arguments for the environment: any JSON values.
     pub kwargs: Map<String, Value>,
@@ -65,23 +66,24 @@ pub struct SandboxOptions {
     pub num_envs: Option<u32>,
     /// How the copies are stepped. Default: [`VectorizationMode::Sync`].
     pub vectorization_mode: Option<VectorizationMode>,
-    /// A lockfile: the exact packages to install, with their hashes; where it is missing, a build writes it.
+    /// A lockfile with the exact packages to install and their hashes. If it does not exist, a build writes
+    /// it.
     pub lock: Option<PathBuf>,
     /// Consent to run code from a Hugging Face repository.
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
     pub allow_unpinned_hf: bool,
-    /// The most that a Hugging Face repository's files may have together, in bytes. Default: 10 GiB.
+    /// The limit for the total size of a Hugging Face repository's files, in bytes. Default: 10 GiB.
     pub max_source_size: Option<u64>,
-    /// The memory ceiling of the build. Default: [`BuildMemory::Off`].
+    /// The memory limit of the build. Default: [`BuildMemory::Off`].
     pub build_memory: Option<BuildMemory>,
 }
 
 impl SandboxOptions {
-    /// The defaults, with what the RLMESH_SANDBOX_* variables say.
+    /// The defaults, changed by the RLMESH_SANDBOX_* variables.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] where a variable is not UTF-8 or not a valid value.
+    /// [`SandboxError::InvalidOption`] if a variable is not UTF-8 or its value is not valid.
     pub fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
         Ok(Self {
             base_image: variables.parsed("RLMESH_SANDBOX_BASE_IMAGE", base_image)?,
@@ -92,14 +94,14 @@ impl SandboxOptions {
         })
     }
 
-    /// Every text trimmed and checked: a library user's values have seen no parser.
+    /// Trims and checks every text. The values of a library user have not been parsed before.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the field.
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
         if self.num_envs == Some(0) {
-            let invalid = InvalidValue::new("it must be 1 or more", "use a whole number from 1 on");
-            return Err(Field::NUM_ENVS.refuses("0", &invalid));
+            let invalid = InvalidValue::new("it must be 1 or more", "use a whole number, 1 or more");
+            return Err(Field::NUM_ENVS.invalid("0", &invalid));
         }
         Ok(Self {
             base_image: one(Field::BASE_IMAGE, self.base_image, base_image)?,
@@ -115,23 +117,23 @@ impl SandboxOptions {
 type Parse = fn(&str) -> Result<String, InvalidValue>;
 
 fn one(field: Field, value: Option<String>, parse: Parse) -> Result<Option<String>, SandboxError> {
-    let parse = |text: String| parse(&text).map_err(|invalid| field.refuses(&text, &invalid));
+    let parse = |text: String| parse(&text).map_err(|invalid| field.invalid(&text, &invalid));
     value.map(parse).transpose()
 }
 
 pub(crate) fn each(field: Field, values: &[String], parse: Parse) -> Result<Vec<String>, SandboxError> {
-    let parse = |text: &String| parse(text).map_err(|invalid| field.refuses(text, &invalid));
+    let parse = |text: &String| parse(text).map_err(|invalid| field.invalid(text, &invalid));
     values.iter().map(parse).collect()
 }
 
-/// A text of one line, without the white space around it.
+/// Trims a text and checks that it is one line.
 ///
 /// # Errors
-/// [`InvalidValue`] for an empty one, a line break or a NUL byte.
+/// [`InvalidValue`] if it is empty or contains a line break or a NUL byte.
 pub(crate) fn one_line(text: &str) -> Result<String, InvalidValue> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(InvalidValue::new("it is empty", "give it a value, or leave the option out"));
+        return Err(InvalidValue::new("it is empty", "use a value that is not empty, or remove the option"));
     }
     if text.contains(['\n', '\r']) {
         return Err(InvalidValue::new(
@@ -140,37 +142,37 @@ pub(crate) fn one_line(text: &str) -> Result<String, InvalidValue> {
         ));
     }
     if text.contains('\0') {
-        return Err(InvalidValue::new("it contains a NUL byte", "remove it"));
+        return Err(InvalidValue::new("it contains a NUL byte", "remove the NUL byte"));
     }
     Ok(text.to_owned())
 }
 
-/// An image reference. Anything else would reach docker as an option, or as a second word of FROM.
+/// Parses an image reference. Docker could take other texts as an option, or as further words of FROM.
 pub(crate) fn base_image(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
     if !is_image_reference(&text) {
         return Err(InvalidValue::new(
             "it is not a valid image reference",
-            "name it as docker does, such as python:3.11-slim or ghcr.io/org/image:tag",
+            "use an image such as python:3.11-slim or ghcr.io/org/image:tag",
         ));
     }
     Ok(text)
 }
 
-/// A requirement. One that starts with a dash would be an option of the installer.
+/// Parses a pip requirement. The installer would take a text that starts with a dash as an option.
 pub(crate) fn requirement(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
     if text.starts_with('-') {
         return Err(InvalidValue::new(
             "it is an option, not a requirement",
-            "name a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
+            "use a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
         ));
     }
     Ok(text)
 }
 
-/// `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would take a name that ends in a dash as one to
-/// remove, and one that starts with it as an option.
+/// Parses `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would remove a package whose name ends
+/// with a dash, and would take a name that starts with one as an option.
 pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
     let package = one_line(text)?;
     let (name, version) = match package.split_once('=') {
@@ -196,12 +198,12 @@ pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
         return Ok(package);
     }
     Err(InvalidValue::new(
-        "it is not the name of a Debian package",
-        "name one package per --apt: NAME, or NAME=VERSION",
+        "it is not a valid Debian package name",
+        "use NAME or NAME=VERSION, and repeat --apt for several packages",
     ))
 }
 
-/// A module's name, with dots for modules in packages.
+/// Parses the name of a Python module, which may contain dots.
 pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
     let is_word = |word: &str| {
@@ -211,23 +213,25 @@ pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
     if !text.split('.').all(is_word) {
         return Err(InvalidValue::new(
             "it is not a valid module name",
-            "name a module as Python imports it, such as ale_py (the package on PyPI may be spelled differently)",
+            "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
         ));
     }
     Ok(text)
 }
 
-/// A number of copies.
+/// Parses the number of copies.
 pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
     let number = text.trim().parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| InvalidValue::new("it is not a number of copies", "use a whole number, 1 or more"))
+    number.ok_or_else(|| {
+        InvalidValue::new("it is not a valid number of copies", "use a whole number, 1 or more")
+    })
 }
 
-/// The number of a process.
-pub(crate) fn process_number(text: &str) -> Result<u32, InvalidValue> {
+/// Parses a process id.
+pub(crate) fn process_id(text: &str) -> Result<u32, InvalidValue> {
     let number = text.trim().parse().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid));
     number.ok_or_else(|| {
-        InvalidValue::new("it is not a process number", "give it the number of a running process, such as $$")
+        InvalidValue::new("it is not a valid process id", "use the id of a running process, such as $$")
     })
 }
 
@@ -235,24 +239,24 @@ pub(crate) fn process_number(text: &str) -> Result<u32, InvalidValue> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ownership {
-    /// The one that starts it.
+    /// The process that starts it.
     #[default]
     ThisProcess,
-    /// Another one, by its number; it must exist.
+    /// Another process, by its id. It must exist.
     Process(u32),
-    /// None: it runs until it is stopped.
+    /// No process: the container runs until it is stopped.
     Detached,
 }
 
-/// How a container is started, watched and ended.
+/// How a container is started and stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Which process the container belongs to.
     pub ownership: Ownership,
-    /// How long it may take until it answers the handshake. Default: 30 s.
+    /// How long to wait until it answers the handshake. Default: 30 s.
     pub ready_timeout: Duration,
-    /// How long it may take to end by itself. Default: 10 s.
+    /// How long to wait until it stops before it is killed. Default: 10 s.
     pub stop_timeout: Duration,
 }
 
@@ -271,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debian_packages_and_nothing_else_that_apt_would_take() {
+    fn only_debian_packages_are_accepted() {
         for package in ["libgl1", "g++", "libstdc++6", "libgl1=1.6.0-1", "libc6:arm64", "x11-apps=2:1~rc1+b2"]
         {
             assert!(debian_package(package).is_ok(), "{package}");
@@ -284,19 +288,19 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_process_numbers() {
+    fn counts_and_process_ids() {
         assert_eq!(count(" 4 ").unwrap(), 4);
         for text in ["0", "-1", "1.5", "", "x", "99999999999"] {
             assert!(count(text).is_err(), "{text}");
         }
-        assert_eq!(process_number("1").unwrap(), 1);
+        assert_eq!(process_id("1").unwrap(), 1);
         for text in ["0", "-1", "", "x", "4294967295"] {
-            assert!(process_number(text).is_err(), "{text}");
+            assert!(process_id(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_variable_fills_in_and_a_blank_one_does_not() {
+    fn variables_are_read_and_blank_ones_are_ignored() {
         let variables: Variables =
             [("RLMESH_SANDBOX_BASE_IMAGE", " python:3.12 "), ("RLMESH_SANDBOX_RLMESH_PACKAGE", " \t")]
                 .into_iter()

@@ -1,28 +1,28 @@
-//! Sizes as Docker takes them, and the memory that a build may use.
+//! Sizes in Docker's format, and the memory limit of a build.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::InvalidValue;
 
-/// The memory that a build may use.
+/// The memory limit of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BuildMemory {
-    /// No ceiling: the engine's own builder.
+    /// No limit: the engine's own builder builds.
     #[default]
     Off,
-    /// The engine's memory less 8 GiB, at least 4 GiB.
+    /// The engine's memory minus 8 GiB, but at least 4 GiB.
     Auto,
     /// This many bytes, never 0.
     Bytes(u64),
 }
 
 impl BuildMemory {
-    /// The ceiling on an engine with `engine_memory` bytes of memory; `None` for no ceiling.
+    /// The limit on an engine with `engine_memory` bytes of memory; `None` for no limit.
     pub(crate) fn ceiling(self, engine_memory: u64) -> Option<Ceiling> {
-        /// What `auto` leaves to the machine, in bytes.
+        /// The memory that `auto` leaves for the rest of the machine, in bytes.
         const RESERVE: u64 = 8 << 30;
-        /// What `auto` gives a build at least, in bytes: with less, hardly anything can be installed.
+        /// The lowest limit that `auto` sets, in bytes: most builds need more than less would allow.
         const LEAST: u64 = 4 << 30;
         match self {
             BuildMemory::Off => None,
@@ -42,25 +42,28 @@ impl FromStr for BuildMemory {
             size => size_of(size).map(BuildMemory::Bytes).map_err(|invalid| {
                 InvalidValue::new(
                     invalid.reason,
-                    "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
+                    "use a size such as 20g, 1.5g, 2048m or a number of bytes, or auto, or off",
                 )
             }),
         }
     }
 }
 
-/// A size in bytes: as Docker takes it, and not 0.
+/// Parses a size in Docker's format that is not 0, and returns it in bytes.
 ///
 /// # Errors
 /// [`InvalidValue`].
 pub(crate) fn size_of(text: &str) -> Result<u64, InvalidValue> {
     parse_size(text.trim()).filter(|bytes| *bytes > 0).ok_or_else(|| {
-        InvalidValue::new("it is not a size", "use a size as docker takes it: 20g, 1.5g, 2048m, or bytes")
+        InvalidValue::new(
+            "it is not a valid size",
+            "use a size such as 20g, 1.5g, 2048m or a number of bytes",
+        )
     })
 }
 
-/// The memory ceiling of a build, in bytes, never 0. Displayed as Docker takes it, in the largest unit that
-/// holds it exactly: one ceiling has one spelling.
+/// The memory limit of a build, in bytes, never 0. It is displayed in Docker's format, in the largest unit
+/// that represents it exactly, so that equal limits have the same text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ceiling(pub(crate) u64);
 
@@ -76,7 +79,7 @@ impl fmt::Display for Ceiling {
     }
 }
 
-/// A size in bytes as people read it: `1.50 GiB`.
+/// Displays a size in bytes for users: `1.50 GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HumanSize(pub(crate) u64);
 
@@ -91,7 +94,8 @@ impl fmt::Display for HumanSize {
     }
 }
 
-/// A size as Docker takes it: a number, which may have decimals, and a unit of 1024's powers in any case.
+/// Parses a size in Docker's format: a number, which may have decimals, and a unit in upper or lower case.
+/// Units are powers of 1024.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn one_ceiling_has_one_spelling_and_docker_reads_it() {
+    fn equal_limits_have_the_same_text_and_docker_reads_it() {
         for (given, shown) in [
             ("20g", "20g"),
             ("1.5g", "1536m"),

@@ -1,13 +1,13 @@
-//! What variables say about the terminal.
+//! What environment variables say about the terminal.
 
 use crate::settings::variables::Variables;
 
-/// How text may be shown on a terminal.
+/// What the terminal supports and the user wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Terminal {
     /// Whether the user wants no colours (NO_COLOR set to anything).
     pub(crate) no_color: bool,
-    /// Whether it can neither move its cursor nor show colours (TERM=dumb).
+    /// Whether the terminal can neither move its cursor nor show colours (TERM=dumb).
     pub(crate) is_dumb: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The process's environment variables as a value, read once at the start.
+//! The process's environment variables, read once at the start.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::{InvalidValue, SandboxError, invalid_option};
 
-/// Environment variables as a value, so that a test can pass a map.
+/// Environment variables as a value, so that tests can pass their own.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     variables: BTreeMap<OsString, OsString>,
@@ -18,38 +18,38 @@ impl Variables {
         std::env::vars_os().collect()
     }
 
-    /// A variable's trimmed text; a blank one counts as unset.
+    /// A variable's trimmed text. A blank variable counts as unset.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] where the value is not UTF-8.
+    /// [`SandboxError::InvalidOption`] if the value is not UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<&str>, SandboxError> {
         let Some(value) = self.variables.get(&OsString::from(name)) else { return Ok(None) };
         let Some(value) = value.to_str() else {
             return Err(invalid_option(
                 format!("{name} is not valid UTF-8"),
-                format!("set {name} to plain text"),
+                format!("set {name} to valid UTF-8"),
             ));
         };
         Ok(Some(value.trim()).filter(|value| !value.is_empty()))
     }
 
-    /// A variable as a path; a blank one counts as unset.
+    /// A variable as a path. A blank variable counts as unset.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.variables.get(&OsString::from(name))?;
         (!value.to_string_lossy().trim().is_empty()).then(|| PathBuf::from(value))
     }
 
-    /// The names of all variables that are text.
+    /// The names of all variables, except those that are not valid UTF-8.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.variables.keys().filter_map(|name| name.to_str())
     }
 
-    /// Whether a variable is set to anything at all, as NO_COLOR is meant to be read.
+    /// Whether a variable is set and not empty, which is how NO_COLOR is defined.
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
     }
 
-    /// A variable's value, parsed; `None` where it is unset or blank.
+    /// A variable's parsed value; `None` if it is unset or blank.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the variable.
@@ -64,14 +64,15 @@ impl Variables {
         })
     }
 
-    /// This program's folder for logs: `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`;
-    /// `None` where there is no home. A relative XDG_STATE_HOME counts as unset, as its specification says.
+    /// This program's folder for logs: `$XDG_STATE_HOME/rlmesh-sandbox`, or else
+    /// `~/.local/state/rlmesh-sandbox`; `None` without a home folder. A relative XDG_STATE_HOME is ignored,
+    /// as its specification requires.
     pub(crate) fn state_folder(&self) -> Option<PathBuf> {
         self.own_folder("XDG_STATE_HOME", ".local/state")
     }
 
-    /// This program's folder for what can be downloaded again: `$XDG_CACHE_HOME/rlmesh-sandbox`, else
-    /// `~/.cache/rlmesh-sandbox`; `None` where there is no home.
+    /// This program's folder for files that can be downloaded again: `$XDG_CACHE_HOME/rlmesh-sandbox`, or
+    /// else `~/.cache/rlmesh-sandbox`; `None` without a home folder.
     pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
         self.own_folder("XDG_CACHE_HOME", ".cache")
     }
@@ -82,7 +83,7 @@ impl Variables {
         Some(parent.join("rlmesh-sandbox"))
     }
 
-    /// Where temporary folders go: TMPDIR, else the system's own place.
+    /// The folder for temporary folders: TMPDIR, or else the system's default.
     pub(crate) fn temp_folder(&self) -> PathBuf {
         self.path("TMPDIR").unwrap_or_else(|| {
             if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }

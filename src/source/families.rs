@@ -1,6 +1,6 @@
-//! What known families of environments need, for hints.
+//! The packages and modules that known families of environments need, for hints.
 
-/// A family of environments, and what they need in addition to gymnasium.
+/// A family of environments, and what it needs in addition to gymnasium.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Family {
     ids: Ids,
@@ -18,7 +18,7 @@ enum Ids {
     Named(&'static [&'static str]),
 }
 
-/// Measured against gymnasium 1.3 and 1.4 on Python 3.11; an extra's name outlives what it holds.
+/// Tested with gymnasium 1.3 and 1.4 on Python 3.11.
 const FAMILIES: &[Family] = &[
     Family {
         ids: Ids::Named(&[
@@ -104,11 +104,11 @@ pub(crate) fn of(env_id: &str) -> Option<&'static Family> {
             Ids::StartingWith(starts) => starts.iter().any(|start| env_id.starts_with(start)),
             Ids::Named(names) => names.contains(&name),
         })
-        // Gymnasium's own older ids of the Atari games.
+        // Gymnasium's older ids of the Atari games.
         .or_else(|| is_old_atari_id(env_id).then(|| &FAMILIES[2]))
 }
 
-/// `Pong-v4`, `PongNoFrameskip-v4`: the Arcade Learning Environment's ids before the namespace.
+/// `Pong-v4`, `PongNoFrameskip-v4`: ids of the Arcade Learning Environment without its namespace.
 fn is_old_atari_id(env_id: &str) -> bool {
     const GAMES: &[&str] =
         &["Pong", "Breakout", "SpaceInvaders", "Qbert", "Seaquest", "BeamRider", "Enduro", "MsPacman"];

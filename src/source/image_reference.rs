@@ -1,12 +1,12 @@
-//! Whether a text is an image reference, by the grammar of the distribution specification.
+//! Checks image references, by the grammar of the distribution specification.
 
-/// `[registry[:port]/]path[:tag][@digest]`, with the path in lower case, as every Docker client takes it.
+/// Whether a text has the form `[registry[:port]/]path[:tag][@digest]`, with the path in lower case.
 pub(crate) fn is_image_reference(text: &str) -> bool {
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest)),
         None => (text, None),
     };
-    // A colon behind the last slash begins the tag; one before it belongs to the registry's port.
+    // A colon after the last slash starts the tag; one before it starts the registry's port.
     let last_slash = rest.rfind('/').map_or(0, |slash| slash + 1);
     let (name, tag) = match rest[last_slash..].find(':') {
         Some(colon) => (&rest[..last_slash + colon], Some(&rest[last_slash + colon + 1..])),
@@ -22,7 +22,7 @@ pub(crate) fn is_image_reference(text: &str) -> bool {
         && digest.is_none_or(is_digest)
 }
 
-/// Whether the first part of a reference is a registry, as docker decides it.
+/// Whether the first part of a reference is a registry, by docker's rules.
 fn is_registry(part: &str) -> bool {
     let looks_like_one =
         part == "localhost" || part.contains(['.', ':']) || part.contains(|c: char| c.is_ascii_uppercase());
@@ -39,7 +39,7 @@ fn is_registry(part: &str) -> bool {
         && port.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Lower-case letters and digits in runs, joined by one dot, one or two underscores, or any number of dashes.
+/// Whether a text is lower-case letters and digits, joined by one dot, one or two underscores, or dashes.
 fn is_path_component(part: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_joint = |joint: &str| matches!(joint, "" | "." | "_" | "__") || joint.chars().all(|c| c == '-');
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_docker_takes() {
+    fn valid_references() {
         for text in [
             "python",
             "python:3.11-slim",
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_refuses() {
+    fn invalid_references() {
         for text in [
             "",
             "-x",

@@ -1,4 +1,4 @@
-//! What the user names as an environment: the grammar, the canonical form and the slug. Nothing is looked up.
+//! Sources of environments as users write them: grammar, canonical form and slug. Nothing is looked up.
 
 pub(crate) mod families;
 pub(crate) mod image_reference;
@@ -17,7 +17,7 @@ pub enum EnvironmentSourceRef {
     Gym(GymSourceRef),
     /// A Hugging Face repository with an `env.py` at its root: `hf://org/repo@revision:suite/task`.
     Hf(HfSourceRef),
-    /// An image that serves rlmesh by itself: `image://REF` or `docker://REF`.
+    /// An image that contains an rlmesh server: `image://REF` or `docker://REF`.
     Image(ImageSourceRef),
 }
 
@@ -25,7 +25,7 @@ pub enum EnvironmentSourceRef {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct GymSourceRef {
-    /// Non-empty, without surrounding white space or control characters.
+    /// Not empty, and without surrounding white space and control characters.
     pub env_id: String,
 }
 
@@ -37,7 +37,7 @@ pub struct HfSourceRef {
     pub repo: String,
     /// A commit id, branch or tag; `None` is the default branch.
     pub revision: Option<String>,
-    /// The suite in what `make_env` returns.
+    /// The suite among those that `make_env` returns.
     pub suite: Option<String>,
     /// The task within the suite; never without a suite.
     pub task: Option<String>,
@@ -47,12 +47,12 @@ pub struct HfSourceRef {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ImageSourceRef {
-    /// As `docker run` takes it.
+    /// The reference, as for `docker run`.
     pub reference: String,
 }
 
 impl HfSourceRef {
-    /// The revision, if it is a full commit id (40 hex digits, either case) and so needs no look-up.
+    /// The revision, if it is a full commit id (40 hex digits, in upper or lower case).
     pub fn commit(&self) -> Option<&str> {
         self.revision
             .as_deref()
@@ -61,8 +61,8 @@ impl HfSourceRef {
 }
 
 impl EnvironmentSourceRef {
-    /// The part of image and container names that says what is inside: lower-case ASCII letters
-    /// and digits in runs joined by single dashes; `env` where the source has none of these.
+    /// The part of image and container names that describes the environment: lower-case ASCII letters and
+    /// digits, with single dashes between them; `env` if the source has no ASCII letters or digits.
     pub fn slug(&self) -> String {
         match self {
             EnvironmentSourceRef::Gym(gym) => slug(&gym.env_id),
@@ -71,7 +71,7 @@ impl EnvironmentSourceRef {
                 slug(&parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("-"))
             }
             EnvironmentSourceRef::Image(image) => {
-                // The registry, tag and digest say where it came from, not what it is.
+                // The registry, tag and digest do not describe the environment.
                 let name = image.reference.rsplit('/').next().unwrap_or_default();
                 slug(name.split([':', '@']).next().unwrap_or_default())
             }
@@ -96,7 +96,7 @@ impl FromStr for EnvironmentSourceRef {
     fn from_str(text: &str) -> Result<Self, SandboxError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(invalid("the source is empty", "name an environment, such as CartPole-v1"));
+            return Err(invalid("the source is empty", "use an environment id, such as CartPole-v1"));
         }
         if let Some(rest) = text.strip_prefix("hf://") {
             return parse_hf(rest).map(EnvironmentSourceRef::Hf);
@@ -119,18 +119,18 @@ impl FromStr for EnvironmentSourceRef {
 
 fn parse_gym(env_id: &str) -> Result<GymSourceRef, SandboxError> {
     if env_id.is_empty() {
-        return Err(invalid("the source has no env id after gym://", "name one, such as gym://CartPole-v1"));
+        return Err(invalid("the source has no env id after gym://", "add one, such as gym://CartPole-v1"));
     }
     refuse_control_characters(env_id, "env id")?;
     Ok(GymSourceRef { env_id: env_id.to_owned() })
 }
 
 fn parse_image(reference: &str) -> Result<ImageSourceRef, SandboxError> {
-    const HINT: &str = "name it as docker does, such as image://ghcr.io/org/env:1.0";
+    const HINT: &str = "use a reference such as image://ghcr.io/org/env:1.0";
     if reference.is_empty() {
-        return Err(invalid("the source names no image", HINT));
+        return Err(invalid("the source has no image reference after image://", HINT));
     }
-    // An image's id is not a reference, but docker takes it as well.
+    // An image id is not a reference, but docker accepts it too.
     let is_id = |text: &str| text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_image_reference(reference) && !is_id(reference.trim_start_matches("sha256:")) {
         return Err(invalid(format!("{} is not a valid image reference", quoted(reference)), HINT));
@@ -155,8 +155,8 @@ fn parse_hf(text: &str) -> Result<HfSourceRef, SandboxError> {
         }
         _ => {
             return Err(invalid(
-                format!("{} is not of the form hf://org/repo", quoted(&format!("hf://{text}"))),
-                "write hf://org/repo[@revision][:suite[/task]]",
+                format!("{} does not have the form hf://org/repo", quoted(&format!("hf://{text}"))),
+                "use hf://org/repo[@revision][:suite[/task]]",
             ));
         }
     }
@@ -177,10 +177,10 @@ fn parse_selector(selector: &str) -> Result<(Option<String>, Option<String>), Sa
         return Err(if selector.ends_with(".py") {
             invalid(
                 problem,
-                "the code is always env.py at the repository's root: write :suite or :suite/task, or leave it out",
+                "use :suite or :suite/task, or remove this part: the code is always env.py at the repository's root",
             )
         } else {
-            invalid(problem, "write :suite or :suite/task, nothing deeper")
+            invalid(problem, "use :suite or :suite/task")
         });
     }
     for (part, name) in parts.iter().zip(["suite", "task"]) {
@@ -206,7 +206,7 @@ fn check_repo_part(name: &str, part: &str) -> Result<(), SandboxError> {
     };
     Err(invalid(
         format!("the {name} {} of the Hugging Face source {problem}", quoted(part)),
-        "write hf://org/repo[@revision][:suite[/task]] with the names that the Hub shows",
+        "use hf://org/repo[@revision][:suite[/task]] with the names that the Hub shows",
     ))
 }
 
@@ -222,7 +222,7 @@ fn check_word(name: &str, word: &str) -> Result<(), SandboxError> {
     };
     Err(invalid(
         format!("the {name} {} of the Hugging Face source {problem}", quoted(word)),
-        "write hf://org/repo[@revision][:suite[/task]]",
+        "use hf://org/repo[@revision][:suite[/task]]",
     ))
 }
 
@@ -230,7 +230,7 @@ fn refuse_control_characters(text: &str, name: &str) -> Result<(), SandboxError>
     if text.chars().any(char::is_control) {
         return Err(invalid(
             format!("the {name} {} contains a control character", quoted(text)),
-            "check it for a stray line break or tab",
+            "check the source for a stray line break or tab",
         ));
     }
     Ok(())
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_grammar_does_not_have_is_refused() {
+    fn invalid_sources_are_refused() {
         for text in [
             "",
             "  \t",
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_shows_control_characters_without_sending_them() {
+    fn an_error_escapes_control_characters() {
         let message = refusal("a\u{1b}[2Jb");
         assert!(message.contains(r"\u{1b}"), "{message}");
         assert!(!message.contains('\u{1b}'));

@@ -1,4 +1,4 @@
-//! `docker buildx build`: runs a build, reports its events, and keeps what explains a failure.
+//! Runs `docker buildx build`, reports its events, and records what explains a failure.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -22,13 +22,13 @@ pub(crate) struct BuildRequest<'a> {
     pub(crate) goal: Goal<'a>,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
-    /// The builder to use; `None` leaves it to buildx.
+    /// The builder to use; `None` is buildx's default.
     pub(crate) builder: Option<&'a str>,
-    /// Images that the builder cannot see: name and location, as `--build-context` takes them.
+    /// Images that the builder does not have: name and location, as for `--build-context`.
     pub(crate) images: &'a [(String, OsString)],
     /// The secrets to remove from the build's output.
     pub(crate) redactor: &'a Redactor,
-    /// Further flags of `docker buildx build`.
+    /// Additional flags of `docker buildx build`.
     pub(crate) flags: &'a [String],
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct BuildRequest<'a> {
 pub(crate) enum Goal<'a> {
     /// An image in the engine's store.
     Image,
-    /// The files of the last stage of another Dockerfile, in a folder.
+    /// The files of the last stage of another Dockerfile, written to a folder.
     Files { dockerfile: &'a Path, folder: &'a Path },
 }
 
@@ -46,7 +46,7 @@ impl Goal<'_> {
         match self {
             Goal::Image => ["--load", "--tag", tag].map(OsString::from).to_vec(),
             Goal::Files { dockerfile, folder } => {
-                // The value is a line of CSV, and the folder's name may hold a comma.
+                // buildx parses the value as CSV, and the folder's name may contain a comma.
                 let folder = folder.to_string_lossy().replace('"', "\"\"");
                 let output = format!("--output=type=local,\"dest={folder}\"");
                 vec!["--file".into(), dockerfile.into(), output.into()]
@@ -59,15 +59,15 @@ impl Goal<'_> {
 #[derive(Debug)]
 pub(crate) struct BuildFailure {
     pub(crate) failure: Failure,
-    /// The step that failed, where BuildKit named one.
+    /// The step that failed, if BuildKit reported one.
     pub(crate) step: Option<FailedStep>,
-    /// The steps that were running at the end. Where the builder itself dies, BuildKit names no step as failed.
+    /// The steps that were running at the end. If the builder itself dies, BuildKit reports no failed step.
     pub(crate) unfinished: Vec<String>,
-    /// The lines that buildx itself printed, beside the progress stream: the last 64 KiB of them.
+    /// The lines that buildx itself printed, outside of the progress stream: the last 64 KiB.
     pub(crate) messages: Vec<String>,
 }
 
-/// The step at which a build failed.
+/// The failed step of a build.
 #[derive(Debug)]
 pub(crate) struct FailedStep {
     pub(crate) name: String,
@@ -77,7 +77,7 @@ pub(crate) struct FailedStep {
 }
 
 impl Docker {
-    /// Builds. It needs the buildx that [`Docker::buildx`] asks for.
+    /// Runs a build. It needs the version of buildx that [`Docker::buildx`] requires.
     ///
     /// # Errors
     /// [`BuildFailure`].
@@ -96,7 +96,7 @@ impl Docker {
             "buildx",
             "build",
             "--progress=rawjson",
-            // Attestations would turn the image into an index.
+            // With attestations, the result would be an image index.
             "--provenance=false",
         ]
         .into_iter()
@@ -125,10 +125,10 @@ impl Docker {
     }
 }
 
-/// Events without secrets.
+/// Removes secrets from events.
 struct RedactedEvents<'a> {
     redactor: &'a Redactor,
-    /// What is held back of each step's output: a password may come in pieces.
+    /// The output of each step that is held back, because a password may be split between pieces.
     streams: HashMap<usize, RedactedStream>,
 }
 
@@ -137,7 +137,7 @@ impl<'a> RedactedEvents<'a> {
         Self { redactor, streams: HashMap::new() }
     }
 
-    /// The event, and before a step's end what was held back of its output.
+    /// Redacts an event. Before the end of a step, it returns the output that was held back.
     fn apply(&mut self, event: BuildEvent) -> Vec<BuildEvent> {
         let redact = |text: String| self.redactor.apply(&text);
         match event {
@@ -170,12 +170,12 @@ impl<'a> RedactedEvents<'a> {
     }
 }
 
-/// What may explain why a build fails.
+/// Records what may explain the failure of a build.
 #[derive(Default)]
 struct Record {
-    /// The end of each step's output, until the step is over.
+    /// The end of each step's output, until the step has finished.
     outputs: HashMap<usize, Tail>,
-    /// The steps that have started and are not over.
+    /// The steps that are running.
     running: BTreeMap<usize, String>,
     failed: Option<FailedStep>,
     /// The end of what buildx itself prints, in lines.
@@ -196,7 +196,8 @@ impl Record {
             BuildEvent::StepFinished { step, .. } => {
                 self.outputs.remove(step);
             }
-            // A failure cancels the steps beside it, which then fail too: the first is the cause.
+            // A failure cancels the parallel steps, which then fail too. The cause is the one that was not
+            // cancelled.
             BuildEvent::StepFailed { step, name, error }
                 if !error.contains("context canceled") || self.failed.is_none() =>
             {
@@ -214,7 +215,7 @@ impl Record {
 
     fn into_failure(self, failure: Failure) -> BuildFailure {
         let messages = self.messages.into_text();
-        // Where no step failed, it was buildx, or the engine does not answer.
+        // If no step failed, buildx itself failed, or the engine does not answer.
         let stderr = match (&failure.cause, &self.failed) {
             (Cause::Status(_), None) => messages.clone(),
             _ => String::new(),

@@ -1,4 +1,4 @@
-//! A docker command that runs: its output is read through here, and meanwhile its limits are kept.
+//! A running docker command: reads its output, and enforces its limits meanwhile.
 
 use std::io::{self, PipeReader, Read};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -12,50 +12,51 @@ use crate::engine::docker::invocation::Cause;
 use crate::engine::docker::log::Tail;
 use crate::host::interrupt::{Interrupt, Signals};
 
-/// The most that a command may print where its output is kept: bytes of stdout, and of stderr.
+/// The most that a command may print to stdout or stderr if its output is kept, in bytes.
 pub(super) const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// How long a process may take to end after SIGTERM, before SIGKILL.
 const TERMINATION_GRACE: Duration = Duration::from_secs(5);
 
-/// How often the interrupt and the clock are looked at while a process prints nothing.
+/// How often the interrupt and the clock are checked while a process prints nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long output may still come once the process has ended: what it started may hold its pipes forever.
+/// How long to wait for more output after the process has ended: processes that it started may keep its pipes
+/// open.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Which of a command's streams are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Streams {
-    /// Stdout; the end of stderr is kept beside it.
+    /// Stdout. The end of stderr is kept too.
     Stdout,
-    /// Stderr alone.
+    /// Only stderr.
     Stderr,
     /// Both as one.
     Both,
 }
 
-/// When a process is ended before its own end.
+/// When to end a process early.
 #[derive(Clone, Copy)]
 pub(super) struct Limits<'a> {
     pub(super) interrupt: &'a Interrupt,
-    /// How many signals it takes to end it.
+    /// How many signals it takes to end the process.
     pub(super) ends_at: Signals,
     pub(super) time: Option<Duration>,
 }
 
-/// A process that runs. It is killed when this is dropped.
+/// A running process. It is killed when this value is dropped.
 ///
-/// The thread that starts it must be the one that waits for it: the kernel kills it when that thread ends.
+/// Wait for the process on the thread that starts it: the kernel kills the process when that thread ends.
 pub(super) struct ChildProcess<'a> {
     child: Child,
-    /// What is read through this; `None` at its end.
+    /// The stream that is read through this value; `None` at its end.
     output: Option<PipeReader>,
-    /// Stderr, where it is kept beside; `None` at its end.
+    /// Stderr, if it is kept; `None` at its end.
     errors: Option<PipeReader>,
     stderr: Tail,
     stderr_size: u64,
-    /// Since when it is known to have ended.
+    /// When the end of the process was noticed.
     ended_at: Option<Instant>,
     is_collected: bool,
     end: End<'a>,
@@ -63,14 +64,14 @@ pub(super) struct ChildProcess<'a> {
 
 /// How a process ended.
 pub(super) struct Ended {
-    /// Why it did not succeed; `None` where it did.
+    /// Why it failed; `None` if it succeeded.
     pub(super) cause: Option<Cause>,
-    /// The end of stderr, where it was kept.
+    /// The end of stderr, if it was kept.
     pub(super) stderr: String,
 }
 
 impl<'a> ChildProcess<'a> {
-    /// Starts a command in a process group of its own, without stdin.
+    /// Starts a command in its own process group, without stdin.
     pub(super) fn start(
         mut command: Command,
         streams: Streams,
@@ -88,7 +89,8 @@ impl<'a> ChildProcess<'a> {
             Streams::Stderr => _ = command.stdout(Stdio::null()).stderr(writer),
             Streams::Both => _ = command.stdout(writer.try_clone()?).stderr(writer),
         }
-        // A group of its own: Ctrl-C at the terminal reaches us, and we decide what ends in which order.
+        // In its own group, the process does not receive Ctrl-C from the terminal: this program decides when
+        // it ends.
         command.stdin(Stdio::null()).process_group(0);
         prepare_child(&mut command, is_low_priority);
         let child = command.spawn()?;
@@ -106,18 +108,18 @@ impl<'a> ChildProcess<'a> {
         })
     }
 
-    /// Ends it since it has printed more than is kept.
+    /// Ends the process because it has printed too much.
     pub(super) fn end_for_size(&mut self) {
         self.end.begin(Cause::PrintedTooMuch(LARGEST_OUTPUT));
     }
 
-    /// Waits for its end; what it still prints is dropped.
+    /// Waits for the end of the process, and drops its remaining output.
     pub(super) fn finish(mut self) -> io::Result<Ended> {
         io::copy(&mut self, &mut io::sink())?;
         while self.errors.is_some() {
             self.wait_for_output()?;
         }
-        // It has closed its pipes, so that this takes a moment only.
+        // It has closed its pipes, so it will end soon.
         let mut pause = Duration::from_micros(100);
         while !self.has_ended()? {
             self.end.check();
@@ -130,8 +132,8 @@ impl<'a> ChildProcess<'a> {
         Ok(Ended { cause: cause(status, self.end.cause.take()), stderr })
     }
 
-    /// Waits for output, for a moment at most, and takes what there is of stderr. Returns whether there is
-    /// output to read.
+    /// Waits for output, at most [`POLL_INTERVAL`], and reads stderr. Returns whether there is output to
+    /// read.
     fn wait_for_output(&mut self) -> io::Result<bool> {
         self.end.check();
         let pipes = self.output.iter().chain(&self.errors);
@@ -171,7 +173,7 @@ impl<'a> ChildProcess<'a> {
         Ok(())
     }
 
-    /// Whether it has ended. It is not collected yet, so that its number stays its own.
+    /// Whether the process has ended. It is not collected, so that its id is not reused.
     fn has_ended(&self) -> io::Result<bool> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.end.pid), options) {
@@ -207,10 +209,10 @@ impl Drop for ChildProcess<'_> {
     }
 }
 
-/// Why a process did not succeed; `None` where it did.
+/// Why a process failed; `None` if it succeeded.
 fn cause(status: ExitStatus, ended_by: Option<Cause>) -> Option<Cause> {
     match (ended_by, status.code()) {
-        // Not all of its output is known, whatever its status says.
+        // Its output is incomplete, even if its status is 0.
         (Some(cause @ Cause::PrintedTooMuch(_)), _) => Some(cause),
         (_, Some(0)) => None,
         (Some(cause), _) => Some(cause),
@@ -219,7 +221,7 @@ fn cause(status: ExitStatus, ended_by: Option<Cause>) -> Option<Cause> {
     }
 }
 
-/// Ends a process before its own end: SIGTERM first, then SIGKILL.
+/// Ends a process early: SIGTERM first, then SIGKILL.
 struct End<'a> {
     pid: Pid,
     interrupt: &'a Interrupt,
@@ -236,7 +238,7 @@ impl<'a> End<'a> {
         Self { pid, interrupt, ends_at, deadline, cause: None, kill_at: None }
     }
 
-    /// Looks at the interrupt and the clock, and sends the signal that is due.
+    /// Checks the interrupt and the clock, and sends the signal that is due.
     fn check(&mut self) {
         let now = Instant::now();
         if self.cause.is_none() {
@@ -246,8 +248,8 @@ impl<'a> End<'a> {
                 _ => return,
             }
         }
-        let is_pressing = self.ends_at != Signals::Third && self.interrupt.reached(Signals::Second).is_some();
-        if is_pressing || self.kill_at.is_some_and(|at| now >= at) {
+        let is_urgent = self.ends_at != Signals::Third && self.interrupt.reached(Signals::Second).is_some();
+        if is_urgent || self.kill_at.is_some_and(|at| now >= at) {
             self.send(PosixSignal::KILL);
         }
     }
@@ -261,14 +263,14 @@ impl<'a> End<'a> {
         }
     }
 
-    /// To the whole group: the client runs its plugins as children.
+    /// Sends a signal to the process group, because the client runs its plugins as child processes.
     fn send(&self, signal: PosixSignal) {
         let _ = kill_process_group(self.pid, signal);
     }
 }
 
-/// Has the kernel kill the child when the thread that started it dies, and so when this process is killed:
-/// an abandoned build or start must not go on.
+/// Makes the kernel kill the child process when the thread that started it ends, so that a build or start
+/// does not continue after this process was killed.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn prepare_child(command: &mut Command, is_low_priority: bool) {

@@ -13,15 +13,15 @@ use crate::engine::{NewContainer, Platform};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
 
-/// How long a start may take that pulls nothing.
+/// The time limit for starting or removing containers.
 const START_LIMIT: Duration = Duration::from_secs(300);
 
-/// Why no container runs.
+/// A failed start.
 #[derive(Debug)]
 pub(crate) struct StartFailure {
     pub(crate) reason: StartFailureReason,
     pub(crate) error: SandboxError,
-    /// What may be left of the container of that name.
+    /// What may be left of the container.
     pub(crate) left: Left,
 }
 
@@ -37,19 +37,19 @@ pub(crate) enum StartFailureReason {
     Other,
 }
 
-/// What a failed start may have left.
+/// What a failed start may have left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
-    /// A container, which is to be removed.
+    /// A container, which the caller must remove.
     Container,
-    /// The client was killed: the engine may still be making the container.
+    /// The client was killed, and the engine may still be creating the container.
     ContainerSoon,
 }
 
 impl Docker {
-    /// Starts a container and returns its id. The container stays after its end, so that its log outlives a crash.
-    /// Docker writes the id into `id_file`, which must not exist, as soon as there is a container.
+    /// Starts a container and returns its id. The container is not removed when it ends, so that its log can
+    /// be read. Docker writes the id to `id_file`, which must not exist, as soon as the container is created.
     ///
     /// # Errors
     /// [`StartFailure`].
@@ -58,13 +58,13 @@ impl Docker {
         new: &NewContainer<'_>,
         id_file: &Path,
     ) -> Result<String, StartFailure> {
-        // A start takes a moment, and what a start that was killed halfway leaves is not known.
+        // A start is short. If it is killed, it is not known what it leaves behind.
         let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
         let mut invocation = patient(self.command(run_arguments(new, id_file)));
         for (name, value) in new.variables {
             invocation = invocation.environment(name, value);
         }
-        let is_made = || std::fs::metadata(id_file).is_ok_and(|file| file.len() > 0);
+        let is_created = || std::fs::metadata(id_file).is_ok_and(|file| file.len() > 0);
         let id = match invocation.run() {
             Ok(Printed { stderr, .. }) | Err(Failure { stderr, .. })
                 if new.platform == Platform::Engines
@@ -73,7 +73,7 @@ impl Docker {
                 return Err(StartFailure::other_platform(new.image));
             }
             Ok(printed) => printed.stdout.lines().last().unwrap_or_default().trim().to_owned(),
-            Err(failure) => return Err(StartFailure::of(failure, is_made())),
+            Err(failure) => return Err(StartFailure::of(failure, is_created())),
         };
         if let Some((file, target)) = new.file {
             let copy = [file.as_os_str().to_owned(), format!("{}:{target}", new.name).into()];
@@ -107,8 +107,8 @@ impl Docker {
             }
             Err(failure) => {
                 return Err(failure.into_error(
-                    "docker could not inspect the containers",
-                    "check `docker ps`",
+                    "docker cannot inspect the containers",
+                    "check that `docker ps` works",
                     SandboxError::Docker,
                 ));
             }
@@ -129,8 +129,8 @@ impl Docker {
             Ok(_) => Ok(true),
             Err(failure) if only_missing(&failure.stderr) => Ok(false),
             Err(failure) => Err(failure.into_error(
-                "docker could not look for the container",
-                "check `docker ps`",
+                "docker cannot inspect the container",
+                "check that `docker ps` works",
                 SandboxError::Docker,
             )),
         }
@@ -141,20 +141,20 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn sandboxes(&self) -> Result<Vec<Inspection>, SandboxError> {
-        self.sandboxes_but(&[])
+        self.sandboxes_except(&[])
     }
 
-    /// Every container with the sandbox label, in any state, except for those of these names.
+    /// Every container with the sandbox label, in any state, except for those with one of `names`.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
-    pub(crate) fn sandboxes_but(&self, names: &[String]) -> Result<Vec<Inspection>, SandboxError> {
+    pub(crate) fn sandboxes_except(&self, names: &[String]) -> Result<Vec<Inspection>, SandboxError> {
         let mark = format!("label={}={}", label::MARK.0, label::MARK.1);
         let list = ["ps", "--all", "--no-trunc", "--filter", &mark, "--format", "{{.ID}} {{.Names}}"];
         let printed = self.command(list).run().map_err(|failure| {
             failure.into_error(
-                "docker could not list the sandboxes",
-                "check `docker ps`",
+                "docker cannot list the sandboxes",
+                "check that `docker ps` works",
                 SandboxError::Docker,
             )
         })?;
@@ -164,10 +164,10 @@ impl Docker {
         self.inspect(&ids)
     }
 
-    /// Waits until a container ends, or for the interrupt.
+    /// Waits until a container ends, or until the interrupt.
     ///
     /// # Errors
-    /// Docker's own: they say nothing about the container.
+    /// A failed docker command. It does not mean that the container has ended.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
         self.command(["wait", container]).unlimited().run().map(|_| ())
     }
@@ -175,16 +175,16 @@ impl Docker {
     /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
     ///
     /// # Errors
-    /// Docker's own.
+    /// A failed docker command.
     pub(crate) fn stop_containers(
         &self,
         containers: &[String],
         grace: Duration,
         ends_at: Signals,
     ) -> Result<(), Failure> {
-        // Docker takes whole seconds, and half a second must not become none.
+        // Docker only accepts whole seconds. Round up, so that half a second does not become 0.
         let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-        // The short form: its long name changed between versions of the client.
+        // The long form of this option depends on the version of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
         arguments.extend_from_slice(containers);
         let limit = grace + Duration::from_secs(60);
@@ -196,7 +196,7 @@ impl Docker {
     /// failure.
     ///
     /// # Errors
-    /// Docker's own.
+    /// A failed docker command.
     pub(crate) fn remove_containers(&self, containers: &[String]) -> Result<(), Failure> {
         let mut arguments = vec!["rm".to_owned(), "--force".to_owned(), "--volumes".to_owned()];
         arguments.extend_from_slice(containers);
@@ -204,8 +204,7 @@ impl Docker {
     }
 }
 
-/// The command that makes the container as it is to be: `docker run`, or `docker create` where a file has to be
-/// copied into it first.
+/// The arguments of `docker run`, or of `docker create` if a file must be copied into the container first.
 fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
     let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
     let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
@@ -227,7 +226,8 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
     for (name, value) in new.labels {
         option("--label", format!("{name}={value}").into());
     }
-    // By name alone: the client takes the value from its own environment, so that no command line shows it.
+    // Only the name: the client takes the value from its own environment, so that it is not on a command
+    // line.
     for (name, _) in new.variables {
         option("--env", name.into());
     }
@@ -237,24 +237,24 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
 }
 
 impl StartFailure {
-    fn of(failure: Failure, is_made: bool) -> Self {
+    fn of(failure: Failure, is_created: bool) -> Self {
         let stderr = &failure.stderr;
         let left = match &failure.cause {
-            // An engine that could not be reached has made nothing.
-            Cause::Status(_) if !is_made && is_not_connected(stderr) => Left::Nothing,
-            Cause::NotStarted(_) if !is_made => Left::Nothing,
+            // The engine was not reached, so it has not created a container.
+            Cause::Status(_) if !is_created && is_not_connected(stderr) => Left::Nothing,
+            Cause::NotStarted(_) if !is_created => Left::Nothing,
             Cause::Status(_) | Cause::NotStarted(_) => Left::Container,
             _ => Left::ContainerSoon,
         };
         if stderr.contains("Conflict") && stderr.contains("is already in use by container") {
             let error = failure.into_error(
-                "the container did not start, because its name is taken",
-                "remove the container that has the name, or run it again",
+                "the container did not start because its name is taken",
+                "run it again; if that does not help, remove the container that has this name",
                 SandboxError::ContainerStartup,
             );
             return Self { reason: StartFailureReason::NameTaken, error, left: Left::Nothing };
         }
-        // No such image, or none for the platform that was named.
+        // The image does not exist, or not for the given platform.
         if stderr.contains("No such image")
             || stderr.contains("was found but does not match the specified platform")
         {
@@ -267,13 +267,13 @@ impl StartFailure {
     fn other_platform(image: &str) -> Self {
         let error = SandboxError::ContainerStartup(Problem::new(
             format!("the image {image} is for another platform than the engine's"),
-            "name the platform with --platform, or build it again with --rebuild",
+            "pass its platform with --platform, or build the image again with --rebuild",
         ));
         Self { reason: StartFailureReason::OtherPlatform, error, left: Left::Container }
     }
 }
 
-/// Whether the client could not connect to the engine at all.
+/// Whether the client could not connect to the engine.
 fn is_not_connected(stderr: &str) -> bool {
     [
         "Cannot connect to the Docker daemon",
@@ -281,7 +281,7 @@ fn is_not_connected(stderr: &str) -> bool {
         "permission denied while trying",
     ]
     .iter()
-    .any(|said| stderr.contains(said))
+    .any(|text| stderr.contains(text))
 }
 
 /// Whether all of a command's errors are about containers that do not exist.
@@ -291,7 +291,7 @@ fn only_missing(stderr: &str) -> bool {
     lines.peek().is_some() && lines.all(is_missing)
 }
 
-/// Turns a failure into success where each container is gone or being removed.
+/// Turns a failure into success if it only reports containers that are gone or being removed.
 fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     let is_forgiven = |line: &str| {
         let line = line.to_lowercase();
@@ -313,11 +313,11 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
 fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
-        Cause::Status(125) => "docker refused to start it: read what it says, and check `docker info`",
+        Cause::Status(125) => "read docker's message, and check that `docker info` works",
         Cause::Status(126 | 127) => {
-            "the image's entrypoint cannot be run: is it an image that serves rlmesh?"
+            "the image's entrypoint cannot be run: check that the image serves rlmesh"
         }
-        _ => "check `docker info`, and run it again with -v",
+        _ => "check that `docker info` works, and run it again with -v",
     };
     failure.into_error("the container did not start", hint, SandboxError::ContainerStartup)
 }
@@ -341,10 +341,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_start_leaves_nothing_only_where_that_is_certain() {
-        let left = |cause: Cause, stderr: &str, is_made: bool| {
+    fn a_failed_start_leaves_nothing_only_if_that_is_certain() {
+        let left = |cause: Cause, stderr: &str, is_created: bool| {
             let (command, stdout) = ("docker run".to_owned(), String::new());
-            StartFailure::of(Failure { command, cause, stdout, stderr: stderr.to_owned() }, is_made).left
+            StartFailure::of(Failure { command, cause, stdout, stderr: stderr.to_owned() }, is_created).left
         };
         let dead = "docker: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?";
         assert_eq!(left(Cause::Status(125), dead, false), Left::Nothing);

@@ -5,23 +5,23 @@ use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::error::SandboxError;
 
-/// What `docker image inspect` prints of an image, as far as it is used here.
+/// The fields of `docker image inspect` that are used here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageInspection {
     /// `sha256:…`
     pub(crate) id: String,
-    /// `linux/amd64`; `None` where the engine does not say.
+    /// The platform, such as `linux/amd64`; `None` if unknown.
     pub(crate) platform: Option<String>,
-    /// In bytes; 0 where the engine does not say.
+    /// In bytes; 0 if unknown.
     pub(crate) size: u64,
-    /// `NAME@sha256:…` for each registry that it was pulled from or pushed to.
+    /// `NAME@sha256:…` for each registry from which the image was pulled or to which it was pushed.
     pub(crate) repo_digests: Vec<String>,
 }
 
 impl ImageInspection {
     const FORMAT: &str = "{{.Id}} {{.Os}}/{{.Architecture}} {{.Size}} {{json .RepoDigests}}";
 
-    /// Reads a line in [`Self::FORMAT`].
+    /// Parses a line in [`Self::FORMAT`].
     fn parse(printed: &str) -> Option<Self> {
         let mut words = printed.split_whitespace();
         Some(Self {
@@ -37,30 +37,31 @@ impl ImageInspection {
 }
 
 impl Docker {
-    /// An image by its name; `None` where the engine has none of that name.
+    /// Inspects an image; `None` if the engine does not have it.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where the engine does not answer.
+    /// [`SandboxError::Docker`] if the engine does not answer.
     pub(crate) fn image(&self, name: &str) -> Result<Option<ImageInspection>, SandboxError> {
         match self.command(["image", "inspect", "--format", ImageInspection::FORMAT, name]).run() {
             Ok(printed) => match ImageInspection::parse(&printed.stdout) {
                 Some(image) => Ok(Some(image)),
                 None => Err(not_docker("docker image inspect", &printed.stdout)),
             },
-            // Status and stdout are the same for an engine that does not answer: the text decides.
+            // The status and stdout are the same if the engine does not answer.
             Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
             Err(failure) => Err(failure.into_error(
-                &format!("docker could not look for the image {name}"),
-                "check `docker image ls`",
+                &format!("docker cannot inspect the image {name}"),
+                "check that `docker image ls` works",
                 SandboxError::Docker,
             )),
         }
     }
 
-    /// The ids of the images that carry a label and a name (`x-*`, where `*` stands for no slash), the newest first.
+    /// The ids of the images with a label and a name pattern (`x-*`, where `*` does not match a slash), the
+    /// newest first.
     ///
     /// # Errors
-    /// Docker's own.
+    /// A failed docker command.
     pub(crate) fn images_with_label(
         &self,
         (label, value): (&str, &str),
@@ -72,28 +73,32 @@ impl Docker {
         Ok(printed.stdout.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Gives an image another name.
+    /// Gives an image an additional name.
     ///
     /// # Errors
-    /// [`SandboxError::ImageBuild`] where docker refuses the name.
+    /// [`SandboxError::ImageBuild`] if docker refuses the name.
     pub(crate) fn tag_image(&self, image: &str, name: &str) -> Result<(), SandboxError> {
         self.command(["tag", image, name]).run().map(|_| ()).map_err(|failure| {
             failure.into_error(
-                &format!("the image could not be named {name}"),
-                "check the name that --tag or --push gives it",
+                &format!("the image could not be tagged as {name}"),
+                "check the name that you pass to --tag or --push",
                 SandboxError::ImageBuild,
             )
         })
     }
 
-    /// Pushes an image to the registry in its name.
+    /// Pushes an image to the registry that its name contains.
     ///
     /// # Errors
-    /// [`SandboxError::ImageBuild`] where the registry refuses it or cannot be reached.
+    /// [`SandboxError::ImageBuild`] if the registry refuses it or cannot be reached.
     pub(crate) fn push_image(&self, name: &str) -> Result<(), SandboxError> {
         self.command(["push", "--quiet", name]).unlimited().run().map(|_| ()).map_err(|failure| {
             let hint = push_hint(&failure.stderr);
-            failure.into_error(&format!("{name} was not pushed"), hint, SandboxError::ImageBuild)
+            failure.into_error(
+                &format!("the image {name} could not be pushed"),
+                hint,
+                SandboxError::ImageBuild,
+            )
         })
     }
 
@@ -109,10 +114,10 @@ impl Docker {
             let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
                 DISK_FULL
             } else {
-                "check its name, and `docker login` where it is private"
+                "check the image's name; if the image is private, run `docker login REGISTRY`"
             };
             failure.into_error(
-                &format!("the image {image} is not here and could not be pulled"),
+                &format!("the engine does not have the image {image}, and could not pull it"),
                 hint,
                 SandboxError::ContainerStartup,
             )
@@ -120,16 +125,16 @@ impl Docker {
     }
 }
 
-/// What to do where a push failed.
+/// The hint for a failed push.
 fn push_hint(stderr: &str) -> &'static str {
     let stderr = stderr.to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|needle| stderr.contains(needle));
     if has(&["denied", "unauthorized", "no basic auth credentials", "authentication required"]) {
-        "log in with `docker login REGISTRY`, and check that you may push there"
+        "run `docker login REGISTRY`, and check that you have permission to push there"
     } else if has(&["http response to https client", "x509", "certificate"]) {
-        "the engine speaks HTTPS to registries: list this one under insecure-registries, or give it a certificate that the engine trusts"
+        "the engine uses HTTPS for registries: give the registry a certificate that the engine trusts, or add it to the engine's insecure-registries"
     } else {
-        "the image is here under that name; check the registry's address and the engine's network, then run it again"
+        "check the registry's address and the engine's network, and run it again; the engine keeps the image under this name"
     }
 }
 
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_inspection_is_read_as_far_as_it_goes() {
+    fn missing_fields_of_an_inspection_are_allowed() {
         let line = "sha256:0 linux/arm64 1234 [\"registry.example/x@sha256:1\"]\n";
         let image = ImageInspection {
             id: "sha256:0".into(),

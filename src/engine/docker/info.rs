@@ -1,4 +1,4 @@
-//! Facts about the engine, its client and buildx: versions, resources, and where the engine is.
+//! Facts about the engine, the client and buildx: versions, resources, and where the engine is.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ pub(crate) struct Engine {
     pub(crate) arch: String,
 }
 
-/// What the engine has for a build, and the time on its clock.
+/// The engine's resources for a build, and the time on its clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resources {
     /// All of the engine's memory, in bytes.
@@ -31,7 +31,7 @@ pub(crate) struct Resources {
     pub(crate) limits_swap: bool,
     /// The first number of its version; `None` for a development version.
     pub(crate) major: Option<u32>,
-    /// The time on its clock, in the form that `docker events` takes; `None` where it is not known.
+    /// The time on its clock, in the format of `docker events --since`; `None` if unknown.
     pub(crate) time: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Docker {
         let printed = self.command(["info", "--format", format]).run().map_err(|failure| {
             failure.into_error(
                 "the docker engine's memory and version cannot be read",
-                "check `docker info`",
+                "check that `docker info` works",
                 SandboxError::Docker,
             )
         })?;
@@ -55,11 +55,11 @@ impl Docker {
     /// The engine's version and platform.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where the engine does not answer.
+    /// [`SandboxError::Docker`] if the engine does not answer.
     pub(crate) fn engine(&self) -> Result<Engine, SandboxError> {
         let printed = self.command(["version", "--format", "{{json .Server}}"]).run().map_err(|failure| {
             let what = "the docker engine's version cannot be read";
-            failure.into_error(what, "check `docker version`", SandboxError::Docker)
+            failure.into_error(what, "check that `docker version` works", SandboxError::Docker)
         })?;
         serde_json::from_str(&printed.stdout)
             .map_err(|error| unreadable("docker version", &error, &printed.stdout))
@@ -68,17 +68,20 @@ impl Docker {
     /// The version of buildx (`v0.29.1`), which must be [`OLDEST_BUILDX`] or newer.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where buildx is missing or too old. Without it, `docker build` would use the
+    /// [`SandboxError::Docker`] if buildx is missing or too old. Without buildx, `docker build` would use the
     /// legacy builder, which has no cache mounts.
     pub(crate) fn buildx(&self) -> Result<String, SandboxError> {
         let printed = self.command(["buildx", "version"]).run().map_err(|failure| {
             if is_buildx_missing(&failure) {
-                let problem = Problem::new("docker has no buildx, which builds images", GET_BUILDX);
+                let problem = Problem::new(
+                    "docker buildx is not installed, but it is needed to build images",
+                    GET_BUILDX,
+                );
                 return SandboxError::Docker(problem.details(quoted(&failure.stderr)));
             }
             failure.into_error(
                 "docker buildx does not work",
-                "check `docker buildx version`",
+                "check that `docker buildx version` works",
                 SandboxError::Docker,
             )
         })?;
@@ -95,10 +98,10 @@ impl Docker {
         Ok(version.to_owned())
     }
 
-    /// The engine that the client talks to, by its context and DOCKER_HOST.
+    /// The engine that the client uses, by its context and DOCKER_HOST.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where there is none, such as for a context that does not exist.
+    /// [`SandboxError::Docker`] if there is none, for example if the context does not exist.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, SandboxError> {
         let format = "{{.Name}} {{.Endpoints.docker.Host}}";
         let printed = self.command(["context", "inspect", "--format", format]).run().map_err(|failure| {
@@ -114,19 +117,20 @@ impl Docker {
         }
     }
 
-    /// Whether the engine is behind a local socket. Where that cannot be found out, it counts as elsewhere.
+    /// Where the engine is. If that is unknown, it counts as elsewhere.
     pub(crate) fn site(&self) -> EngineSite {
         self.endpoint().map_or(EngineSite::Elsewhere, |endpoint| site_of(&endpoint.host))
     }
 }
 
-/// Whether the client does not know the command at all, as versions of it put that.
+/// Whether the client does not know `docker buildx`. The message depends on its version.
 fn is_buildx_missing(failure: &Failure) -> bool {
     let needles = ["unknown command: docker buildx", "'buildx' is not a docker command"];
     matches!(failure.cause, Cause::Status(_)) && needles.iter().any(|needle| failure.stderr.contains(needle))
 }
 
-/// Whether a version of buildx is known to be too old. One without numbers, or 0.0.0, is a build from source.
+/// Whether a version of buildx is known to be too old. A version without numbers, or 0.0.0, is a build from
+/// source.
 fn is_too_old(version: &str) -> bool {
     let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
@@ -150,24 +154,25 @@ fn parse_resources(text: &str) -> Option<Resources> {
         limits_memory: words.next() != Some("false"),
         limits_swap: words.next() != Some("false"),
         major: words.next().and_then(|version| version.split('.').next()?.parse().ok()),
-        time: words.next().filter(|time| is_moment(time)).map(str::to_owned),
+        time: words.next().filter(|time| is_timestamp(time)).map(str::to_owned),
     })
 }
 
-/// Whether a text is a time that `docker events` takes, in any time zone.
-fn is_moment(text: &str) -> bool {
+/// Whether a text is a time in the format of `docker events --since`, in any time zone.
+fn is_timestamp(text: &str) -> bool {
     text.len() >= 20 && text.as_bytes()[10] == b'T' && text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// For a program that prints what Docker's client never would.
-pub(super) const IS_IT_DOCKER: &str = "is it really Docker's client? check --docker, and `docker version`";
+/// The hint for output that Docker's client would not print.
+pub(super) const IS_IT_DOCKER: &str =
+    "check that --docker names Docker's client, and that `docker version` works";
 
 /// The oldest buildx with `--progress=rawjson`: major and minor version.
 const OLDEST_BUILDX: (u32, u32) = (0, 13);
 
-const GET_BUILDX: &str = "install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/";
+const GET_BUILDX: &str = "install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/";
 
-/// For output that was not expected, where the command itself succeeded.
+/// The error for unexpected output of a command that succeeded.
 pub(super) fn not_docker(command: &str, printed: &str) -> SandboxError {
     let printed: String = printed.chars().take(100).collect();
     SandboxError::Docker(Problem::new(
@@ -176,6 +181,7 @@ pub(super) fn not_docker(command: &str, printed: &str) -> SandboxError {
     ))
 }
 
+/// The error for JSON output that cannot be parsed.
 pub(super) fn unreadable(command: &str, error: &serde_json::Error, printed: &str) -> SandboxError {
     SandboxError::Docker(
         Problem::new(format!("{command} printed something unexpected: {error}"), IS_IT_DOCKER)

@@ -1,4 +1,4 @@
-//! What `docker container inspect` prints, as values.
+//! The output of `docker container inspect`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::contract::label::MARK;
 use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
 
-/// What `docker container inspect` prints of a container, as far as it is used here.
+/// The fields of `docker container inspect` that are used here.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Inspection {
@@ -68,7 +68,7 @@ impl Inspection {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// Whether this tool or the rlmesh SDK made it.
+    /// Whether this tool or the rlmesh SDK created it.
     pub(crate) fn is_sandbox(&self) -> bool {
         self.label(MARK.0).is_some()
     }
@@ -99,12 +99,12 @@ impl Inspection {
     }
 }
 
-/// An id in the short form that docker prints.
+/// The short form of an id, as docker prints it.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// The error for a container that is not a sandbox, where a sandbox is needed.
+/// The error for a container that is not a sandbox.
 pub(crate) fn not_a_sandbox(container: &Inspection) -> SandboxError {
     SandboxError::InvalidOption(Problem::new(
         format!(
@@ -113,7 +113,7 @@ pub(crate) fn not_a_sandbox(container: &Inspection) -> SandboxError {
             short(&container.id),
             MARK.0
         ),
-        "`rlmesh-sandbox ps` lists the sandboxes; for other containers use docker itself",
+        "run `rlmesh-sandbox ps` to list the sandboxes; use docker itself for other containers",
     ))
 }
 

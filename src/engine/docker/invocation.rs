@@ -1,4 +1,4 @@
-//! One docker command as data: what is run, under which limits, and what its failure says.
+//! One docker command: its arguments, its limits, and its failure.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::engine::docker::child::{ChildProcess, LARGEST_OUTPUT, Limits, Streams
 use crate::error::Signal;
 use crate::host::interrupt::Signals;
 
-/// How long a docker command may take that only queries the engine or changes something small.
+/// The default time limit of a docker command, for queries and small changes.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A docker command that has not been run yet.
@@ -27,22 +27,22 @@ pub(crate) struct Invocation<'a> {
 #[derive(Debug)]
 pub(crate) struct Printed {
     pub(crate) stdout: String,
-    /// The end of it, at most 64 KiB.
+    /// The end of stderr, at most 64 KiB.
     pub(crate) stderr: String,
 }
 
-/// A command that did not succeed.
+/// A docker command that failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The command as it would be typed into a shell, without the values of its environment.
+    /// The command line in shell syntax, without environment variables.
     pub(crate) command: String,
     pub(crate) cause: Cause,
     pub(crate) stdout: String,
-    /// The end of it, at most 64 KiB; empty where it was streamed.
+    /// The end of stderr, at most 64 KiB; empty if stderr was streamed.
     pub(crate) stderr: String,
 }
 
-/// Why a command did not succeed.
+/// Why a docker command failed.
 #[derive(Debug)]
 pub(crate) enum Cause {
     NotStarted(io::Error),
@@ -57,7 +57,7 @@ pub(crate) enum Cause {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::NotStarted(error) => write!(f, "{} could not be run: {error}", self.command),
+            Cause::NotStarted(error) => write!(f, "could not run {}: {error}", self.command),
             Cause::Status(status) => write!(f, "{} ended with status {status}", self.command),
             Cause::Killed(signal) => write!(f, "{} was killed by signal {signal}", self.command),
             Cause::TookTooLong(limit) => {
@@ -86,7 +86,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Sets a variable for this command alone: for values that must not be on a command line.
+    /// Sets an environment variable for this command, for values that must not be on a command line.
     pub(crate) fn environment(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
@@ -104,16 +104,16 @@ impl<'a> Invocation<'a> {
         self
     }
 
-    /// Sets how many signals it takes to end it.
+    /// Sets how many signals it takes to end the command.
     pub(crate) fn ends_at(mut self, ends_at: Signals) -> Self {
         self.ends_at = ends_at;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command and returns its output.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0, and where it prints more than [`LARGEST_OUTPUT`].
+    /// [`Failure`] if the status is not 0, or if it prints more than [`LARGEST_OUTPUT`].
     pub(crate) fn run(self) -> Result<Printed, Failure> {
         let mut child = self.start(Streams::Stdout)?;
         let mut stdout = Vec::new();
@@ -130,10 +130,10 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Runs it to its end and passes on what it prints as it comes, of any length.
+    /// Runs the command and calls `on_chunk` with each piece of its output, which may have any length.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0; it holds nothing that was passed on.
+    /// [`Failure`] if the status is not 0. It does not contain the streamed output.
     pub(crate) fn stream(self, streams: Streams, on_chunk: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
         let mut child = self.start(streams)?;
         let mut buffer = [0; 16 * 1024];
@@ -147,11 +147,11 @@ impl<'a> Invocation<'a> {
         self.finish(child, read).map(|_| ())
     }
 
-    /// Runs it to its end and has `read` read its stdout, of any length. What `read` leaves is dropped; where
-    /// it returns false, the command is killed.
+    /// Runs the command and calls `read` to read its stdout, which may have any length. Output that `read`
+    /// leaves is dropped. If `read` returns false, the command is killed.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0.
+    /// [`Failure`] if the status is not 0.
     pub(crate) fn read(self, read: &mut dyn FnMut(&mut dyn io::Read) -> bool) -> Result<(), Failure> {
         let mut child = self.start(Streams::Stdout)?;
         let is_usable = read(&mut child);
@@ -169,7 +169,7 @@ impl<'a> Invocation<'a> {
             .map_err(|error| self.failure(Cause::NotStarted(error), String::new()))
     }
 
-    /// Waits for its end, once its output was read, and returns the end of its stderr.
+    /// Waits for the end of the command after its output was read, and returns the end of stderr.
     fn finish(&self, child: ChildProcess<'_>, read: io::Result<()>) -> Result<String, Failure> {
         match read.and_then(|()| child.finish()) {
             Ok(ended) => match ended.cause {
@@ -180,7 +180,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// The command as it would be typed into a shell.
+    /// The command line in shell syntax.
     fn command_line(&self) -> String {
         let mut line = "docker".to_owned();
         for word in self.arguments.iter().map(|argument| argument.to_string_lossy()) {
@@ -206,7 +206,7 @@ mod tests {
     use crate::host::interrupt::Interrupt;
     use crate::host::process::{Liveness, liveness};
 
-    /// A shell in place of docker: its commands are `-c SCRIPT`.
+    /// A shell in place of docker, for commands like `-c SCRIPT`.
     fn shell() -> Docker {
         Docker {
             program: "/bin/sh".into(),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn output_without_end_ends_the_command() {
+    fn a_command_with_endless_output_is_ended() {
         for script in ["exec yes", "exec yes >&2", "yes & yes >&2"] {
             let failure = shell().command(["-c", script]).unlimited().run().unwrap_err();
             assert!(matches!(failure.cause, Cause::PrintedTooMuch(_)), "{script}: {failure}");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_leaves_is_dropped_unless_it_is_of_no_use() {
+    fn output_that_a_reader_leaves_is_dropped_and_unusable_output_kills_the_command() {
         let mut first = [0; 3];
         let script = "head -c 1000000 /dev/zero | tr '\\0' x";
         shell().command(["-c", script]).read(&mut |stream| stream.read_exact(&mut first).is_ok()).unwrap();
@@ -293,13 +293,13 @@ mod tests {
         docker.command(["-c", "sleep 0.1"]).ends_at(Signals::Third).run().unwrap();
     }
 
-    /// Its output is at its end with the command, even where a process in the background could add to it.
+    /// The output ends with the command, even if a background process still has its pipes open.
     #[test]
     fn a_process_left_behind_does_not_hold_up_a_command() {
         let limit = Duration::from_secs(20);
         let printed = shell().command(["-c", "sleep 600 & echo $!"]).limit(limit).run().unwrap();
         let pid: u32 = printed.stdout.trim().parse().unwrap();
-        // Had it been waited for, the time limit would have ended it.
+        // If the command had waited for it, the time limit would have ended it.
         assert_ne!(liveness(pid), Liveness::Gone);
         let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         kill_process(pid, PosixSignal::KILL).unwrap();

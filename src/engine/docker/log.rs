@@ -1,4 +1,4 @@
-//! The logs of containers, and the ends of long outputs.
+//! Reads the logs of containers, and keeps the end of long outputs.
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::Streams;
@@ -7,17 +7,17 @@ use crate::engine::docker::invocation::Failure;
 /// How much of the end of a long output is kept, in bytes.
 pub(crate) const LOG_TAIL: usize = 64 * 1024;
 
-/// How many lines an error quotes, from the end of an output.
+/// How many lines of an output's end an error quotes.
 const QUOTED_LINES: usize = 20;
 
-/// How much of each line it quotes, in characters.
+/// How much of each quoted line is shown, in characters.
 const QUOTED_WIDTH: usize = 500;
 
 impl Docker {
-    /// The end of a container's log, both streams as one, at most [`LOG_TAIL`] bytes.
+    /// The end of a container's log, with stdout and stderr together, at most [`LOG_TAIL`] bytes.
     ///
     /// # Errors
-    /// Docker's own.
+    /// A failed docker command.
     pub(crate) fn log_tail(&self, container: &str) -> Result<String, Failure> {
         let mut tail = Tail::default();
         self.clean_up(["logs", "--tail", "5000", container])
@@ -25,10 +25,10 @@ impl Docker {
             .map(|()| tail.into_text())
     }
 
-    /// Passes on a container's log as it is written, both streams as one, until the container ends.
+    /// Reads a container's log, with stdout and stderr together, and calls `on_chunk` with each piece.
     ///
     /// # Errors
-    /// Docker's own.
+    /// A failed docker command.
     pub(crate) fn follow_log(
         &self,
         container: &str,
@@ -47,22 +47,22 @@ impl Docker {
     }
 }
 
-/// Which part of a log is wanted.
+/// Which part of a log to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogLines {
     pub(crate) follow: Follow,
-    /// This many lines from the end; `None` is all.
+    /// The number of lines from the end; `None` for all.
     pub(crate) tail: Option<u64>,
 }
 
-/// Whether to wait for further lines.
+/// Whether to wait for more lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
     No,
     UntilTheEnd,
 }
 
-/// The end of an output, in memory that does not grow with it.
+/// The end of an output, in limited memory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tail {
     bytes: Vec<u8>,
@@ -84,7 +84,7 @@ impl Tail {
         }
     }
 
-    /// The text, from its first whole line unless that would drop more than half of it.
+    /// The text. It starts with a whole line unless that would drop more than half of it.
     pub(crate) fn into_text(mut self) -> String {
         self.cut();
         let start = match self.bytes.iter().position(|byte| *byte == b'\n') {
@@ -95,7 +95,7 @@ impl Tail {
     }
 }
 
-/// The end of an output as an error quotes it: its last lines, and of each what fits on a screen.
+/// The end of an output for an error: the last lines, each shortened.
 pub(crate) fn quoted(text: &str) -> String {
     let mut rest = text.trim().lines().rev();
     let mut lines: Vec<String> =
@@ -107,7 +107,7 @@ pub(crate) fn quoted(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A line's beginning, at most this number of characters.
+/// Shortens a line to at most this number of characters.
 pub(super) fn cut(line: &str, longest: usize) -> String {
     match line.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &line[..end]),

@@ -1,4 +1,4 @@
-//! The Docker client: finding it, its commands, and what their failures mean.
+//! The docker client: finds it, runs its commands, and explains their failures.
 
 pub(crate) mod build;
 pub(crate) mod builder;
@@ -27,15 +27,17 @@ use log::quoted;
 const INSTALL: &str =
     "install Docker Engine or Docker Desktop: https://docs.docker.com/get-started/get-docker/";
 
-/// What to do where the engine's disk is full.
-pub(crate) const DISK_FULL: &str = "the engine's disk is full: make room, e.g. with `docker system prune`";
+/// The hint for a full disk of the engine.
+pub(crate) const DISK_FULL: &str =
+    "the engine's disk is full: free some space, for example with `docker system prune`";
 
-/// What the engine prints where its disk is full, in lower case.
+/// What the engine prints if its disk is full, in lower case.
 pub(crate) const NO_SPACE: &str = "no space left on device";
 
-/// The docker client, and what interrupts its commands.
+/// The docker client.
 ///
-/// It inherits this process's environment: DOCKER_HOST, DOCKER_CONTEXT and its own configuration apply.
+/// Its commands inherit this process's environment, so DOCKER_HOST, DOCKER_CONTEXT and docker's configuration
+/// apply.
 #[derive(Clone)]
 pub(crate) struct Docker {
     program: PathBuf,
@@ -44,31 +46,31 @@ pub(crate) struct Docker {
     is_low_priority: bool,
 }
 
-/// Receives each command before it runs, and remarks for `-v`.
+/// A callback that receives each command before it runs, and notes for `-v`.
 pub(crate) type Trace = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Docker {
-    /// The client to use: `program`, else `docker` on PATH.
+    /// Finds the client: `program`, or else `docker` on PATH.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where there is none.
+    /// [`SandboxError::Docker`] if there is none.
     pub(crate) fn find(
         program: Option<&Path>,
         interrupt: Interrupt,
         trace: Trace,
     ) -> Result<Self, SandboxError> {
         let program = match program {
-            // A name without a slash is looked for on PATH, like any command's.
+            // A name without a slash is looked up on PATH.
             Some(program) => which::which(program).map_err(|error| {
                 SandboxError::Docker(Problem::new(
                     format!("the docker client {} cannot be run: {error}", program.display()),
-                    "name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out",
+                    "set --docker or RLMESH_SANDBOX_DOCKER to an executable, or leave both unset",
                 ))
             })?,
             None => which::which("docker").map_err(|_| {
                 SandboxError::Docker(
-                    Problem::new("docker is not installed: there is no `docker` on PATH", INSTALL)
-                        .hint("is it somewhere else? name it with --docker PATH"),
+                    Problem::new("docker is not installed, or not on PATH", INSTALL)
+                        .hint("if it is installed elsewhere, pass --docker PATH"),
                 )
             })?,
         };
@@ -90,7 +92,7 @@ impl Docker {
         (self.trace)(text);
     }
 
-    /// A docker command, not run yet.
+    /// A docker command that has not run yet.
     pub(crate) fn command<I>(&self, arguments: I) -> Invocation<'_>
     where
         I: IntoIterator,
@@ -99,7 +101,7 @@ impl Docker {
         Invocation::new(self, arguments)
     }
 
-    /// A command that cleans up: it goes on after the first signal, and the second.
+    /// A docker command that cleans up: only the third signal ends it.
     pub(crate) fn clean_up<I>(&self, arguments: I) -> Invocation<'_>
     where
         I: IntoIterator,
@@ -110,7 +112,8 @@ impl Docker {
 }
 
 impl Failure {
-    /// The error for the user. `wrap` gives its kind, unless docker itself does not work.
+    /// The error for the user. `wrap` makes it an error of the right kind, unless docker itself does not
+    /// work.
     pub(crate) fn into_error(
         self,
         what: &str,
@@ -125,29 +128,30 @@ impl Failure {
         wrap(Problem::new(message, hint).details(quoted(&self.stderr)))
     }
 
-    /// The error, where docker itself does not work; `None` where the command alone failed.
+    /// The error if docker itself does not work; `None` if only this command failed.
     pub(crate) fn as_docker_error(&self) -> Option<SandboxError> {
         let problem = match &self.cause {
             Cause::Interrupted(signal) => return Some(SandboxError::Interrupted(*signal)),
             Cause::NotStarted(_) => {
-                Problem::new(self.to_string(), "check the docker client that --docker names")
+                Problem::new(self.to_string(), "check that --docker names a working docker client")
             }
             Cause::TookTooLong(_) => Problem::new(
                 self.to_string(),
-                "the engine seems stuck: check `docker info`, and restart Docker",
+                "the engine does not respond in time: check that `docker info` works, or restart Docker",
             ),
             Cause::PrintedTooMuch(_) => Problem::new(self.to_string(), IS_IT_DOCKER),
-            Cause::Killed(_) => {
-                Problem::new(self.to_string(), "run it again; is this machine short of memory?")
-            }
+            Cause::Killed(_) => Problem::new(
+                self.to_string(),
+                "run it again; if that does not help, check that this machine has enough free memory",
+            ),
             Cause::Status(_) => engine_out_of_reach(&self.stderr)?,
         };
         Some(SandboxError::Docker(problem.details(quoted(&self.stderr))))
     }
 }
 
-/// The problem where the client cannot reach the engine. The text alone shows that: the status differs by
-/// command, and the wording by version.
+/// The problem if the client cannot reach the engine. Only the text of its messages shows that, and the text
+/// depends on the client's version.
 fn engine_out_of_reach(stderr: &str) -> Option<Problem> {
     let line = |needle: &str| stderr.lines().find(|line| line.contains(needle));
     if line("permission denied while trying to connect").is_some() {
@@ -176,7 +180,7 @@ fn engine_out_of_reach(stderr: &str) -> Option<Problem> {
     ))
 }
 
-/// The last line of an error. Docker adds `See 'docker run --help'.` below it.
+/// The last line of an error, without docker's `See 'docker run --help'.`.
 fn last_line(text: &str) -> String {
     let is_reason =
         |line: &&str| !line.is_empty() && !line.starts_with("See '") && !line.starts_with("Run 'docker");

@@ -1,4 +1,5 @@
-//! BuildKit's progress (`--progress=rawjson`) → [`BuildEvent`]: a stream of JSON values, with plain lines among them.
+//! Decodes BuildKit's progress (`--progress=rawjson`), a stream of JSON values and plain lines, into
+//! [`BuildEvent`]s.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,15 +10,15 @@ use serde::Deserialize;
 
 use crate::progress::BuildEvent;
 
-/// The most that is kept of a value or line that is not complete yet, in bytes. BuildKit splits logs into
-/// values of about 1 MiB.
+/// The most that is kept of an incomplete value or line, in bytes. BuildKit splits logs into values of about
+/// 1 MiB.
 const LARGEST_VALUE: usize = 4 * 1024 * 1024;
 
-/// Reads the stream, cut into pieces anywhere.
+/// Decodes the stream, in pieces of any size.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     pending: Vec<u8>,
-    /// Whether the rest of a line is dropped since it was too long.
+    /// Whether the rest of the current line is dropped because it is too long.
     is_skipping: bool,
     steps: HashMap<String, Step>,
 }
@@ -94,13 +95,14 @@ impl Decoder {
             self.is_skipping = false;
         }
         self.pending.extend_from_slice(piece);
-        // Each value ends with its line, so that a long one is not parsed again with each piece of it.
+        // Values end with a line break. Without this check, a long value would be parsed again with each
+        // piece.
         if piece.contains(&b'\n') || self.pending.len() > LARGEST_VALUE {
             self.drain(on_event);
         }
     }
 
-    /// Takes the rest at the end of the stream.
+    /// Decodes the rest at the end of the stream.
     pub(crate) fn finish(mut self, on_event: &mut dyn FnMut(BuildEvent)) {
         self.pending.push(b'\n');
         self.drain(on_event);
@@ -123,7 +125,7 @@ impl Decoder {
                         continue;
                     }
                     Some(Err(error)) if error.is_eof() && self.pending.len() <= LARGEST_VALUE => return,
-                    // Not a value, but a line of text that starts like one.
+                    // A line of text that starts like a value.
                     Some(Err(_)) | None => {}
                 }
             }
@@ -160,7 +162,7 @@ impl Decoder {
         }
     }
 
-    /// The same digest comes again with more in it, and some steps start twice: each change is reported once.
+    /// BuildKit sends each vertex several times, and some start twice. Each change is only reported once.
     fn read_vertex(&mut self, vertex: Vertex, on_event: &mut dyn FnMut(BuildEvent)) {
         let Vertex { digest, name, started, completed, cached, error } = vertex;
         let step = self.step(&digest);
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn any_cut_gives_the_same_events() {
+    fn pieces_of_any_size_give_the_same_events() {
         for size in [1, 2, 7, 64, 1000] {
             let pieces: Vec<&[u8]> = COMPACT.as_bytes().chunks(size).collect();
             assert_eq!(decode(&pieces), expected(), "pieces of {size}");
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn values_and_lines_without_end_are_not_kept() {
+    fn endless_values_and_lines_are_not_kept() {
         for start in ["{\"vertexes\":[{\"name\":\"", "text "] {
             let (mut events, mut decoder) = (Vec::new(), Decoder::default());
             decoder.push(start.as_bytes(), &mut |event| events.push(event));
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_never_ends_is_shown_as_it_came() {
+    fn an_incomplete_value_becomes_a_line() {
         assert_eq!(decode(&[b"{\"vertexes\":["]), [BuildEvent::Text { line: "{\"vertexes\":[".into() }]);
     }
 }

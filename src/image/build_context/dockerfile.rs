@@ -1,4 +1,4 @@
-//! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
+//! The Dockerfile of a spec, as text.
 
 use crate::contract::{CONTAINER_PORT, ENTRYPOINT, IMAGE_FOLDER, PACKAGES_FOLDER, SOURCE_FOLDER, variable};
 use crate::image::build_context::REQUIREMENTS_FOLDER;
@@ -9,22 +9,22 @@ use crate::plan::{EffectiveSpec, ResolvedSource};
 use crate::settings::build::Installer;
 use crate::settings::package_index::Secrets;
 
-/// Where a build step finds what is mounted for it. Nothing of it stays in the image.
+/// The folder for the mounts of build steps. It is not part of the image.
 pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
 
-/// The build secrets: what the installers are told, and the certificates that they trust beside the system's.
+/// The ids of the build secrets: the installers' settings, and the certificates that they trust in addition.
 pub(crate) const SETTINGS_SECRET: &str = "rlmesh-sandbox-settings";
 pub(crate) const CERTIFICATES_SECRET: &str = "rlmesh-sandbox-certificates";
 
-/// How the steps of a build install. Nothing of it enters the image or its hash.
+/// How the steps of a build install packages. It is not part of the build hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Steps {
     pub(crate) installer: Installer,
     pub(crate) secrets: Secrets,
 }
 
-/// Which downloads a step shares. What a repository's requirements run could leave something behind for
-/// whoever installs from the same cache next, so each repository has its own.
+/// Which package cache a step uses. Installing a repository's requirements runs its code, which could change
+/// the cache for later builds. So each repository has its own cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Downloads<'a> {
     OfAll,
@@ -37,7 +37,7 @@ impl Downloads<'_> {
         const ALL: &str = "rlmesh-sandbox-python";
         match self {
             Downloads::OfAll => format!("--mount=type=cache,id={ALL},target={MOUNTS}/cache"),
-            // uv itself comes from where all have it: what can only be read cannot be spoilt.
+            // uv itself comes from the shared cache, which is mounted read-only.
             Downloads::OfRepository(repo) => format!(
                 "--mount=type=cache,id={ALL}-{},target={MOUNTS}/cache \
                  --mount=type=cache,id={ALL},target={MOUNTS}/shared,readonly",
@@ -49,8 +49,9 @@ impl Downloads<'_> {
 
 /// The Dockerfile that builds `spec`.
 ///
-/// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
-/// have in common comes first, so that they share its layers; what changes oftenest comes last.
+/// It has no `# syntax=` line, because a frontend image would need a registry at every build. What
+/// environments have in common comes first, so that they share its layers; what changes most often comes
+/// last.
 pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     let wheels =
         format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} ");
@@ -74,7 +75,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         port = variable::PORT
     );
     if spec.lockfile.is_some() {
-        // The lockfile names everything, so that there is no common part to come first.
+        // The lockfile lists all packages, so no part is common to all environments.
         text += &apt_step(steps.secrets, &spec.apt);
         let lock = format!("{MOUNTS}/{LOCK_FILE}");
         let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
@@ -86,8 +87,8 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
         text += &apt_step(steps.secrets, &spec.apt);
         if repo.is_some() {
-            // Without the rest of the repository, so that a change there installs nothing again. Requirements
-            // that name files of the repository find them where they will be.
+            // Only the files that the requirements need, so that other changes do not install them again.
+            // They are mounted at their final path, because requirements may refer to it.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
             text += &step(after_the_source, &mount, &["--requirements", &source]);
         }
@@ -107,7 +108,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     text
 }
 
-/// The Dockerfile of an image, continued by the stage that writes its lock.
+/// The Dockerfile of an image, followed by the stage that writes its lockfile.
 pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     let script = script("install.sh");
     let run = |script_file: &str, base: &str, file: &str| {
@@ -124,14 +125,14 @@ fn install_step(steps: Steps, downloads: Downloads<'_>, mount: &str, arguments: 
         command.extend(["--installer", "pip"]);
     }
     command.extend(arguments);
-    // The exec form keeps every requirement apart from any shell.
+    // With the exec form, no shell interprets the requirements.
     format!("RUN {mount}{} {}\n", install_mounts(steps.secrets, downloads), exec(&command))
 }
 
-/// The scripts, what they keep from build to build, and what they are told.
+/// The mounts of an install step: the scripts, the package cache and the secrets.
 ///
-/// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
-/// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
+/// The cache has the default owner and mode. With others, BuildKit would create a layer for it, and the cache
+/// would be lost when that layer is pruned. A build as another user does not use the cache.
 fn install_mounts(secrets: Secrets, downloads: Downloads<'_>) -> String {
     format!("{} {}{}", script_mount(), downloads.mounts(), secret_mounts(secrets))
 }
@@ -140,8 +141,8 @@ fn script_mount() -> String {
     format!("--mount=type=bind,source={folder},target={MOUNTS}/{folder}", folder = install::FOLDER)
 }
 
-/// A secret's content is no part of what decides whether a layer is made again. That a step has one at all is,
-/// and makes BuildKit read every file of the layers below it first: there is no mount without a need.
+/// The mounts of the secrets that are set. The content of a secret does not invalidate a layer. The mount
+/// does, and it makes BuildKit read every file of the layers below first, so it is only added if needed.
 fn secret_mounts(secrets: Secrets) -> String {
     let mut mounts = String::new();
     if secrets.settings {
@@ -154,7 +155,8 @@ fn secret_mounts(secrets: Secrets) -> String {
     mounts
 }
 
-/// System packages; apt itself can't share its folders with another apt at work.
+/// The step that installs Debian packages. The apt caches are locked, because two apt processes cannot share
+/// them.
 fn apt_step(secrets: Secrets, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_common_comes_first_and_what_changes_oftenest_last() {
+    fn common_steps_come_first_and_those_that_change_most_often_last() {
         let mut full = hf();
         full.apt = vec!["libgl1".to_owned()];
         full.packages = vec!["six".to_owned()];

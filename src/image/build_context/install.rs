@@ -1,6 +1,6 @@
-//! The scripts that a build step installs with, mounted into it and never part of the image; what they do stands in them.
+//! The scripts that install packages in a build step. They are mounted, and are not part of the image.
 
-/// The folder of the context that holds them. Nothing else is in it, so that no layer depends on more.
+/// Their folder in the build context. It contains nothing else, so that layers only depend on the scripts.
 pub(crate) const FOLDER: &str = "install";
 
 /// The script that installs system packages.

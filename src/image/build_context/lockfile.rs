@@ -1,19 +1,19 @@
-//! The stage of a Dockerfile that writes a lock; pure text.
+//! The Dockerfile stage that writes a lockfile, as text.
 
-/// The lock in the build context, and in the folder that the stage which writes one leaves.
+/// The name of the lockfile in the build context, and in the output of the stage that writes it.
 pub(crate) const LOCK_FILE: &str = "lock.txt";
 
-/// The Dockerfile that writes the lock, beside the image's own.
+/// The name of the Dockerfile that writes the lockfile.
 pub(crate) const LOCK_DOCKERFILE: &str = "Dockerfile.lock";
 
-/// What runs in it.
+/// The script that writes the lockfile.
 pub(crate) const LOCK_SCRIPT: (&str, &str) = ("lockfile.py", include_str!("lockfile.py"));
 
-/// The Dockerfile of an image, continued: its result is a folder with the lock of what the image has beyond
-/// its base. Everything before is the image's own, and so in the builder's cache.
+/// The Dockerfile of an image, followed by stages whose result is the lockfile of what the image has in
+/// addition to its base image. The image's own stages are already in the builder's cache.
 ///
-/// `run` gives the rest of a RUN that has the script write the lock: from its path, the base's folder and the
-/// lock's path.
+/// `run` returns the rest of the RUN instruction, from the paths of the script, the base image's files and
+/// the lockfile.
 pub(crate) fn lock_dockerfile(
     dockerfile: &str,
     base_image: &str,

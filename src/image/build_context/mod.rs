@@ -1,4 +1,4 @@
-//! A plan → the folder of files that docker builds from.
+//! Plan → build context: the folder that docker builds from.
 
 pub(crate) mod dockerfile;
 mod install;
@@ -22,19 +22,19 @@ use crate::plan::BuildPlan;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::package_index::PackageIndex;
 
-/// The folder of the context that holds what an hf source's requirements need.
+/// The folder of the context with the files that an hf source's requirements need.
 pub(crate) const REQUIREMENTS_FOLDER: &str = "requirements";
 
-/// For files that were written a moment ago.
-const RUN_AGAIN: &str = "run it again; check the temporary folder that TMPDIR names";
+/// The hint for files that this run has just written.
+const RUN_AGAIN: &str = "run it again; if that does not help, check the folder that TMPDIR names";
 
 const BOOTSTRAP_FILE: &str = "bootstrap.json";
 
-/// Writes the build context of a plan into a new folder under `parent`, and returns its path. `payload` is the
-/// bootstrap payload, for people to read: it does not enter the image.
+/// Writes the build context of a plan into a new folder under `parent`, and returns its path. `payload` is
+/// the bootstrap payload. It is only written for information, and is not part of the image.
 ///
 /// # Errors
-/// [`SandboxError::Wheel`] where the wheel vanished since it was hashed; [`SandboxError::System`].
+/// [`SandboxError::Wheel`] if the wheel cannot be copied; [`SandboxError::System`].
 pub(crate) fn write(
     parent: &Path,
     plan: &BuildPlan,
@@ -60,23 +60,23 @@ pub(crate) fn write(
         make(&packages)?;
         fs::copy(source_path, packages.join(name)).map_err(|error| {
             SandboxError::Wheel(Problem::new(
-                format!("the wheel {source_path} cannot be copied: {error}"),
-                "check that it is still there, and that the temporary folder has room",
+                format!("cannot copy the wheel {source_path}: {error}"),
+                "check that the wheel still exists, and that the folder that TMPDIR names has free space",
             ))
         })?;
     }
     Ok(folder)
 }
 
-/// The scripts that build steps run. Nothing else is in their folder, so that no layer depends on more.
+/// Writes the install scripts.
 fn write_install(context: &Path) -> Result<(), SandboxError> {
     let folder = context.join(install::FOLDER);
     make(&folder)?;
     install::FILES.iter().try_for_each(|(name, content)| put(&folder.join(name), content))
 }
 
-/// Writes what the installers are told into files that no one else can read, outside of the context, and
-/// returns the flags that hand them to a build as secrets.
+/// Writes the installers' settings and certificates to files outside of the context, and returns the flags
+/// that pass them to a build as secrets.
 ///
 /// # Errors
 /// [`SandboxError::System`].
@@ -96,7 +96,7 @@ pub(crate) fn write_secrets(parent: &Path, settings: &PackageIndex) -> Result<Ve
         flags.push(secret_flag(SETTINGS_SECRET, &file));
     }
     if let Some(file) = settings.certificates() {
-        // The value is a line of CSV, which a user's path may break; this one's does not.
+        // Copied, because buildx parses the flag as CSV, which the user's path could break.
         let copy = parent.join("certificates");
         fs::copy(file, &copy).map_err(|error| cannot_write(&copy, &error))?;
         flags.push(secret_flag(CERTIFICATES_SECRET, &copy));
@@ -108,8 +108,8 @@ fn secret_flag(id: &str, file: &Path) -> String {
     format!("--secret=id={id},\"src={}\"", file.display().to_string().replace('"', "\"\""))
 }
 
-/// Writes the bootstrap payload as a file that any user inside a container can read; the folder around it
-/// is this user's alone.
+/// Writes the bootstrap payload to a file that any user inside a container can read. On this machine, the run
+/// directory around it is private.
 ///
 /// # Errors
 /// [`SandboxError::System`].
@@ -122,13 +122,13 @@ pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, S
     Ok(file)
 }
 
-/// Where an hf source's files go in a build context.
+/// The folder of an hf source's files in a build context.
 pub(crate) fn source_folder(context: &Path) -> PathBuf {
     context.join(SOURCE_FOLDER)
 }
 
-/// Puts what an hf source's requirements need into a folder of their own, so that the layer in which they are
-/// installed outlives a change of anything else.
+/// Links the files that an hf source's requirements need into their own folder, so that other changes do not
+/// invalidate the layer in which they are installed.
 ///
 /// # Errors
 /// [`SandboxError::System`].

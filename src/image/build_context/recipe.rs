@@ -1,4 +1,4 @@
-//! What an image is made from, as one digest.
+//! The digest of everything that an image is built from.
 
 use sha2::{Digest as _, Sha256};
 
@@ -7,13 +7,13 @@ use crate::image::build_context::install;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
-/// Whether [`digest`] names everything in the image: a Hugging Face repository's files are not in it.
+/// Whether [`digest`] covers everything in the image. It does not cover a Hugging Face repository's files.
 pub(crate) fn has_recipe(spec: &EffectiveSpec) -> bool {
     matches!(spec.source, ResolvedSource::Gym { .. })
 }
 
-/// The digest, in lower-case hex, of everything that the builder is given, and of the base image by its id:
-/// images with the same digest are the same.
+/// The digest, in lower-case hex, of the Dockerfile, the base image's id, the scripts, the wheel and the
+/// lockfile. Images with the same digest are identical.
 pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) -> String {
     let text = dockerfile(spec, steps);
     let mut parts = vec![("Dockerfile", text.as_str()), ("base", base_image_id)];

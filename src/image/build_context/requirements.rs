@@ -1,7 +1,7 @@
-//! Whether a requirements.txt names other files of its repository, as far as its text says.
+//! Finds out whether a requirements.txt refers to other files of its repository.
 
-/// Whether any line of it names a file or folder of the repository: another requirements file, a package to
-/// build, a wheel. Where that is not plain, it does.
+/// Whether a line may refer to a file or folder of the repository: another requirements file, a package to
+/// build, or a wheel. If it is unclear, it returns true.
 pub(crate) fn need_the_source(text: &str) -> bool {
     text.replace("\\\r\n", " ").replace("\\\n", " ").lines().any(names_a_file)
 }
@@ -15,22 +15,22 @@ fn names_a_file(line: &str) -> bool {
     if line.starts_with('-') {
         let file_options =
             ["-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-f", "--find-links"];
-        return file_options.iter().any(|option| line.strip_prefix(option).is_some_and(is_here));
+        return file_options.iter().any(|option| line.strip_prefix(option).is_some_and(is_local));
     }
     // What follows `;` is a marker, what follows `@` an address.
     let name = line.split(';').next().unwrap_or_default();
     match name.split_once(" @ ") {
-        Some((_, address)) => is_here(address),
+        Some((_, address)) => is_local(address),
         None => {
             let is_archive = [".whl", ".tar.gz", ".zip"].iter().any(|end| name.trim_end().ends_with(end));
             (is_archive || name.starts_with('.') || name.contains('/') || name.contains("file:"))
-                && is_here(name)
+                && is_local(name)
         }
     }
 }
 
-/// Whether what an option or a requirement names is not somewhere on the network.
-fn is_here(name: &str) -> bool {
+/// Whether a name is a local path rather than an address on the network.
+fn is_local(name: &str) -> bool {
     !name.contains("://") || name.contains("file:")
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn most_requirements_stand_alone() {
+    fn requirements_that_need_the_repository_are_found() {
         for text in [
             "",
             "numpy\ngymnasium[box2d]>=1.0 # comment\n\n# -r other.txt\n",

@@ -1,4 +1,4 @@
-//! A build step's name, shortened for people.
+//! Shortens the name of a build step for users.
 
 use crate::image::build_context::dockerfile::MOUNTS;
 use crate::image::build_context::install::{APT_SCRIPT, FOLDER};
@@ -22,8 +22,8 @@ pub(crate) fn title(name: &str) -> String {
     }
 }
 
-/// A step's command without its options. Of our own scripts it shows what they install, and with which
-/// installer where one was chosen.
+/// A step's command without its options. For the install scripts, it is what they install, and the installer
+/// if one was chosen.
 fn command_line(words: &[String]) -> String {
     let shown = |words: &[String]| -> String {
         let mounted = format!("{MOUNTS}/");
