@@ -19,15 +19,15 @@ pub enum BuildMemory {
 
 impl BuildMemory {
     /// The limit on an engine with `engine_memory` bytes of memory; `None` for no limit.
-    pub(crate) fn ceiling(self, engine_memory: u64) -> Option<Ceiling> {
+    pub(crate) fn limit(self, engine_memory: u64) -> Option<MemoryLimit> {
         /// The memory that `auto` leaves for the rest of the machine, in bytes.
         const RESERVE: u64 = 8 << 30;
         /// The lowest limit that `auto` sets, in bytes: most builds need more than less would allow.
         const LEAST: u64 = 4 << 30;
         match self {
             BuildMemory::Off => None,
-            BuildMemory::Auto => Some(Ceiling(engine_memory.saturating_sub(RESERVE).max(LEAST))),
-            BuildMemory::Bytes(bytes) => Some(Ceiling(bytes)),
+            BuildMemory::Auto => Some(MemoryLimit(engine_memory.saturating_sub(RESERVE).max(LEAST))),
+            BuildMemory::Bytes(bytes) => Some(MemoryLimit(bytes)),
         }
     }
 }
@@ -65,9 +65,9 @@ pub(crate) fn size_of(text: &str) -> Result<u64, InvalidValue> {
 /// The memory limit of a build, in bytes, never 0. It is displayed in Docker's format, in the largest unit
 /// that represents it exactly, so that equal limits have the same text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ceiling(pub(crate) u64);
+pub(crate) struct MemoryLimit(pub(crate) u64);
 
-impl fmt::Display for Ceiling {
+impl fmt::Display for MemoryLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fitting = [(30, 'g'), (20, 'm'), (10, 'k')]
             .into_iter()
@@ -161,14 +161,14 @@ mod tests {
 
     #[test]
     fn auto_leaves_the_machine_8_gib_and_gives_at_least_4() {
-        let auto = |bytes| BuildMemory::Auto.ceiling(bytes).unwrap().0;
+        let auto = |bytes| BuildMemory::Auto.limit(bytes).unwrap().0;
         assert_eq!(auto(25_276_510_208), 25_276_510_208 - (8 << 30));
         assert_eq!(auto(12 << 30), 4 << 30);
         assert_eq!(auto((12 << 30) + 1), (4 << 30) + 1);
         assert_eq!(auto(2 << 30), 4 << 30);
         assert_eq!(auto(0), 4 << 30);
-        assert_eq!(BuildMemory::Bytes(7).ceiling(1 << 40), Some(Ceiling(7)));
-        assert_eq!(BuildMemory::Off.ceiling(1 << 40), None);
+        assert_eq!(BuildMemory::Bytes(7).limit(1 << 40), Some(MemoryLimit(7)));
+        assert_eq!(BuildMemory::Off.limit(1 << 40), None);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             ("1tb", "1024g"),
         ] {
             let bytes = size_of(given).unwrap();
-            assert_eq!(Ceiling(bytes).to_string(), shown);
+            assert_eq!(MemoryLimit(bytes).to_string(), shown);
             assert_eq!(parse_size(shown), Some(bytes));
         }
     }

@@ -14,18 +14,18 @@ const SOURCE: &str = "MountainCarContinuous-v0";
 struct Builders {
     live: Live,
     home: tempfile::TempDir,
-    ceiling: String,
+    limit: String,
     _images: Images,
 }
 
 impl Builders {
-    /// Each test needs a `ceiling` of its own: the builders' containers and volumes are the engine's.
-    fn new(ceiling: &str) -> Self {
+    /// Each test needs a `limit` of its own: the builders' containers and volumes are the engine's.
+    fn new(limit: &str) -> Self {
         let images = Images::of(&[SOURCE]);
         Self {
             live: Live::new(),
             home: tempfile::tempdir().unwrap(),
-            ceiling: ceiling.to_owned(),
+            limit: limit.to_owned(),
             _images: images,
         }
     }
@@ -49,7 +49,7 @@ impl Builders {
     }
 
     fn spawn_build(&self) -> Child {
-        self.program(&["build", SOURCE, "--rebuild", "--build-memory", &self.ceiling]).spawn().unwrap()
+        self.program(&["build", SOURCE, "--rebuild", "--build-memory", &self.limit]).spawn().unwrap()
     }
 
     /// A build that ends well, or, where there is no BuildKit, when the builder should start.
@@ -78,7 +78,7 @@ impl Builders {
     fn name(&self) -> String {
         let host = docker(&["context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"]);
         assert_eq!(host, "default unix:///var/run/docker.sock", "these tests know the names there only");
-        format!("rlmesh-build-{}-default", self.ceiling)
+        format!("rlmesh-build-{}-default", self.limit)
     }
 
     fn buildx(&self, arguments: &[&str]) -> (bool, String) {
@@ -105,7 +105,7 @@ impl Builders {
         assert!(said.contains("Driver:        docker-container\n"), "{said}");
         assert!(said.contains("unix:///var/run/docker.sock\n"), "{said}");
         for option in ["memory", "memory-swap"] {
-            assert!(said.contains(&format!(" {option}=\"{}\"", self.ceiling)), "{said}");
+            assert!(said.contains(&format!(" {option}=\"{}\"", self.limit)), "{said}");
         }
     }
 
@@ -116,7 +116,7 @@ impl Builders {
 
 impl Drop for Builders {
     fn drop(&mut self) {
-        let name = format!("rlmesh-build-{}-default", self.ceiling);
+        let name = format!("rlmesh-build-{}-default", self.limit);
         let _ = self.buildx(&["rm", &name]);
         // Where a test has removed the container, buildx leaves the cache.
         let volume = format!("buildx_buildkit_{name}0_state");
@@ -237,8 +237,8 @@ fn build_with(builders: &Builders, lines: &str, status: i32) -> String {
     std::fs::write(&client, script).unwrap();
     std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).unwrap();
     let client = client.to_str().unwrap();
-    let ceiling = &builders.ceiling;
-    let arguments = ["build", SOURCE, "--rebuild", "--build-memory", ceiling, "--docker", client];
+    let limit = &builders.limit;
+    let arguments = ["build", SOURCE, "--rebuild", "--build-memory", limit, "--docker", client];
     let done = builders.run(&arguments).ended(status);
     builders.live.assert_clean();
     done.stderr
@@ -287,8 +287,8 @@ fn an_interrupt_at_any_moment_leaves_a_right_builder_or_none() {
 
 /// A build whose builder is a container that runs that command, with 64 MB of memory.
 #[track_caller]
-fn fails_with(ceiling: &str, command: &str, status: i32) -> String {
-    let builders = Builders::new(ceiling);
+fn fails_with(limit: &str, command: &str, status: i32) -> String {
+    let builders = Builders::new(limit);
     let container = format!("buildx_buildkit_{}0", builders.name());
     let lines = format!(
         "docker run --rm --name {container} --memory 64m --memory-swap 64m --pull never python:3.11-slim {command} >&2\n\

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::settings::size::{Ceiling, parse_size};
+use crate::settings::size::{MemoryLimit, parse_size};
 
 /// What the names of all builders with a memory limit start with.
 pub(crate) const PREFIX: &str = "rlmesh-build-";
@@ -37,15 +37,15 @@ impl Endpoint {
 ///
 /// A builder is bound to the endpoint that it was created on, so two endpoints never share a name: where the
 /// context's name does not serve, a digest does.
-pub(crate) fn builder_name(ceiling: Ceiling, endpoint: &Endpoint) -> String {
+pub(crate) fn builder_name(limit: MemoryLimit, endpoint: &Endpoint) -> String {
     let Endpoint { context, host } = endpoint;
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let is_elsewhere = context == "default" && host != USUAL_HOST;
     if context.len() <= LONGEST_CONTEXT && context.chars().all(is_plain) && !is_elsewhere {
-        return format!("{PREFIX}{ceiling}-{context}");
+        return format!("{PREFIX}{limit}-{context}");
     }
     let digest = Sha256::digest(format!("{context}\0{host}"));
-    format!("{PREFIX}{ceiling}-at-{}", hex::encode(&digest[..4]))
+    format!("{PREFIX}{limit}-at-{}", hex::encode(&digest[..4]))
 }
 
 /// The container that a builder runs in, once it has built something.
@@ -88,13 +88,13 @@ impl BuilderInfo {
     /// What keeps it from being the builder with this limit on this engine, as the rest of a sentence about it.
     ///
     /// Options other than the limits are the user's own: an image or a network, for example.
-    pub(crate) fn mismatch(&self, ceiling: Ceiling, endpoint: &Endpoint) -> Option<String> {
+    pub(crate) fn mismatch(&self, limit: MemoryLimit, endpoint: &Endpoint) -> Option<String> {
         if !self.is_on(endpoint) {
             return Some(format!("its driver is {:?}, on {}", self.driver, self.endpoints.join(" and ")));
         }
         ["memory", "memory-swap"].into_iter().find_map(|option| match self.options.get(option) {
-            Some(value) if parse_size(value) == Some(ceiling.0) => None,
-            Some(value) => Some(format!("its {option} is {value}, not {ceiling}")),
+            Some(value) if parse_size(value) == Some(limit.0) => None,
+            Some(value) => Some(format!("its {option} is {value}, not {limit}")),
             None => Some(format!("it has no {option} limit")),
         })
     }
@@ -121,7 +121,7 @@ fn parse_time(text: &str) -> Option<SystemTime> {
 mod tests {
     use super::*;
 
-    const G: Ceiling = Ceiling(1 << 30);
+    const G: MemoryLimit = MemoryLimit(1 << 30);
 
     fn endpoint(context: &str, host: &str) -> Endpoint {
         Endpoint { context: context.into(), host: host.into() }
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_name_has_the_limit_and_the_endpoint() {
         assert_eq!(builder_name(G, &here()), "rlmesh-build-1g-default");
-        assert_eq!(builder_name(Ceiling(3 << 29), &here()), "rlmesh-build-1536m-default");
+        assert_eq!(builder_name(MemoryLimit(3 << 29), &here()), "rlmesh-build-1536m-default");
         assert_eq!(builder_name(G, &endpoint("desktop-linux", "unix:///x")), "rlmesh-build-1g-desktop-linux");
         let all = [
             here(),

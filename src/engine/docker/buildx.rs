@@ -9,7 +9,7 @@ use crate::engine::docker::info::not_docker;
 use crate::engine::docker::invocation::{Cause, Failure};
 use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
-use crate::settings::size::Ceiling;
+use crate::settings::size::MemoryLimit;
 
 /// How long creating or removing a builder may take: its container ends and its volume is deleted.
 const CHANGE_LIMIT: Duration = Duration::from_secs(300);
@@ -66,10 +66,10 @@ impl Docker {
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
-    pub(crate) fn create_builder(&self, name: &str, ceiling: Ceiling) -> Result<(), SandboxError> {
-        let memory = format!("memory={ceiling}");
+    pub(crate) fn create_builder(&self, name: &str, limit: MemoryLimit) -> Result<(), SandboxError> {
+        let memory = format!("memory={limit}");
         // Without it, swap would double the limit.
-        let swap = format!("memory-swap={ceiling}");
+        let swap = format!("memory-swap={limit}");
         let create = ["buildx", "create", "--name", name, "--driver", DRIVER];
         let options = ["--driver-opt", &memory, "--driver-opt", &swap];
         // Only the second signal ends it: it is quick, and half a builder is of no use.

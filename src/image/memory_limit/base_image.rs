@@ -18,7 +18,7 @@ const FIRST_WITH_LAYOUTS: u32 = 25;
 const STEP: usize = usize::MAX;
 
 /// Where a builder finds the base image that the engine has under this name, as `--build-context` takes it:
-/// the very image that a build without a ceiling would use. `None` where the engine does not have it.
+/// the very image that a build without a limit would use. `None` where the engine does not have it.
 ///
 /// `engine` is the first number of the engine's version, `buildx` the version of buildx. An image that no
 /// registry has is exported into `folder`, once.

@@ -8,7 +8,7 @@ use crate::engine::docker::builder::{Endpoint, builder_name};
 use crate::engine::docker::buildx::BuilderContainer;
 use crate::error::{Problem, SandboxError};
 use crate::host::file_lock::FileLock;
-use crate::settings::size::Ceiling;
+use crate::settings::size::MemoryLimit;
 
 /// How often to start over where other processes create and remove the builder at the same time.
 const ATTEMPTS: usize = 10;
@@ -27,7 +27,7 @@ pub(crate) struct Builder {
 struct Required<'a> {
     docker: &'a Docker,
     name: String,
-    ceiling: Ceiling,
+    limit: MemoryLimit,
     endpoint: Endpoint,
     /// Whether the engine can limit swap; where it cannot, it reports no limit.
     limits_swap: bool,
@@ -49,14 +49,14 @@ enum State {
 /// [`SandboxError::Docker`] where it can't be created, or is wrong and in use; Interrupted; System.
 pub(crate) fn ensure_builder(
     docker: &Docker,
-    ceiling: Ceiling,
+    limit: MemoryLimit,
     limits_swap: bool,
     cache: &Path,
 ) -> Result<Builder, SandboxError> {
     let endpoint = docker.endpoint()?;
-    let name = builder_name(ceiling, &endpoint);
+    let name = builder_name(limit, &endpoint);
     let lock = lock_file(cache, &name);
-    Required { docker, name, ceiling, endpoint, limits_swap, lock }.ensure()
+    Required { docker, name, limit, endpoint, limits_swap, lock }.ensure()
 }
 
 impl Required<'_> {
@@ -67,7 +67,7 @@ impl Required<'_> {
             let lock = FileLock::shared(&self.lock, &self.docker.interrupt)?;
             match self.state()? {
                 State::Usable => return Ok(Builder { name: self.name, _lock: lock }),
-                State::Missing => self.docker.create_builder(&self.name, self.ceiling)?,
+                State::Missing => self.docker.create_builder(&self.name, self.limit)?,
                 State::Wrong(reason) => {
                     drop(lock);
                     self.remove_wrong()?;
@@ -83,18 +83,18 @@ impl Required<'_> {
 
     fn state(&self) -> Result<State, SandboxError> {
         let Some(info) = self.docker.builder(&self.name)? else { return Ok(State::Missing) };
-        if let Some(reason) = info.mismatch(self.ceiling, &self.endpoint) {
+        if let Some(reason) = info.mismatch(self.limit, &self.endpoint) {
             return Ok(State::Wrong(reason));
         }
         // What counts is the limit of the container that builds; it is created at the first build.
         let Some(container) = self.docker.builder_container(&self.name)? else { return Ok(State::Usable) };
-        Ok(if has_limit(&container, self.ceiling, self.limits_swap) {
+        Ok(if has_limit(&container, self.limit, self.limits_swap) {
             State::Usable
         } else {
             let (memory, swap) = (container.memory, container.memory_swap);
             State::Wrong(format!(
                 "its container is limited to {memory} bytes, {swap} with swap, not {}",
-                self.ceiling
+                self.limit
             ))
         })
     }
@@ -126,9 +126,9 @@ impl Required<'_> {
 }
 
 /// Whether a container really has the limit.
-fn has_limit(container: &BuilderContainer, ceiling: Ceiling, limits_swap: bool) -> bool {
-    let is_ceiling = |bytes: i64| u64::try_from(bytes) == Ok(ceiling.0);
-    is_ceiling(container.memory) && (is_ceiling(container.memory_swap) || !limits_swap)
+fn has_limit(container: &BuilderContainer, limit: MemoryLimit, limits_swap: bool) -> bool {
+    let is_limit = |bytes: i64| u64::try_from(bytes) == Ok(limit.0);
+    is_limit(container.memory) && (is_limit(container.memory_swap) || !limits_swap)
 }
 
 /// The lock of a builder, in this tool's cache.

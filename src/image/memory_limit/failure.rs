@@ -6,7 +6,7 @@ use crate::engine::docker::invocation::Cause;
 use crate::error::{Problem, SandboxError};
 use crate::image::build_context::step_title::title;
 use crate::image::failure::{build_error, last_lines};
-use crate::settings::size::Ceiling;
+use crate::settings::size::MemoryLimit;
 
 /// The step in which buildx starts a builder's container.
 const BOOTING: &str = "[internal] booting buildkit";
@@ -18,18 +18,18 @@ const BOOTING: &str = "[internal] booting buildkit";
 pub(crate) fn limited_build_error(
     failed: BuildFailure,
     builder: &str,
-    ceiling: Ceiling,
+    limit: MemoryLimit,
     evidence: &OomEvidence,
 ) -> SandboxError {
     match (&failed.failure.cause, evidence) {
         (Cause::Interrupted(_) | Cause::NotStarted(_), _) => build_error(failed),
-        (_, OomEvidence::Seen) => out_of_memory(&failed, ceiling),
+        (_, OomEvidence::Seen) => out_of_memory(&failed, limit),
         _ if failed.step.as_ref().is_some_and(|step| step.name == BOOTING) => {
-            not_booted(&failed, builder, ceiling)
+            not_booted(&failed, builder, limit)
         }
         (_, OomEvidence::NotSeen) if is_killed(&failed) => build_error(failed).map_problem(|problem| {
             problem.hint(format!(
-                "the memory limit of {ceiling} is not the cause: the engine did not report the builder as out of memory"
+                "the memory limit of {limit} is not the cause: the engine did not report the builder as out of memory"
             ))
         }),
         (_, OomEvidence::NotSeen) if is_pull(&failed) => build_error(failed).map_problem(|problem| {
@@ -37,7 +37,7 @@ pub(crate) fn limited_build_error(
         }),
         (_, OomEvidence::NotSeen) => build_error(failed),
         (_, OomEvidence::Unknown(failure)) => {
-            let unknown = format!("it is not known whether the memory limit of {ceiling} is the cause: {failure}");
+            let unknown = format!("it is not known whether the memory limit of {limit} is the cause: {failure}");
             build_error(failed).map_problem(|problem| problem.hint(unknown))
         }
     }
@@ -58,9 +58,9 @@ fn is_pull(failed: &BuildFailure) -> bool {
     failed.step.as_ref().is_some_and(|step| step.name.contains("load metadata for "))
 }
 
-fn out_of_memory(failed: &BuildFailure, ceiling: Ceiling) -> SandboxError {
+fn out_of_memory(failed: &BuildFailure, limit: MemoryLimit) -> SandboxError {
     let mut problem = Problem::new(
-        format!("the image was not built: the build reached its memory limit of {ceiling}"),
+        format!("the image was not built: the build reached its memory limit of {limit}"),
         "raise the limit with --build-memory SIZE, or build without one: --build-memory off",
     )
     .hint("compile less at a time: use packages or versions with wheels for this Python, or a base image that sets MAX_JOBS=1 and CMAKE_BUILD_PARALLEL_LEVEL=1")
@@ -84,7 +84,7 @@ fn out_of_memory(failed: &BuildFailure, ceiling: Ceiling) -> SandboxError {
 }
 
 /// The builder's own container did not start: the Dockerfile has nothing to do with it.
-fn not_booted(failed: &BuildFailure, builder: &str, ceiling: Ceiling) -> SandboxError {
+fn not_booted(failed: &BuildFailure, builder: &str, limit: MemoryLimit) -> SandboxError {
     if let Some(error) = failed.failure.as_docker_error() {
         return error;
     }
@@ -102,7 +102,7 @@ fn not_booted(failed: &BuildFailure, builder: &str, ceiling: Ceiling) -> Sandbox
             "it runs the image moby/buildkit:buildx-stable-1: let the engine pull it, or copy it there with `docker save` and `docker load`",
         )
         .hint(format!(
-            "from a mirror: docker buildx rm {builder}; docker buildx create --name {builder} --driver docker-container --driver-opt memory={ceiling},memory-swap={ceiling},image=MIRROR/moby/buildkit:buildx-stable-1"
+            "from a mirror: docker buildx rm {builder}; docker buildx create --name {builder} --driver docker-container --driver-opt memory={limit},memory-swap={limit},image=MIRROR/moby/buildkit:buildx-stable-1"
         ))
         .hint("or build without a memory limit: --build-memory off")
     };
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn error(failed: BuildFailure, evidence: &OomEvidence) -> SandboxError {
-        limited_build_error(failed, "rlmesh-build-1g-default", Ceiling(1 << 30), evidence)
+        limited_build_error(failed, "rlmesh-build-1g-default", MemoryLimit(1 << 30), evidence)
     }
 
     /// Every way in which a build that ran out of memory ended on real engines.

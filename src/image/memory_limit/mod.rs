@@ -18,7 +18,7 @@ use crate::image::memory_limit::base_image::base_image_location;
 use crate::image::memory_limit::builder::ensure_builder;
 use crate::image::memory_limit::failure::limited_build_error;
 use crate::progress::{Event, Listener};
-use crate::settings::size::{BuildMemory, Ceiling};
+use crate::settings::size::{BuildMemory, MemoryLimit};
 
 /// What a build with a memory limit needs beside the request.
 pub(crate) struct LimitedBuild<'a> {
@@ -46,24 +46,24 @@ impl LimitedBuild<'_> {
     ) -> Result<(), SandboxError> {
         let docker = self.docker;
         let resources = docker.resources()?;
-        let Some(ceiling) = self.memory.ceiling(resources.memory) else {
+        let Some(limit) = self.memory.limit(resources.memory) else {
             let built = docker.build(request, &mut |event| on_event(Event::Build(event)));
             return built.map_err(|failed| build_error(*failed));
         };
         if !resources.limits_memory {
-            return Err(cannot_limit(ceiling));
+            return Err(cannot_limit(limit));
         }
-        if ceiling.0 >= resources.memory {
+        if limit.0 >= resources.memory {
             on_event(Event::Warning(format!(
-                "a memory limit of {ceiling} protects nothing: the engine itself does not have more"
+                "a memory limit of {limit} protects nothing: the engine itself does not have more"
             )));
         }
         if !resources.limits_swap {
             on_event(Event::Warning(format!(
-                "the engine cannot limit swap: where it has some, a build can use more than {ceiling}"
+                "the engine cannot limit swap: where it has some, a build can use more than {limit}"
             )));
         }
-        let builder = ensure_builder(docker, ceiling, resources.limits_swap, self.cache)?;
+        let builder = ensure_builder(docker, limit, resources.limits_swap, self.cache)?;
         let mut images = Vec::new();
         if let Some(image) = self.base_image {
             let location =
@@ -79,14 +79,14 @@ impl LimitedBuild<'_> {
                 Cause::Interrupted(_) | Cause::NotStarted(_) => OomEvidence::NotSeen,
                 _ => watch.finish(docker),
             };
-            limited_build_error(*failed, &builder.name, ceiling, &evidence)
+            limited_build_error(*failed, &builder.name, limit, &evidence)
         })
     }
 }
 
-fn cannot_limit(ceiling: Ceiling) -> SandboxError {
+fn cannot_limit(limit: MemoryLimit) -> SandboxError {
     SandboxError::Docker(Problem::new(
-        format!("the engine cannot limit memory, so a build cannot be kept within {ceiling}"),
+        format!("the engine cannot limit memory, so a build cannot be kept within {limit}"),
         "give it the memory controller (rootless Docker needs cgroup v2 with delegation), or build without a memory limit: --build-memory off",
     ))
 }
