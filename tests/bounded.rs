@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Reply, Run, StandIn, eventually, fixture};
+use rustix::process::{Pid, Signal, test_kill_process};
+
+use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
 
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
@@ -73,7 +75,7 @@ impl Engine for StandIn {
     fn quiet(self) -> Self {
         // The watch's own question has no end, and lasts until the program ends it.
         self.on("events --since * --until *", Reply::default())
-            .on("events *", Reply::default().hook("echo $$ >\"$STAND_IN/watch\"; exec sleep 600"))
+            .on("events *", Reply::default().marks("watch").hangs())
     }
 
     fn building(self) -> Self {
@@ -132,13 +134,13 @@ fn a_build_that_dies_of_memory_says_so_however_it_dies() {
                 &format!("events --since * --until * --filter container={CONTAINER} --filter event=oom"),
                 Reply::stdout(oom(CONTAINER)),
             )
-            .on("events *", Reply::default().hook("exec sleep 600"));
-        let run = Run::line(LINE).docker(docker);
-        let output = run.spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(8), "{death}\n{stderr}");
-        assert!(stderr.contains("the build met its memory ceiling of 1g"), "{stderr}");
-        assert!(!death.contains("RUN compile") || stderr.contains("[3/3] RUN compile"), "{stderr}");
+            .on("events *", Reply::default().hangs());
+        let step = if death.contains("RUN compile") { "[3/3] RUN compile" } else { "" };
+        Run::line(LINE)
+            .docker(docker)
+            .status(8)
+            .stderr_with(["the build met its memory ceiling of 1g", step])
+            .check();
     }
 }
 
@@ -166,19 +168,23 @@ fn the_ceiling_is_told_with_the_step_and_what_to_try() {
 
 #[test]
 fn an_event_that_the_engine_has_forgotten_was_seen_as_it_came() {
-    let seen = format!("printf '%s' '{}'; exec sleep 600", oom(CONTAINER));
+    // No pipe holds what follows: it is all written only once the program has read the event.
+    let events = oom(CONTAINER) + &"another event\n".repeat(100_000);
     let docker = StandIn::new()
         .engine(no_image())
         .with_builder()
         .on("events --since * --until *", Reply::default())
-        .on("events *", Reply::default().hook(&format!("touch \"$STAND_IN/watching\"; {seen}")))
+        .on("events *", Reply::stdout(events).marks("read").hangs())
         .on(
             "buildx build *",
             Reply { status: 1, ..Reply::default().stderr(run_step(Some("exit code: 1"))) }
-                .hook("while ! [ -e \"$STAND_IN/watching\" ]; do sleep 0.05; done; sleep 0.3"),
+                .hangs_until("read"),
         );
-    let output = Run::line(LINE).docker(docker).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(8), "{}", String::from_utf8_lossy(&output.stderr));
+    Run::line(LINE)
+        .docker(docker)
+        .status(8)
+        .stderr_with(["the build met its memory ceiling of 1g", "[3/3] RUN compile"])
+        .check();
 }
 
 #[test]
@@ -191,9 +197,12 @@ fn a_build_that_fails_otherwise_has_not_met_its_ceiling() {
         (run_step(Some("exit code: 137")), oom(&format!("{CONTAINER}1"))),
     ] {
         let docker = dying(&death).on("events --since * --until *", Reply::stdout(events)).quiet();
-        let output = Run::line(LINE).docker(docker).spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(5), "{stderr}");
+        let stderr = Run::line(LINE)
+            .docker(docker)
+            .status(5)
+            .stderr_with(["error: the image was not built: "])
+            .check()
+            .stderr;
         assert!(!stderr.contains("met its memory ceiling"), "{stderr}");
         assert_eq!(death.contains("137"), stderr.contains("it did not meet its ceiling of 1g"), "{stderr}");
     }
@@ -203,10 +212,11 @@ fn a_build_that_fails_otherwise_has_not_met_its_ceiling() {
 fn where_the_engine_forgets_to_answer_that_is_said() {
     let docker = dying(&run_step(Some("exit code: 137")))
         .on("events *", Reply::fails(1, "Error response from daemon: too busy\n"));
-    let output = Run::line(LINE).docker(docker).spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(5), "{stderr}");
-    assert!(stderr.contains("hint: whether it met its ceiling of 1g is not known"), "{stderr}");
+    Run::line(LINE)
+        .docker(docker)
+        .status(5)
+        .stderr_with(["hint: whether it met its ceiling of 1g is not known"])
+        .check();
 }
 
 #[test]
@@ -222,10 +232,10 @@ fn a_build_that_ends_well_goes_through_the_builder_and_leaves_no_watch() {
         !calls.iter().any(|call| call.starts_with("buildx create") || call.contains("--until")),
         "{calls:?}"
     );
-    // It may have been ended before it got to write its number.
-    if let Ok(pid) = std::fs::read_to_string(checked.docker.folder().join("watch")) {
-        let process = PathBuf::from(format!("/proc/{}", pid.trim()));
-        eventually("the end of the watch", || (!process.exists()).then_some(()));
+    // It may have been ended before it got to leave its number.
+    if let Ok(pid) = std::fs::read_to_string(checked.run.stand_in().folder().join("watch")) {
+        let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+        eventually("the end of the watch", || test_kill_process(pid).is_err().then_some(()));
     }
 }
 
@@ -411,28 +421,24 @@ fn a_builder_that_cannot_be_mended_ends_the_build() {
                 "failed to remove x: device or resource busy\nERROR: failed to remove one or more builders\n",
             ),
         );
-    let output = Run::line(LINE).docker(stays).spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(7), "{stderr}");
-    assert!(
-        stderr.starts_with(&format!(
+    Run::line(LINE)
+        .docker(stays)
+        .status(7)
+        .stderr_with([format!(
             "error: the builder {NAME} is wrong (its memory is 2g) and could not be removed: "
-        )),
-        "{stderr}"
-    );
+        )])
+        .check();
 
     let comes_back = StandIn::new()
         .engine(no_image())
         .on("buildx inspect *", wrong())
         .on("container inspect *", no_container())
         .on("buildx rm *", Reply::default());
-    let output = Run::line(LINE).docker(comes_back).spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(7), "{stderr}");
-    assert!(
-        stderr.starts_with(&format!("error: the builder {NAME} cannot be had: its memory is 2g\nhint: ")),
-        "{stderr}"
-    );
+    Run::line(LINE)
+        .docker(comes_back)
+        .status(7)
+        .stderr_with([format!("error: the builder {NAME} cannot be had: its memory is 2g\nhint: ")])
+        .check();
 }
 
 #[test]
@@ -441,13 +447,11 @@ fn a_buildx_that_knows_no_memory_limit_is_too_old() {
         "buildx create *",
         Reply::fails(1, "ERROR: invalid driver option memory for docker-container driver\n"),
     );
-    let output = Run::line(LINE).docker(docker).spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(7), "{stderr}");
-    assert!(
-        stderr.contains("too old") && stderr.contains("hint: install a newer docker-buildx-plugin"),
-        "{stderr}"
-    );
+    Run::line(LINE)
+        .docker(docker)
+        .status(7)
+        .stderr_with(["too old", "hint: install a newer docker-buildx-plugin"])
+        .check();
 }
 
 #[test]
@@ -455,10 +459,11 @@ fn without_buildx_there_is_no_fall_back() {
     let docker = StandIn::new()
         .on("buildx version", Reply::fails(1, "docker: unknown command: docker buildx\n"))
         .engine(no_image());
-    let output = Run::line(LINE).docker(docker).spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(7), "{stderr}");
-    assert!(stderr.contains("hint: install the package docker-buildx-plugin"), "{stderr}");
+    Run::line(LINE)
+        .docker(docker)
+        .status(7)
+        .stderr_with(["hint: install the package docker-buildx-plugin"])
+        .check();
 }
 
 #[test]
@@ -468,10 +473,13 @@ fn another_engine_has_another_builder() {
         .engine(no_image())
         .on("buildx inspect *", no_builder())
         .on("buildx create *", Reply::fails(1, "ERROR: failed to initialize builder x (x0): Cannot connect to the Docker daemon at tcp://10.0.0.1:2376. Is the docker daemon running?\n"));
-    let run = Run::line(LINE).env("DOCKER_HOST", "tcp://10.0.0.1:2376").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
-    let calls = run.stand_in().calls();
+    let checked = Run::line(LINE)
+        .env("DOCKER_HOST", "tcp://10.0.0.1:2376")
+        .docker(docker)
+        .status(7)
+        .stderr_with(["error: the docker engine does not answer"])
+        .check();
+    let calls = checked.calls;
     let create =
         calls.iter().find(|call| call.starts_with("buildx create --name rlmesh-build-1g-default-")).unwrap();
     let digest = create.split_whitespace().nth(3).unwrap().rsplit('-').next().unwrap();
@@ -502,19 +510,11 @@ fn an_interrupted_build_is_no_failed_one() {
         .engine(no_image())
         .with_builder()
         .quiet()
-        .on("buildx build *", Reply::default().hook("touch \"$STAND_IN/building\"; exec sleep 600"));
-    interrupted(Run::line(LINE).docker(docker).status(130).stderr("interrupted\n"), "building");
-}
-
-/// Interrupts a run once a hook has left that file.
-#[track_caller]
-fn interrupted(run: Run, moment: &str) {
-    let child = run.spawn();
-    let moment = run.stand_in().folder().join(moment);
-    eventually("the moment", || moment.exists().then_some(()));
-    crate::support::signal(&child, rustix::process::Signal::INT);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
+        .on("buildx build *", Reply::default().marks("building").hangs());
+    Run::line(LINE).docker(docker).status(130).stderr("interrupted\n").check_while(|run, child| {
+        run.stand_in().wait_for("building");
+        signal(child, Signal::INT);
+    });
 }
 
 /// What `docker save` streams, with or without what makes it a layout.
@@ -569,19 +569,21 @@ fn giving(base: Reply, save: Reply) -> StandIn {
     StandIn::new().engine(base).with_builder().quiet().on(&format!("save {BASE}"), save).building()
 }
 
+/// The same, where the image is asked for only once it is built.
+fn rebuilding(base: Reply) -> StandIn {
+    let built = StandIn::new()
+        .on("image inspect --format {{.Id}} {{.Os}}*", Reply::stdout(format!("{ID}\n")))
+        .on(&format!("save {BASE}"), Reply::stdout(saved(true)));
+    built.engine(base).with_builder().quiet().building()
+}
+
 #[test]
 fn a_base_image_that_only_the_engine_has_is_handed_over_once() {
     let run = Run::line(&format!("{LINE} --rebuild --base-image local/sim:1"))
-        .docker(giving(local("[]"), Reply::stdout(saved(true))));
-    for _ in 0..2 {
-        let output = run.spawn().wait_with_output().unwrap();
-        assert!(
-            output.status.success() || output.status.code() == Some(5),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    let calls = run.stand_in().calls();
+        .docker(rebuilding(local("[]")))
+        .stdout_with(["rlmesh-sandbox-cartpole-v1:"]);
+    let checked = run.check().run.check();
+    let (calls, run) = (checked.run.stand_in().calls(), checked.run);
     let hex = BASE.trim_start_matches("sha256:");
     let folder = copies(&run).join(hex);
     let context =
@@ -595,14 +597,16 @@ fn a_base_image_that_only_the_engine_has_is_handed_over_once() {
 }
 
 #[test]
-fn a_copy_that_somebody_has_tidied_is_made_again() {
+fn a_copy_that_lacks_a_layer_is_made_again() {
     let run = Run::line(&format!("{LINE} --rebuild"))
-        .docker(giving(local("[\"x@sha256:1\"]"), Reply::stdout(saved(true))));
-    run.spawn().wait_with_output().unwrap();
+        .docker(rebuilding(local("[\"x@sha256:1\"]")))
+        .stdout(format!("{TAG}\n"))
+        .check()
+        .run;
     let folder = copies(&run).join(BASE.trim_start_matches("sha256:"));
     let layer = folder.join("blobs/sha256").join("02".repeat(32));
     std::fs::remove_file(&layer).unwrap();
-    run.spawn().wait_with_output().unwrap();
+    let _second = run.check();
     assert!(layer.exists());
 }
 
@@ -642,49 +646,33 @@ fn an_older_engine_hands_nothing_over() {
 
 #[test]
 fn a_save_that_fails_leaves_nothing() {
-    for (save, status, said) in [
-        (Reply::stdout(saved(false)), 5, "cannot have it from there: index.json: "),
+    for (save, said) in [
+        (Reply::stdout(saved(false)), "cannot have it from there: index.json: "),
         (
             Reply {
                 status: 1,
                 stderr: b"Error response from daemon: no space left on device\n".to_vec(),
                 ..Reply::stdout(&saved(true)[..900])
             },
-            5,
             "no space left",
         ),
-        (Reply::stdout("not a tar archive".repeat(200)), 5, "cannot have it from there: "),
+        (Reply::stdout("not a tar archive".repeat(200)), "cannot have it from there: "),
     ] {
-        let run = Run::line(LINE).docker(giving(local("[]"), save));
-        let output = run.spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(status), "{stderr}");
-        assert!(stderr.contains(said), "{stderr}");
-        assert!(
-            names(&copies(&run)).iter().all(|name| name.ends_with(".lock")),
-            "{:?}",
-            names(&copies(&run))
-        );
-        assert_eq!(names(&run.tmp()), Vec::<String>::new());
+        let run = Run::line(LINE).docker(giving(local("[]"), save)).status(5).stderr_with([said]).check().run;
+        let kept = names(&copies(&run));
+        assert!(kept.iter().all(|name| name.ends_with(".lock")), "{kept:?}");
     }
 }
 
 #[test]
 fn an_interrupted_save_leaves_nothing() {
-    let docker = giving(
-        local("[]"),
-        Reply::default().hook("head -c 600 \"$rule/part\" ; touch \"$STAND_IN/saving\"; exec sleep 600"),
-    );
+    let docker = giving(local("[]"), Reply::stdout(&saved(true)[..600]).hangs());
     let run = Run::line(LINE).docker(docker).status(130).stderr("interrupted\n");
-    for rule in std::fs::read_dir(run.stand_in().folder().join("rules")).unwrap() {
-        std::fs::write(rule.unwrap().path().join("part"), saved(true)).unwrap();
-    }
-    let folder = copies(&run);
-    let child = run.spawn();
-    let draft = folder.join(format!("{}.new", BASE.trim_start_matches("sha256:")));
-    eventually("a part of the copy", || draft.join("blobs").exists().then_some(()));
-    crate::support::signal(&child, rustix::process::Signal::INT);
-    let output = child.wait_with_output().unwrap();
-    assert!(names(&folder).iter().all(|name| name.ends_with(".lock")), "{:?}", names(&folder));
-    run.compare(output);
+    let checked = run.check_while(|run, child| {
+        let draft = copies(run).join(format!("{}.new", BASE.trim_start_matches("sha256:")));
+        eventually("a part of the copy", || draft.join("blobs").exists().then_some(()));
+        signal(child, Signal::INT);
+    });
+    let kept = names(&copies(&checked.run));
+    assert!(kept.iter().all(|name| name.ends_with(".lock")), "{kept:?}");
 }

@@ -1,7 +1,8 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
-use crate::support::{Reply, Run, StandIn, fixture};
+use crate::support::{Reply, Run, StandIn, fixture, signal};
 
+const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
 const NO_IMAGE: &str = "Error response from daemon: No such image: rlmesh-sandbox-cartpole-v1:7e4a80df0452\n";
@@ -18,12 +19,7 @@ fn with_buildx() -> StandIn {
 fn building(recording: &str) -> StandIn {
     with_buildx()
         .on("image inspect *", missing_image().once())
-        .on(
-            "buildx build *",
-            Reply::default()
-                .stderr(fixture(recording))
-                .hook("for word; do :; done; cp -r \"$word\" \"$STAND_IN/context\""),
-        )
+        .on("buildx build *", Reply::default().stderr(fixture(recording)).keeps_context())
         .on("image inspect *", Reply::stdout(format!("{ID}\n")))
 }
 
@@ -41,7 +37,7 @@ fn an_image_that_is_there_is_not_built() {
 }
 
 #[test]
-fn a_build_tells_its_steps_and_prints_the_tag() {
+fn a_build_reports_its_steps_and_prints_the_tag() {
     for (recording, workdir) in [("buildx/built-0.29.1.txt", "cached"), ("buildx/built-0.13.1.txt", "cached")]
     {
         let checked = Run::line("build CartPole-v1")
@@ -62,15 +58,14 @@ fn a_build_tells_its_steps_and_prints_the_tag() {
                 && build.ends_with(" <world>/tmp/rlmesh-sandbox-run-<random>/context"),
             "{build}"
         );
-        let context = checked.docker.folder().join("context");
-        let dockerfile = std::fs::read_to_string(context.join("Dockerfile")).unwrap();
+        let dockerfile = checked.left("context/Dockerfile");
         assert!(
             dockerfile.starts_with("FROM python:3.11-slim\n") && !dockerfile.contains("syntax="),
             "{dockerfile}"
         );
         assert!(dockerfile.ends_with("ENTRYPOINT [\"python\",\"-m\",\"rlmesh._bootstrap.sandbox_env\"]\n"));
         assert_eq!(
-            std::fs::read_to_string(context.join("bootstrap.json")).unwrap(),
+            checked.left("context/bootstrap.json"),
             r#"{"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
         );
     }
@@ -87,14 +82,14 @@ fn quiet_says_nothing_but_the_tag() {
 #[test]
 fn as_json_with_progress_as_json() {
     let checked = Run::line("build CartPole-v1 --format json --progress json")
-        .docker(building("buildx/built-0.29.1.txt"));
-    let output = checked.spawn().wait_with_output().unwrap();
-    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(result["image"], TAG);
-    assert_eq!(result["image_id"], ID);
-    assert_eq!(result["built"], true);
-    let events: Vec<serde_json::Value> = String::from_utf8(output.stderr)
-        .unwrap()
+        .docker(building("buildx/built-0.29.1.txt"))
+        .stdout(format!(
+            "{{\"source\":\"gym://CartPole-v1\",\"image\":\"{TAG}\",\"image_id\":\"{ID}\",\"build_hash\":\"{HASH}\",\"built\":true,\"seconds\":0}}\n"
+        ))
+        .any_stderr()
+        .check();
+    let events: Vec<serde_json::Value> = checked
+        .stderr
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
         .collect();
@@ -114,26 +109,29 @@ fn rebuild_asks_no_image() {
 }
 
 #[test]
-fn a_wheel_stands_in_the_context() {
-    let run = Run::line("-q build CartPole-v1 --rlmesh-package rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl")
-        .docker(building("buildx/built-0.29.1.txt"));
-    std::fs::write(run.here().join("rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl"), "wheel").unwrap();
-    let stand_in = run.spawn().wait_with_output().unwrap();
-    assert!(stand_in.status.success());
+fn a_wheel_is_in_the_context_and_is_installed_from_there() {
+    let wheel = "rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl";
+    let run = Run::line(&format!("-q build CartPole-v1 --rlmesh-package {wheel}"))
+        .docker(building("buildx/built-0.29.1.txt"))
+        .stdout_with(["rlmesh-sandbox-cartpole-v1:"]);
+    std::fs::write(run.here().join(wheel), "the wheel's content").unwrap();
+    let checked = run.check();
+    assert_eq!(checked.left(&format!("context/packages/{wheel}")), "the wheel's content");
+    assert!(checked.left("context/Dockerfile").contains(&format!("packages/{wheel}")));
 }
 
 #[test]
 fn a_failed_build_shows_the_step_and_what_to_do() {
-    for (recording, version) in
-        [("buildx/failed-0.29.1.txt", "0.29.1"), ("buildx/failed-0.13.1.txt", "0.13.1")]
-    {
+    for recording in ["buildx/failed-0.29.1.txt", "buildx/failed-0.13.1.txt"] {
         let docker = with_buildx()
             .on("image inspect *", missing_image())
             .on("buildx build *", Reply { status: 1, ..Reply::default().stderr(fixture(recording)) });
-        let run = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99 --progress none").docker(docker);
-        let output = run.spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
-        assert_eq!(output.status.code(), Some(5), "{version}: {stderr}");
+        let checked = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99 --progress none")
+            .docker(docker)
+            .status(5)
+            .any_stderr()
+            .check();
+        let stderr = checked.stderr;
         let lines: Vec<&str> = stderr.lines().collect();
         assert_eq!(lines[0], "error: the image was not built: No matching distribution found for rlmesh==99");
         assert!(lines[1].starts_with("hint: no such package or version for this Python"), "{stderr}");
@@ -157,10 +155,10 @@ fn without_docker() {
              hint: is it somewhere else? name it with --docker PATH\n",
         )
         .check();
-    Run::line("build CartPole-v1 --docker /nonexistent/docker")
+    Run::line("build CartPole-v1 --docker ./nowhere/docker")
         .status(7)
         .stderr(
-            "error: the docker client /nonexistent/docker cannot be run: cannot find binary path\n\
+            "error: the docker client ./nowhere/docker cannot be run: cannot find binary path\n\
              hint: name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out\n",
         )
         .check();
@@ -188,8 +186,11 @@ fn an_engine_that_dies_before_the_build() {
             "ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?\n",
         ),
     );
-    let output = Run::line("-q build CartPole-v1").docker(docker).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+    Run::line("-q build CartPole-v1")
+        .docker(docker)
+        .status(7)
+        .stderr_with(["error: the docker engine does not answer"])
+        .check();
 }
 
 #[test]
@@ -229,30 +230,24 @@ fn a_build_that_ends_up_elsewhere() {
 fn an_interrupted_build_leaves_nothing() {
     let docker = with_buildx()
         .on("image inspect *", missing_image())
-        .on("buildx build *", Reply::default().hook("touch \"$STAND_IN/building\"; exec sleep 600"));
+        .on("buildx build *", Reply::default().marks("building").hangs());
     let run =
         Run::line("build CartPole-v1 --progress none").docker(docker).status(143).stderr("terminated\n");
-    let child = run.spawn();
-    let building = run_folder(&run).join("building");
-    crate::support::eventually("the build", || building.exists().then_some(()));
-    crate::support::signal(&child, rustix::process::Signal::TERM);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
-}
-
-fn run_folder(run: &Run) -> std::path::PathBuf {
-    run.stand_in().folder().to_owned()
+    run.check_while(|run, child| {
+        run.stand_in().wait_for("building");
+        signal(child, rustix::process::Signal::TERM);
+    });
 }
 
 #[test]
 fn a_temporary_folder_that_cannot_be_written() {
     let docker = with_buildx().on("image inspect *", missing_image());
-    Run::line("build CartPole-v1 --progress none")
-        .docker(docker)
-        .env("TMPDIR", "/nonexistent")
+    let run = Run::line("build CartPole-v1 --progress none").docker(docker);
+    let nowhere = run.here().join("nowhere");
+    run.env("TMPDIR", nowhere)
         .status(1)
         .stderr(
-            "error: no temporary folder can be made in /nonexistent: No such file or directory (os error 2) at path \"/nonexistent/rlmesh-sandbox-run-<random>\"\n\
+            "error: no temporary folder can be made in <world>/here/nowhere: No such file or directory (os error 2) at path \"<world>/here/nowhere/rlmesh-sandbox-run-<random>\"\n\
              hint: make room there, or set TMPDIR to a folder that can be written\n",
         )
         .check();

@@ -81,13 +81,20 @@ fn the_environment_fills_in_and_a_blank_value_does_not() {
 
 #[test]
 fn a_wheel_is_part_of_the_hash_by_content() {
-    let hash = |content: &str| {
-        let run = run("hash CartPole-v1 --rlmesh-package rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl");
-        std::fs::write(run.here().join("rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl"), content).unwrap();
-        run.command().output().unwrap().stdout
+    let wheel = "rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl";
+    // The folder is part of the hash too: all three are hashed in the same one.
+    let hash = |run: Run, content: &str| {
+        std::fs::write(run.here().join(wheel), content).unwrap();
+        let checked = run.check();
+        (checked.stdout, checked.run)
     };
-    // The folder's name is part of it too: only the length can be compared.
-    assert_eq!(hash("one").len(), 65);
+    let run = run(&format!("hash CartPole-v1 --rlmesh-package {wheel}")).any_stdout();
+    let (one, run) = hash(run, "one");
+    let (another, run) = hash(run, "two");
+    let (again, _) = hash(run, "one");
+    assert_eq!(one.len(), 65);
+    assert_ne!(one, another);
+    assert_eq!(one, again);
 }
 
 #[test]

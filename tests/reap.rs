@@ -79,13 +79,11 @@ fn full(id: &str) -> String {
 
 #[test]
 fn a_dry_run_says_who_would_go_and_why_the_others_stay() {
-    let run = Run::line("reap --dry-run").docker(engine(&zoo()));
-    let output = run.spawn().wait_with_output().unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{stderr}");
-    let gone: Vec<String> = ["a2", "a3", "a7", "a9"].iter().map(|id| full(id)).collect();
-    assert_eq!(stdout.lines().collect::<Vec<_>>(), gone);
+    let checked = Run::line("reap --dry-run")
+        .docker(engine(&zoo()))
+        .stdout(["a2", "a3", "a7", "a9"].map(|id| full(id) + "\n").concat())
+        .any_stderr()
+        .check();
     for (id, why) in [
         ("a1", "keep box-a1 (a10000000000): its owner, process"),
         ("a2", "is gone"),
@@ -97,10 +95,10 @@ fn a_dry_run_says_who_would_go_and_why_the_others_stay() {
         ("a8", "is alive"),
         ("a9", "is gone"),
     ] {
-        let line = stderr.lines().find(|line| line.contains(&format!("box-{id}"))).unwrap();
+        let line = checked.stderr.lines().find(|line| line.contains(&format!("box-{id}"))).unwrap();
         assert!(line.contains(why), "{line}");
     }
-    assert!(!run.stand_in().calls().iter().any(|call| call.starts_with("rm")));
+    assert!(!checked.calls.iter().any(|call| call.starts_with("rm")));
 }
 
 #[test]
@@ -114,16 +112,13 @@ fn orphans_go_all_at_once() {
 }
 
 #[test]
-fn as_json_everything_is_told() {
-    let output = Run::line("reap --format json").docker(engine(&zoo())).spawn().wait_with_output().unwrap();
-    let told: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let count = |action: &str| told.iter().filter(|object| object["action"] == action).count();
-    assert_eq!((told.len(), count("removed"), count("kept")), (9, 4, 5));
-    assert!(told.iter().all(|object| object["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
+fn as_json_every_container_is_reported() {
+    let checked = Run::line("reap --format json").docker(engine(&zoo())).any_stdout().any_stderr().check();
+    let reported: Vec<Value> =
+        checked.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |action: &str| reported.iter().filter(|object| object["action"] == action).count();
+    assert_eq!((reported.len(), count("removed"), count("kept")), (9, 4, 5));
+    assert!(reported.iter().all(|object| object["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
 }
 
 #[test]

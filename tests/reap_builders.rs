@@ -91,9 +91,8 @@ fn a_dry_run_says_what_would_go_and_why_the_others_stay() {
          would give back 1.40 GiB\n",
     );
     let (new, old) = (copy(&run, 1, 2), copy(&run, 2, 50));
-    let output = run.spawn().wait_with_output().unwrap();
+    let checked = run.check();
     assert!(new.exists() && old.exists());
-    let checked = run.compare(output);
     assert!(!checked.calls.iter().any(|call| call.contains("rm ")), "{:?}", checked.calls);
 }
 
@@ -105,10 +104,9 @@ fn what_is_not_used_goes() {
          gave back 1.40 GiB\n",
     );
     let (new, old) = (copy(&run, 1, 2), copy(&run, 2, 50));
-    let output = run.spawn().wait_with_output().unwrap();
+    let checked = run.check();
     assert!(new.exists() && new.with_extension("lock").exists());
     assert!(!old.exists() && !old.with_extension("lock").exists());
-    let checked = run.compare(output);
     let removals: Vec<_> = checked.calls.iter().filter(|call| call.contains("rm ")).collect();
     assert_eq!(
         removals,
@@ -131,11 +129,10 @@ fn a_build_that_goes_on_keeps_its_builder_and_its_base_image() {
         file
     });
     std::fs::write(folder.join("rlmesh-build-9g-gone.lock"), "").unwrap();
-    let output = run.spawn().wait_with_output().unwrap();
+    let _checked = run.check();
     assert!(base.exists());
     assert!(!folder.join("rlmesh-build-9g-gone.lock").exists(), "its builder is gone");
     drop(held);
-    run.compare(output);
 }
 
 #[test]
@@ -148,24 +145,20 @@ fn a_use_that_buildx_knows_nothing_of_counts() {
 }
 
 #[test]
-fn as_json_everything_is_told() {
-    let run = Run::line("reap --builders --format json").docker(zoo());
+fn as_json_every_builder_and_copy_is_reported() {
+    let run = Run::line("reap --builders --format json").docker(zoo()).any_stdout().any_stderr();
     copy(&run, 2, 50);
-    let output = run.spawn().wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(told.len(), 7);
+    let checked = run.check();
+    let reported: Vec<Value> =
+        checked.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(reported.len(), 7);
     assert_eq!(
-        told[0],
+        reported[0],
         serde_json::json!({"builder": "rlmesh-build-1g-old", "action": "removed", "reason": "it has not been used for 1day", "bytes": 1_500_000_000_u64})
     );
-    assert_eq!(told[3]["bytes"], Value::Null);
-    assert_eq!(told[6]["base_image"], format!("sha256:{}", "02".repeat(32)));
-    assert_eq!(told[6]["bytes"], 2048);
+    assert_eq!(reported[3]["bytes"], Value::Null);
+    assert_eq!(reported[6]["base_image"], format!("sha256:{}", "02".repeat(32)));
+    assert_eq!(reported[6]["bytes"], 2048);
 }
 
 #[test]
@@ -174,18 +167,7 @@ fn a_builder_that_cannot_be_removed() {
         "buildx rm *",
         Reply::fails(1, "failed to remove x: device busy\nERROR: failed to remove one or more builders\n"),
     );
-    let output = {
-        // Its rule comes first.
-        let run = Run::line("-q reap --builders").docker(merged(docker));
-        run.spawn().wait_with_output().unwrap()
-    };
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(7), "{stderr}");
-    assert!(stderr.starts_with("error: the builder rlmesh-build-1g-old could not be removed: "), "{stderr}");
-}
-
-fn merged(docker: StandIn) -> StandIn {
-    docker
+    let docker = docker
         .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
         .on("context inspect *", Reply::stdout(format!("default {SOCKET}\n")))
         .on("buildx ls", Reply::stdout("NAME\nrlmesh-build-1g-old*  docker-container\n"))
@@ -194,15 +176,26 @@ fn merged(docker: StandIn) -> StandIn {
         .on(
             "system df *",
             Reply::fails(1, "Error response from daemon: a disk usage operation is already running\n"),
-        )
+        );
+    Run::line("-q reap --builders")
+        .docker(docker)
+        .status(7)
+        .stderr_with(["error: the builder rlmesh-build-1g-old could not be removed: "])
+        .check();
 }
 
 #[test]
 fn without_an_engine_or_buildx() {
-    let output = Run::line("reap --builders").docker(StandIn::dead()).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7));
+    Run::line("reap --builders")
+        .docker(StandIn::dead())
+        .status(7)
+        .stderr_with(["error: the docker engine does not answer"])
+        .check();
     let docker =
         StandIn::new().on("buildx version", Reply::fails(1, "docker: unknown command: docker buildx\n"));
-    let output = Run::line("reap --builders").docker(docker).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7));
+    Run::line("reap --builders")
+        .docker(docker)
+        .status(7)
+        .stderr_with(["hint: install the package docker-buildx-plugin"])
+        .check();
 }

@@ -3,6 +3,8 @@
 use regex::Regex;
 
 use crate::support::server::Server;
+use rustix::process::Signal;
+
 use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
 
 pub(crate) const ID: &str = "45d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0";
@@ -34,12 +36,10 @@ pub(crate) fn up() -> (StandIn, Server) {
         .on("ps --all*", Reply::default())
         .on(
             "run -d *",
-            Reply::stdout(format!("{ID}\n")).hook(
-                "env | grep ^RLMESH_ >\"$STAND_IN/variables\"; : >\"$STAND_IN/running\"; tr '\\0' '\\n' </proc/$$/cmdline >\"$STAND_IN/cmdline\"",
-            ),
+            Reply::stdout(format!("{ID}\n")).hook("env | grep ^RLMESH_ >\"$STAND_IN/variables\" || true"),
         )
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
         .on(&format!("stop -t * {ID}"), Reply::stdout(format!("{ID}\n")))
         .on(&format!("rm --force --volumes {ID}"), Reply::stdout(format!("{ID}\n")));
     (docker, server)
@@ -64,7 +64,7 @@ fn detached() {
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);
     assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        checked.left("variables").trim(),
         r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
     );
 }
@@ -92,7 +92,7 @@ fn the_result_as_json_and_as_variables() {
              \"high\":[4.800000190734863,\"inf\",0.41887903213500977,\"inf\"]}},\
              \"action_space\":{{\"type\":\"discrete\",\"n\":2,\"start\":0}}}},\
              \"versions\":{{\"gymnasium\":\"1.4.0\",\"numpy\":\"2.4.6\",\"python\":\"3.11.2\",\"rlmesh\":\"0.1.0\"}},\
-             \"built\":false,\"seconds\":N}}\n"
+             \"built\":false,\"seconds\":0}}\n"
         ))
         .check();
 }
@@ -165,56 +165,40 @@ fn a_signal_from_a_process_is_the_commands_to_answer() {
     .docker(docker)
     .stdout("caught\n")
     .status(5);
-    let child = run.spawn();
-    eventually("the command", || run.here().join("ready").exists().then_some(()));
-    signal(&child, rustix::process::Signal::TERM);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
+    run.check_while(|run, child| {
+        eventually("the command", || run.here().join("ready").exists().then_some(()));
+        signal(child, Signal::TERM);
+    });
 }
 
 #[test]
 fn a_second_signal_does_not_wait_for_the_command() {
     let (docker, _server) = up();
-    let run =
-        Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", "trap '' TERM; : >ready; exec sleep 600"])
-            .docker(docker)
-            .status(137);
-    let child = run.spawn();
-    eventually("the command", || run.here().join("ready").exists().then_some(()));
-    signal(&child, rustix::process::Signal::TERM);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    signal(&child, rustix::process::Signal::TERM);
-    let status = eventually("the end", {
-        let mut child = child;
-        move || child.try_wait().unwrap()
+    let ignoring = "trap '' INT TERM; : >ready; while :; do sleep 0.05; done";
+    let run = Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", ignoring]).docker(docker).status(137);
+    run.check_while(|run, child| {
+        eventually("the command", || run.here().join("ready").exists().then_some(()));
+        // Two different ones: the same one twice can arrive as one.
+        signal(child, Signal::INT);
+        signal(child, Signal::TERM);
     });
-    assert_eq!(status.code(), Some(137));
-    assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
 }
 
 #[test]
 fn in_the_foreground_until_a_signal() {
-    for (sent, status, said) in [
-        (rustix::process::Signal::INT, 130, "interrupted"),
-        (rustix::process::Signal::TERM, 143, "terminated"),
-    ] {
+    for (sent, status, said) in [(Signal::INT, 130, "interrupted"), (Signal::TERM, 143, "terminated")] {
         let (docker, _server) = up();
-        let docker = docker.on(
-            &format!("logs --follow {ID}"),
-            Reply::default().hook("echo serving; : >\"$STAND_IN/following\"; exec sleep 600"),
-        );
+        let docker =
+            docker.on(&format!("logs --follow {ID}"), Reply::stdout("serving\n").marks("following").hangs());
         let run = Run::line("run CartPole-v1")
             .docker(docker)
             .stdout("tcp://127.0.0.1:<port>\n")
             .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nserving\n{said}\n"))
             .status(status);
-        let child = run.spawn();
-        let following = run.stand_in().folder().join("following");
-        eventually("the log", || following.exists().then_some(()));
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        signal(&child, sent);
-        let output = child.wait_with_output().unwrap();
-        let checked = run.compare(output);
+        let checked = run.check_while(|run, child| {
+            run.stand_in().wait_for("following");
+            signal(child, sent);
+        });
         assert_eq!(*checked.main_calls().last().unwrap(), format!("rm --force --volumes {ID}"));
     }
 }
@@ -238,7 +222,7 @@ fn in_the_foreground_until_the_containers_own_end() {
             .on("run -d *", Reply::stdout(format!("{ID}\n")))
             .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
             .on(&inspect, Reply::stdout(exited))
-            .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+            .on(&format!("wait {ID}"), Reply::default().hangs())
             .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n"))
             .on(&format!("stop -t * {ID}"), Reply::default())
             .on(&format!("rm --force --volumes {ID}"), Reply::default());
@@ -275,11 +259,14 @@ fn options_reach_the_payload() {
     .stdout("tcp://127.0.0.1:<port>\n")
     .check();
     assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        checked.left("variables").trim(),
         r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":["os.path"],"kwargs":{"max_episode_steps":50,"render_mode":"rgb_array"},"num_envs":4,"vectorization_mode":"async"}}"#
     );
-    let cmdline = String::from_utf8(checked.docker.left("cmdline")).unwrap();
-    assert!(!cmdline.contains("rgb_array"), "the payload stands on a command line: {cmdline}");
+    let calls = checked.calls;
+    assert!(
+        !calls.iter().any(|call| call.contains("rgb_array")),
+        "the payload is on a command line: {calls:?}"
+    );
 }
 
 #[test]
@@ -291,7 +278,7 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
         .on("cp --quiet *", Reply::default().hook("cp \"$3\" \"$STAND_IN/payload\""))
         .on("start *", Reply::default())
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
+        .on(&format!("wait {ID}"), Reply::default().hangs());
     let run = Run::new(["-q", "run", "-d", "CartPole-v1", "--kwargs", "@big.json"])
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n");
@@ -309,30 +296,24 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
         "cp --quiet <world>/tmp/rlmesh-sandbox-run-<random>/bootstrap.json rlmesh-sandbox-cartpole-v1-<uuid>:/opt/rlmesh/bootstrap.json"
     );
     assert_eq!(calls[2], "start rlmesh-sandbox-cartpole-v1-<uuid>");
-    let payload: serde_json::Value = serde_json::from_slice(&checked.docker.left("payload")).unwrap();
+    let payload: serde_json::Value = serde_json::from_str(&checked.left("payload")).unwrap();
     assert_eq!(payload["spec"]["kwargs"]["data"].as_str().unwrap().len(), 10 << 20);
 }
 
 #[test]
-fn a_prebuilt_image_is_told_in_its_own_variables() {
+fn a_prebuilt_image_gets_its_own_variables() {
     let (docker, _server) = up();
     let checked = Run::line("-q run -d image://ghcr.io/org/env:1 -n 2 -k level=3")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .check();
-    assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
-        "RLMESH_MAKE_KWARGS={\"level\":3}\nRLMESH_NUM_ENVS=2"
-    );
+    assert_eq!(checked.left("variables").trim(), "RLMESH_MAKE_KWARGS={\"level\":3}\nRLMESH_NUM_ENVS=2");
     let (docker, _server) = up();
     let checked = Run::line("-q run -d docker://env --vectorization-mode sync")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .check();
-    assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
-        "RLMESH_VECTORIZATION_MODE=sync"
-    );
+    assert_eq!(checked.left("variables").trim(), "RLMESH_VECTORIZATION_MODE=sync");
 }
 
 #[test]
@@ -346,12 +327,15 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
         .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")))
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
-    let run = Run::line("run -d image://env:1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
-    assert!(stderr.starts_with("pulling env:1\nbuilt in"), "{stderr}");
+        .on(&format!("wait {ID}"), Reply::default().hangs());
+    let introduction = INTRODUCTION.replace(TAG, "env:1").replace("sandbox-cartpole-v1-", "sandbox-env-");
+    Run::line("run -d image://env:1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!(
+            "pulling env:1\nbuilt in N s\n{introduction}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"
+        ))
+        .check();
 }
 
 #[test]
@@ -383,16 +367,14 @@ fn another_protocol_is_a_warning() {
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
-    let run = Run::line("run -d CartPole-v1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
-    assert!(
-        stderr.starts_with(
+        .on(&format!("wait {ID}"), Reply::default().hangs());
+    Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr_with([
             "warning: the container's rlmesh speaks another protocol than this tool (rlmesh-wire-v1): \
-             protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n"
-        ),
-        "{stderr}"
-    );
+             protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n",
+            "is ready after",
+        ])
+        .check();
 }

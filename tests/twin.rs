@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Reply, Run, StandIn, fixture};
+use crate::support::{Reply, Run, StandIn, fixture, signal};
 
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const OTHER: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
@@ -78,9 +78,9 @@ fn only_the_labels_are_made() {
 
 #[test]
 fn the_id_is_the_new_images() {
-    let run = Run::line("build CartPole-v1 --format json").docker(engine(&facts()));
-    let output = run.spawn().wait_with_output().unwrap();
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checked =
+        Run::line("-q build CartPole-v1 --format json").docker(engine(&facts())).any_stdout().check();
+    let result: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!((&result["image_id"], &result["built"]), (&json!(MADE), &json!(true)));
 }
 
@@ -117,11 +117,8 @@ fn whatever_stands_in_the_way_is_built_and_nothing_is_left() {
         (refusing("create *"), &["image", "image", "create", "rm", "buildx", "image"]),
         (refusing("image ls *"), &["image", "image", "buildx", "image"]),
     ] {
-        let run = Run::line("-q build CartPole-v1").docker(docker).stdout(format!("{TAG}\n"));
-        let temporary = run.tmp();
-        let checked = run.check();
+        let checked = Run::line("-q build CartPole-v1").docker(docker).stdout(format!("{TAG}\n")).check();
         assert_eq!(verbs(&checked.calls), expected, "{:?}", checked.calls);
-        assert!(!temporary.exists() || std::fs::read_dir(&temporary).unwrap().next().is_none());
     }
 }
 
@@ -159,16 +156,18 @@ fn a_container_that_cannot_be_removed_is_named() {
         .on("create *", Reply::stdout("c\n"))
         .on("inspect -- *", Reply::stdout(serde_json::to_vec(&facts()).unwrap()))
         .on("commit *", Reply::stdout(format!("{MADE}\n")));
-    let run = Run::line("build CartPole-v1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert_eq!((output.status.code(), stdout), (Some(0), format!("{TAG}\n")), "{stderr}");
-    let left = std::fs::read_dir(run.tmp()).unwrap().next().unwrap().unwrap().path();
+    let checked = Run::line("build CartPole-v1")
+        .docker(docker)
+        .stdout(format!("{TAG}\n"))
+        .stderr_with([
+            "warning: the container rlmesh-sandbox-idle-<uuid> could not be removed (",
+            "run `rlmesh-sandbox reap`\n",
+        ])
+        .leaves(1)
+        .check();
+    let left = std::fs::read_dir(checked.run.tmp()).unwrap().next().unwrap().unwrap().path();
     let name = std::fs::read_to_string(left.join("container")).unwrap();
     assert!(name.starts_with("rlmesh-sandbox-idle-"), "{name}");
-    let warning = format!("warning: the container {name} could not be removed (");
-    assert!(stderr.contains(&warning) && stderr.contains("run `rlmesh-sandbox reap`\n"), "{stderr}");
 }
 
 #[test]
@@ -176,11 +175,14 @@ fn an_interrupt_leaves_no_container() {
     let docker = StandIn::new()
         .on("image inspect *", Reply::fails(1, "Error: No such image: x\n"))
         .on("image ls *", Reply::stdout(format!("{OTHER}\n")))
-        // As Ctrl-C at a terminal: to the program, while it waits.
-        .on("create *", Reply::stdout("c\n").hook("kill -INT $PPID; sleep 0.3"))
+        .on("create *", Reply::stdout("c\n").marks("creating").hangs_until("interrupted"))
         .on("inspect -- *", Reply::stdout(serde_json::to_vec(&facts()).unwrap()))
         .on("rm *", Reply::default());
-    let checked = Run::line("-q build CartPole-v1").docker(docker).status(130).check();
+    let checked = Run::line("-q build CartPole-v1").docker(docker).status(130).check_while(|run, child| {
+        run.stand_in().wait_for("creating");
+        signal(child, rustix::process::Signal::INT);
+        run.stand_in().release("interrupted");
+    });
     assert_eq!(verbs(&checked.calls).last(), Some(&"rm"), "{:?}", checked.calls);
     assert!(!checked.calls.iter().any(|call| call.starts_with("commit")));
 }
