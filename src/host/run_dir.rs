@@ -59,8 +59,12 @@ impl RunDir {
     }
 
     fn try_create(parent: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
         for _ in 0..16 {
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+            // Otherwise it would be as open as the umask leaves it.
+            let only_this_user = fs::Permissions::from_mode(0o700);
+            let folder =
+                tempfile::Builder::new().prefix(PREFIX).permissions(only_this_user).tempdir_in(parent)?;
             let lock = File::create(folder.path().join(LOCK))?;
             // Between the two lines somebody who tidies up may have taken it for an abandoned one.
             if lock.try_lock().is_ok() && folder.path().join(LOCK).exists() {
