@@ -121,6 +121,44 @@ fn a_wheel_is_in_the_context_and_is_installed_from_there() {
 }
 
 #[test]
+fn an_index_on_the_loopback_interface_is_reached_through_the_hosts_network() {
+    for (index, is_on_this_machine) in
+        [("http://127.0.0.1:8081/simple", true), ("https://packages.example/simple", false)]
+    {
+        let checked = Run::line("-q build CartPole-v1")
+            .docker(building("buildx/built-0.29.1.txt"))
+            .env("PIP_INDEX_URL", index)
+            .stdout(format!("{TAG}\n"))
+            .check();
+        let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
+        assert_eq!(build.contains(" --network=host "), is_on_this_machine, "{build}");
+    }
+}
+
+#[test]
+fn what_the_installers_need_to_know_is_a_file_that_only_this_user_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let index = "https://me:secret@packages.example/simple";
+    let docker = with_buildx()
+        .on("image inspect *", missing_image().once())
+        .on("buildx build *", Reply::default().marks("building").hangs_until("seen"))
+        .on("image inspect *", Reply::stdout(format!("{ID}\n")));
+    let run = Run::line("-q build CartPole-v1").docker(docker).env("PIP_INDEX_URL", index);
+    let checked = run.stdout(format!("{TAG}\n")).check_while(|run, _| {
+        run.stand_in().wait_for("building");
+        let folder = std::fs::read_dir(run.tmp()).unwrap().next().unwrap().unwrap().path();
+        let file = folder.join("settings");
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), format!("PIP_INDEX_URL={index}\n"));
+        run.stand_in().release("seen");
+    });
+    let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
+    assert!(build.contains(",\"src=<world>/tmp/rlmesh-sandbox-run-<random>/settings\" "), "{build}");
+    assert!(!checked.calls.iter().any(|call| call.contains("secret@")), "{:?}", checked.calls);
+}
+
+#[test]
 fn a_failed_build_shows_the_step_and_what_to_do() {
     for recording in ["buildx/failed-0.29.1.txt", "buildx/failed-0.13.1.txt"] {
         let docker = with_buildx()

@@ -289,14 +289,27 @@ mod tests {
 
     #[test]
     fn only_one_image_a_folder() {
-        for (index, count) in [(r#"{"manifests":[]}"#, "0 images"), ("{}", "0 images")] {
-            let (folder, _) = unpacked(&saved(|name, bytes| {
+        let naming = |count: usize| {
+            unpacked(&saved(|name, bytes| {
                 if name == "index.json" {
-                    *bytes = index.into();
+                    let index = String::from_utf8(bytes.clone()).unwrap();
+                    let image = index.trim_start_matches(r#"{"manifests":["#).trim_end_matches("]}");
+                    *bytes = format!(r#"{{"manifests":[{}]}}"#, vec![image; count].join(",")).into();
                 }
-            }));
-            assert!(layout_digest(folder.path()).unwrap_err().contains(count));
+            }))
+            .0
+        };
+        assert!(layout_digest(naming(1).path()).is_ok());
+        for count in [0, 2] {
+            let why = layout_digest(naming(count).path()).unwrap_err();
+            assert!(why.contains(&format!("{count} images")), "{why}");
         }
+        let (empty, _) = unpacked(&saved(|name, bytes| {
+            if name == "index.json" {
+                *bytes = b"{}".to_vec();
+            }
+        }));
+        assert!(layout_digest(empty.path()).unwrap_err().contains("0 images"));
     }
 
     #[test]
