@@ -5,11 +5,18 @@ use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 
-use super::engine::{Images, Live, containers, docker, together};
+use super::engine::{Images, Live, containers, docker, entries, together};
+use crate::support::hub::{Hub, Repository};
+use crate::support::server::SilentIndex;
 use crate::support::{eventually, signal};
 
 fn spawn(live: &Live, arguments: &[&str]) -> Child {
+    spawn_with(live, arguments, &[])
+}
+
+fn spawn_with(live: &Live, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     live.command(arguments)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -30,23 +37,46 @@ fn interrupted(live: &Live, child: Child, sent: Signal, status: i32, source: &st
 
 #[test]
 fn while_it_builds() {
-    let (_guard, live) = (together(), Live::new());
-    // A package that is never found in time: nothing listens there, and pip tries again and again.
-    let child = spawn(&live, &["run", "MountainCar-v0", "-p", "x @ http://127.0.0.1:9/x.whl"]);
-    eventually("the build", || (!super::engine::entries(live.tmp.path()).is_empty()).then_some(()));
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let (_guard, live, index) = (together(), Live::new(), SilentIndex::start());
+    let package = super::engine::fresh_package();
+    let child = spawn_with(
+        &live,
+        &["run", "MountainCar-v0", "-p", &package],
+        &[("PIP_INDEX_URL", index.url().as_str())],
+    );
+    let _client = index.wait_for_a_client();
     let said = interrupted(&live, child, Signal::INT, 130, "gym://MountainCar-v0");
     assert!(said.ends_with("interrupted\n"), "{said}");
 }
 
 #[test]
 fn while_it_starts_and_waits() {
-    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["Blackjack-v1"]));
-    live.run(&["build", "Blackjack-v1"]).ended(0);
-    for moment in [30, 200, 450] {
-        let child = spawn(&live, &["run", "-d", "Blackjack-v1"]);
-        std::thread::sleep(std::time::Duration::from_millis(moment));
-        interrupted(&live, child, Signal::TERM, 143, "gym://Blackjack-v1");
+    let (_guard, live, hub) = (together(), Live::new(), Hub::start());
+    let hanging = "import time\n\ndef make_env(**_):\n    print('making', flush=True)\n    while True:\n        time.sleep(60)\n";
+    let source =
+        format!("hf://acme/hangs@{}", hub.put(Repository::new("acme/hangs").file("env.py", hanging)));
+    let _images = Images::of(&[&source]);
+    let cache = live.state.path().join("cache");
+    let variables = [("HF_ENDPOINT", hub.endpoint()), ("XDG_CACHE_HOME", cache.to_str().unwrap().to_owned())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let arguments = |verb| [verb, &[&source, "--trust-remote-code"][..]].concat();
+    let build = spawn_with(&live, &arguments(&["build"]), &variables);
+    assert!(build.wait_with_output().unwrap().status.success());
+
+    let label = format!("rlmesh.sandbox.source={source}");
+    let has_begun = || !entries(live.tmp.path()).is_empty();
+    let is_made = || !containers(&label).is_empty();
+    let is_waited_for = || {
+        let name = containers(&label).pop();
+        name.is_some_and(|name| docker(&["logs", &name]).contains("making"))
+    };
+    let moments: [(&str, &dyn Fn() -> bool); 3] =
+        [("the start", &has_begun), ("the container", &is_made), ("the environment", &is_waited_for)];
+    for (moment, is_there) in moments {
+        let run = arguments(&["run", "-d", "--ready-timeout", "3600"]);
+        let child = spawn_with(&live, &run, &variables);
+        eventually(moment, || is_there().then_some(()));
+        interrupted(&live, child, Signal::TERM, 143, &source);
     }
 }
 
