@@ -29,6 +29,8 @@ pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
     Regex::new(r#""HostPort": "\d\d+""#).unwrap().replace_all(&text, port).into_owned().into_bytes()
 }
 
+// Commands that go on until a test ends them look for HOME: it goes with the test, also with one that fails.
+
 /// An engine on which the container of CartPole-v1 comes up, and a server in its place.
 pub(crate) fn up() -> (StandIn, Server) {
     up_after(StandIn::new())
@@ -165,7 +167,7 @@ fn a_signal_from_a_process_is_the_commands_to_answer() {
         "--",
         "sh",
         "-c",
-        "trap 'echo caught; exit 5' TERM; : >ready; while :; do sleep 0.05; done",
+        "trap 'echo caught; exit 5' TERM; : >ready; while [ -d \"$HOME\" ]; do sleep 0.05; done",
     ])
     .docker(docker)
     .stdout("caught\n")
@@ -179,7 +181,7 @@ fn a_signal_from_a_process_is_the_commands_to_answer() {
 #[test]
 fn a_second_signal_does_not_wait_for_the_command() {
     let (docker, _server) = up();
-    let ignoring = "trap '' INT TERM; : >ready; while :; do sleep 0.05; done";
+    let ignoring = "trap '' INT TERM; : >ready; while [ -d \"$HOME\" ]; do sleep 0.05; done";
     let run = Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", ignoring]).docker(docker).status(137);
     run.check_while(|run, child| {
         eventually("the command", || run.here().join("ready").exists().then_some(()));
@@ -288,7 +290,7 @@ fn a_sweep_beside_a_run_takes_no_container_that_may_be_about_to_start() {
         )
         .on(&format!("rm --force --volumes *{old_id}"), Reply::default().marks("swept"));
     let (docker, _server) = up_after(docker);
-    let waiting = "while ! [ -e go ]; do sleep 0.05; done";
+    let waiting = "while [ -d \"$HOME\" ] && ! [ -e go ]; do sleep 0.05; done";
     let run = Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", waiting]).docker(docker);
     let checked = run.check_while(|run, _| {
         run.stand_in().wait_for("swept");

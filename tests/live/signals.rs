@@ -1,33 +1,29 @@
 //! Interrupts at each stage: everything that was started is gone when the program is.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
 use super::engine::{Images, Live, containers, docker, entries, together};
 use crate::support::hub::{Hub, Repository};
 use crate::support::server::SilentIndex;
-use crate::support::{eventually, signal};
+use crate::support::{Owned, eventually, signal};
 
-fn spawn(live: &Live, arguments: &[&str]) -> Child {
+fn spawn(live: &Live, arguments: &[&str]) -> Owned {
     spawn_with(live, arguments, &[])
 }
 
-fn spawn_with(live: &Live, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
-    live.command(arguments)
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn spawn_with(live: &Live, arguments: &[&str], variables: &[(&str, &str)]) -> Owned {
+    let mut command = live.command(arguments);
+    command.envs(variables.iter().copied());
+    Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 #[track_caller]
-fn interrupted(live: &Live, child: Child, sent: Signal, status: i32, source: &str) -> String {
-    signal(&child, sent);
-    let output = child.wait_with_output().unwrap();
+fn interrupted(live: &Live, process: Owned, sent: Signal, status: i32, source: &str) -> String {
+    signal(&process.0, sent);
+    let output = process.output();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(status), "{stderr}");
     assert_eq!(containers(&format!("rlmesh.sandbox.source={source}")), Vec::<String>::new());
@@ -61,7 +57,7 @@ fn while_it_starts_and_waits() {
     let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
     let arguments = |verb| [verb, &[&source, "--trust-remote-code"][..]].concat();
     let build = spawn_with(&live, &arguments(&["build"]), &variables);
-    assert!(build.wait_with_output().unwrap().status.success());
+    assert!(build.output().status.success());
 
     let label = format!("rlmesh.sandbox.source={source}");
     let has_begun = || !entries(live.tmp.path()).is_empty();
@@ -84,20 +80,20 @@ fn while_it_starts_and_waits() {
 fn while_it_serves() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["FrozenLake-v1"]));
     let mut child = spawn(&live, &["run", "FrozenLake-v1"]);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
     let mut address = String::new();
     stdout.read_line(&mut address).unwrap();
     assert!(address.starts_with("tcp://127.0.0.1:"), "{address}");
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = BufReader::new(child.0.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("RLMesh sandbox serving") {
         line.clear();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "the log never came");
     }
-    signal(&child, Signal::INT);
+    signal(&child.0, Signal::INT);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert_eq!(child.0.wait().unwrap().code(), Some(130), "{rest}");
     assert_eq!(containers("rlmesh.sandbox.source=gym://FrozenLake-v1"), Vec::<String>::new());
     live.assert_clean();
 }
@@ -106,7 +102,8 @@ fn while_it_serves() {
 fn while_a_command_runs() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["Taxi-v4"]));
     let ready = live.tmp.path().join("ready");
-    let script = format!("trap 'exit 9' TERM; : >{}; while :; do sleep 0.1; done", ready.display());
+    let folder = live.tmp.path().display();
+    let script = format!("trap 'exit 9' TERM; : >{folder}/ready; while [ -d {folder} ]; do sleep 0.1; done");
     let child = spawn(&live, &["run", "Taxi-v4", "--", "sh", "-c", &script]);
     eventually("the command", || ready.exists().then_some(()));
     std::fs::remove_file(&ready).unwrap();
@@ -118,10 +115,10 @@ fn the_containers_own_end_ends_the_run() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["CliffWalking-v1"]));
     let mut child = spawn(&live, &["run", "CliffWalking-v1"]);
     let mut address = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
     let name = containers("rlmesh.sandbox.source=gym://CliffWalking-v1").pop().unwrap();
     docker(&["kill", &name]);
-    let output = child.wait_with_output().unwrap();
+    let output = child.output();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(

@@ -8,10 +8,12 @@ pub(crate) mod tls;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use tempfile::TempDir;
@@ -204,11 +206,11 @@ impl Run {
     }
 
     /// Starts a command of this run with its stdin.
-    fn spawn(&self, command: &mut Command) -> Child {
-        let mut child = command.spawn().unwrap();
+    fn spawn(&self, command: &mut Command) -> Owned {
+        let mut process = Owned(command.spawn().unwrap());
         // A program that reads nothing may be gone before all is written.
-        child.stdin.take().unwrap().write_all(&self.stdin).ok();
-        child
+        process.0.stdin.take().unwrap().write_all(&self.stdin).ok();
+        process
     }
 
     /// Runs the program and compares.
@@ -231,9 +233,9 @@ impl Run {
         command: &mut Command,
         meanwhile: impl FnOnce(&Run, &Child),
     ) -> Checked {
-        let child = self.spawn(command);
-        meanwhile(&self, &child);
-        let output = child.wait_with_output().unwrap();
+        let process = self.spawn(command);
+        meanwhile(&self, &process.0);
+        let output = process.output();
         self.compare(&output)
     }
 
@@ -322,29 +324,58 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Waits until something is there, for as long as a loaded machine may need.
+/// How long a test waits for what must come: longer than any loaded machine needs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something is there.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(std::time::Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 /// A process that does not outlive the test, even one that fails.
-#[cfg(feature = "live")]
 pub(crate) struct Owned(pub(crate) Child);
 
-#[cfg(feature = "live")]
+impl Owned {
+    /// Waits for the end of the process and of what it prints. Fails the test where that does not come.
+    #[track_caller]
+    pub(crate) fn output(mut self) -> Output {
+        let deadline = Instant::now() + PATIENCE;
+        let (stdout, stderr) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
+        let read = |printed: Receiver<Vec<u8>>| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            printed.recv_timeout(left).unwrap_or_else(|_| panic!("it goes on: {:?}", self.0))
+        };
+        let (stdout, stderr) = (read(stdout), read(stderr));
+        Output { status: self.0.wait().unwrap(), stdout, stderr }
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Reads all of a pipe on a thread of its own; of one that is not there, nothing.
+fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, printed) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).unwrap();
+        }
+        let _ = sender.send(bytes);
+    });
+    printed
 }
 
 /// Sends a signal to a child that is still ours.
