@@ -1,20 +1,23 @@
-//! The functions of the public library: the program's own steps without a command line; they print nothing and take over no signals.
+//! The front door: what the program's verbs and library users both call.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::engine::docker::Docker;
+use crate::engine::docker::{Docker, Trace};
 use crate::error::{SandboxError, Signal};
 use crate::host::interrupt::Interrupt;
 use crate::hub::Hub;
-use crate::plan::resolve::{self, Consent, World};
+use crate::image::{self, Image, ImageRequest};
+use crate::plan::Plan;
+use crate::plan::resolve::{self, Lookups, Purpose};
+use crate::progress::{Event, Listener};
 use crate::sandbox::handshake::Handshake;
-use crate::sandbox::orphans::{self, Care, Sweep};
-use crate::sandbox::start::{self, Request, Running};
-use crate::sandbox::stop::{self, Which};
-use crate::settings::build::BuildOptions;
+use crate::sandbox::orphans::{self, Findings, Sweep};
+use crate::sandbox::start::{self, Running};
+use crate::sandbox::stop::{self, Stopped, Which};
+use crate::settings::Settings;
+use crate::settings::build::{BuildOptions, PublishOptions};
 use crate::settings::sandbox::{RunOptions, SandboxOptions};
-use crate::settings::variables::Variables;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
 /// How long a container may take to end by itself.
@@ -41,21 +44,225 @@ pub struct RunResult {
     pub image: String,
     /// What the environment said of itself.
     pub handshake: Handshake,
-    /// From the start of the work to the first answer.
+    /// From the first command to the first answer.
     pub took: Duration,
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BuildResult {
+    /// Its tag.
+    pub image: String,
+    /// The engine's id of it.
+    pub image_id: String,
+    /// How long the build took; `None` where the image was there already.
+    pub built_in: Option<Duration>,
+}
+
+/// Builds, starts and stops sandboxes with settings of your own. The functions of this crate are its shorthands.
+///
+/// It reads no variable but PATH, where it looks for docker; [`Settings::from_variables`] reads the others. It
+/// starts nothing in the background and takes over no signals.
+#[derive(Clone)]
+pub struct Client {
+    settings: Settings,
+    interrupt: Interrupt,
+    trace: Trace,
+    docker: Arc<OnceLock<Docker>>,
+}
+
+impl Client {
+    /// A client that has not looked for docker yet.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, interrupt: Interrupt::default(), trace: Arc::new(|_| {}), docker: Arc::default() }
+    }
+
+    /// Ends what it does once this is raised: at the first time work, at the second time also waiting for a
+    /// container to end.
+    #[must_use]
+    pub fn with_interrupt(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, docker: Arc::default(), ..self }
+    }
+
+    /// Calls `on_command` with every docker command before it runs.
+    #[must_use]
+    pub fn with_trace(self, on_command: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { trace: Arc::new(on_command), docker: Arc::default(), ..self }
+    }
+
+    /// Builds the image of a source, unless the engine has it, and names and pushes it as asked.
+    ///
+    /// # Errors
+    /// Every kind of [`SandboxError`] but ContainerStartup.
+    pub fn build_image(
+        &self,
+        source: &EnvironmentSourceRef,
+        options: SandboxOptions,
+        build: BuildOptions,
+        publish: PublishOptions,
+        on_event: &mut Listener<'_>,
+    ) -> Result<BuildResult, SandboxError> {
+        let plan = self.plan(source, options, Purpose::Run, on_event)?;
+        let image = self.build(&plan, &build.checked()?, &publish.checked()?, on_event)?;
+        Ok(BuildResult { image: image.tag, image_id: image.id, built_in: image.built_in })
+    }
+
+    /// Starts an environment and blocks until it answers.
+    ///
+    /// # Errors
+    /// Every kind of [`SandboxError`]; nothing that was started is left behind then.
+    pub fn start_env(
+        &self,
+        source: &EnvironmentSourceRef,
+        options: SandboxOptions,
+        build: BuildOptions,
+        run: RunOptions,
+        on_event: &mut Listener<'_>,
+    ) -> Result<RunResult, SandboxError> {
+        let plan = self.plan(source, options, Purpose::Run, on_event)?;
+        let running = self.start(&plan, &build.checked()?, run, on_event)?;
+        // From here on the labels of the container say whose it is.
+        running.keep()?;
+        Ok(RunResult {
+            requested_source: source.to_string(),
+            resolved_source: plan.resolved_source().to_string(),
+            address: running.address,
+            container_id: running.id,
+            container_name: running.name,
+            image: running.image.tag,
+            handshake: running.handshake,
+            took: running.took,
+        })
+    }
+
+    /// Stops a sandbox, by its id or name, which may take `grace` to end by itself, and removes it. One that does
+    /// not exist is not an error.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
+    pub fn stop_container(&self, container: &str, grace: Duration) -> Result<(), SandboxError> {
+        self.stop(&Which::These(vec![container.to_owned()]), grace).map(drop)
+    }
+
+    /// Removes every sandbox whose owner is proven gone, and returns the ids of those removed.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub fn reap_orphaned_containers(&self) -> Result<Vec<String>, SandboxError> {
+        let mut removed = Vec::new();
+        self.orphans()?.remove(self.docker()?, &mut |judged| removed.push(judged.container.id.clone()))?;
+        Ok(removed)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The docker client, found but not asked for anything yet.
+    pub(crate) fn docker(&self) -> Result<&Docker, SandboxError> {
+        if let Some(docker) = self.docker.get() {
+            return Ok(docker);
+        }
+        let docker =
+            Docker::find(self.settings.docker.as_deref(), self.interrupt.clone(), Arc::clone(&self.trace))?;
+        Ok(self.docker.get_or_init(|| docker))
+    }
+
+    pub(crate) fn hub(&self) -> Hub {
+        Hub::new(&self.settings.hub, self.interrupt.clone())
+    }
+
+    /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
+    pub(crate) fn plan(
+        &self,
+        source: &EnvironmentSourceRef,
+        options: SandboxOptions,
+        purpose: Purpose,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Plan, SandboxError> {
+        let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
+        let processor = || match purpose {
+            Purpose::DryRun => Ok(own_processor().to_owned()),
+            Purpose::Hash | Purpose::Run => Ok(self.docker()?.engine()?.arch),
+        };
+        let on_event = std::cell::RefCell::new(on_event);
+        let commit = |hf: &HfSourceRef, patience| {
+            self.hub().commit(hf, patience, &mut |event: Event| (*on_event.borrow_mut())(event))
+        };
+        let lookups = Lookups { folder: &folder, processor: &processor, commit: &commit };
+        let plan = resolve::resolve(source, options, purpose, &lookups)?;
+        Ok(plan)
+    }
+
+    /// Makes sure that the engine has the plan's image.
+    pub(crate) fn build(
+        &self,
+        plan: &Plan,
+        build: &BuildOptions,
+        publish: &PublishOptions,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Image, SandboxError> {
+        image::check(plan, build)?;
+        self.image(plan, build, publish)?.ensure(on_event)
+    }
+
+    /// Starts the plan's container and waits for its first answer.
+    pub(crate) fn start(
+        &self,
+        plan: &Plan,
+        build: &BuildOptions,
+        run: RunOptions,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Running, SandboxError> {
+        start::check_owner(run.ownership)?;
+        image::check(plan, build)?;
+        start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
+    }
+
+    fn image<'a>(
+        &'a self,
+        plan: &'a Plan,
+        build: &'a BuildOptions,
+        publish: &'a PublishOptions,
+    ) -> Result<ImageRequest<'a>, SandboxError> {
+        Ok(ImageRequest { docker: self.docker()?, settings: &self.settings, plan, build, publish })
+    }
+
+    pub(crate) fn stop(&self, which: &Which, grace: Duration) -> Result<Stopped, SandboxError> {
+        stop::stop(self.docker()?, which, grace)
+    }
+
+    pub(crate) fn orphans(&self) -> Result<Findings, SandboxError> {
+        orphans::find(self.docker()?, &self.settings.temp_folder, orphans::Request::Reap)
+    }
+
+    /// Begins to remove orphans in the background.
+    pub(crate) fn sweep(&self) -> Result<Sweep, SandboxError> {
+        Ok(Sweep::begin(self.docker()?, &self.settings.temp_folder))
+    }
+}
+
+/// This machine's processor in Docker's naming.
+fn own_processor() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 /// Starts an environment and blocks until it answers, for at most 30 seconds after its container started.
 ///
-/// May be called from inside an async runtime, whose thread it then blocks; [`start_env_async`] does not.
+/// May be called from inside an async runtime, whose thread it then blocks; [`start_env_async`] does not. It uses
+/// the default [`Settings`]; a [`Client`] takes others.
 ///
 /// # Errors
 /// Every kind of [`SandboxError`]; nothing that was started is left behind then.
 #[expect(clippy::needless_pass_by_value, reason = "the same signature as start_env_async")]
 pub fn start_env(source: EnvironmentSourceRef, options: SandboxOptions) -> Result<RunResult, SandboxError> {
-    let interrupt = Interrupt::default();
-    let docker = docker(interrupt)?;
-    Ok(started(&source, &docker, options)?.0)
+    let client = Client::new(Settings::default());
+    client.start_env(&source, options, BuildOptions::default(), RunOptions::default(), &mut |_| {})
 }
 
 /// Starts an environment without blocking, on any async runtime.
@@ -69,79 +276,43 @@ pub async fn start_env_async(
     options: SandboxOptions,
 ) -> Result<RunResult, SandboxError> {
     let interrupt = Interrupt::default();
-    let docker = docker(interrupt.clone())?;
-    let (tell, on_event) = tokio::sync::oneshot::channel();
-    let given_up = GiveUpOnDrop(interrupt);
+    let client = Client::new(Settings::default()).with_interrupt(interrupt.clone());
+    let (sender, outcome) = tokio::sync::oneshot::channel();
+    let interrupt_on_drop = InterruptOnDrop(interrupt);
     std::thread::Builder::new()
         .name("rlmesh-sandbox-start".to_owned())
         .spawn(move || {
-            let outcome = started(&source, &docker, options);
-            // Nobody waits any more: what has started all the same must end.
-            if let Err(Ok((_, running))) = tell.send(outcome) {
-                let docker = docker.with_interrupt(Interrupt::default());
-                let _ = running.stop(&docker, Duration::ZERO);
+            let (build, run) = (BuildOptions::default(), RunOptions::default());
+            let started = client.start_env(&source, options, build, run, &mut |_| {});
+            // The future was dropped, but the environment came up all the same: it must end.
+            if let Err(Ok(result)) = sender.send(started) {
+                let client = client.with_interrupt(Interrupt::default());
+                let _ = client.stop_container(&result.container_id, Duration::ZERO);
             }
         })
         .map_err(anyhow::Error::from)?;
-    let outcome = on_event.await;
-    drop(given_up);
-    match outcome {
-        Ok(outcome) => Ok(outcome?.0),
-        Err(_) => {
-            Err(SandboxError::Other(anyhow::anyhow!("the thread that started the environment panicked")))
-        }
-    }
+    let outcome = outcome.await;
+    drop(interrupt_on_drop);
+    outcome.unwrap_or_else(|_| {
+        Err(SandboxError::Other(anyhow::anyhow!("the thread that started the environment panicked")))
+    })
 }
 
-/// Asks the work to end when the future that waits for it is dropped. Once the work is done nobody hears it.
-struct GiveUpOnDrop(Interrupt);
+/// Ends the work when the future that waits for it is dropped. After the work it has no effect.
+struct InterruptOnDrop(Interrupt);
 
-impl Drop for GiveUpOnDrop {
+impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
         self.0.raise(Signal::Terminate);
     }
 }
 
-fn started(
-    source: &EnvironmentSourceRef,
-    docker: &Docker,
-    options: SandboxOptions,
-) -> Result<(RunResult, Running), SandboxError> {
-    let variables = Variables::of_this_process();
-    let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
-    let processor = || Ok(docker.engine()?.arch);
-    let commit = |hf: &HfSourceRef, patience| {
-        Hub::new(&variables, docker.interrupt.clone())?.commit(hf, patience, &mut |_| {})
-    };
-    let world = World { folder: &folder, processor: &processor, commit: &commit };
-    let plan = resolve::resolve(source, options, Consent::ToRun, &world)?;
-    let _sweep = Sweep::begin(docker, &variables);
-    let on_event = &mut |_| {};
-    let build = BuildOptions::default();
-    let request = Request { build: &build, options: RunOptions::default() };
-    let running = start::launch(docker, &plan, request, &variables, on_event)?;
-    // From here on the owner's labels speak for the container.
-    running.keep()?;
-    let result = RunResult {
-        requested_source: source.to_string(),
-        resolved_source: plan.resolved_source(),
-        address: running.address.clone(),
-        container_id: running.id.clone(),
-        container_name: running.name.clone(),
-        image: running.image.tag.clone(),
-        handshake: running.handshake.clone(),
-        took: running.took,
-    };
-    Ok((result, running))
-}
-
-/// Stops a sandbox, by its id or name, and removes it. One that is gone already is no error.
+/// Stops a sandbox, by its id or name, and removes it. One that is gone already is not an error.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
 pub fn stop_container(container_id: &str) -> Result<(), SandboxError> {
-    let docker = docker(Interrupt::default())?;
-    stop::stop(&docker, &Which::These(vec![container_id.to_owned()]), STOP_GRACE).map(|_| ())
+    Client::new(Settings::default()).stop_container(container_id, STOP_GRACE)
 }
 
 /// Removes every sandbox whose owner is proven gone, and returns the ids of those removed.
@@ -149,13 +320,5 @@ pub fn stop_container(container_id: &str) -> Result<(), SandboxError> {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub fn reap_orphaned_containers() -> Result<Vec<String>, SandboxError> {
-    let docker = docker(Interrupt::default())?;
-    let mut removed = Vec::new();
-    orphans::look(&docker, &Variables::of_this_process(), Care::Thorough)?
-        .remove(&docker, &mut |judged| removed.push(judged.container.id.clone()))?;
-    Ok(removed)
-}
-
-fn docker(interrupt: Interrupt) -> Result<Docker, SandboxError> {
-    Docker::find(None, &Variables::of_this_process(), interrupt, Arc::new(|_| {}))
+    Client::new(Settings::default()).reap_orphaned_containers()
 }

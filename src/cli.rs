@@ -1,10 +1,21 @@
-//! The command line's definitions: names, help and raw input; it decides nothing and reads no environment.
+//! The command line's definitions: names, help, and what parses each value.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use serde_json::Value;
+
+use crate::settings::build::{Installer, cache, image_name, label, platform_of};
+use crate::settings::duration::{age, positive_timeout, timeout};
+use crate::settings::kwargs::parse_kwarg;
+use crate::settings::sandbox::{
+    VectorizationMode, base_image, count, debian_package, module, process_number, requirement,
+};
+use crate::settings::size::{BuildMemory, size_of};
+use crate::source::EnvironmentSourceRef;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -58,10 +69,10 @@ pub enum Verb {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more: docker's commands, and the chain of causes behind an error
+    /// Print more: docker's commands as they run
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// When to use colours [default: auto, which also honours NO_COLOR]
@@ -121,6 +132,8 @@ pub struct BuildArgs {
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
+    #[command(flatten)]
+    pub publish: PublishArgs,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
@@ -128,8 +141,8 @@ pub struct BuildArgs {
 
 /// Start an environment, wait until it answers, and print its address
 ///
-/// Without more, it goes on in the foreground with the container's log on stderr, until Ctrl-C. With -d the
-/// container goes on by itself. With `-- COMMAND`, the command runs while the environment is up and decides
+/// By default it stays in the foreground with the container's log on stderr, until Ctrl-C. With -d the container
+/// runs in the background. With `-- COMMAND`, the command runs while the environment is up and decides
 /// the exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and RLMESH_SANDBOX_IMAGE are set for it.
 #[derive(Debug, Args)]
 #[command(after_long_help = RUN_EXAMPLES)]
@@ -158,18 +171,18 @@ Examples:
 
 /// Stop sandboxes and remove their containers
 ///
-/// A container that is gone already is no error. One that is not a sandbox is never touched.
+/// A container that is gone already is not an error. One that is not a sandbox is never touched.
 #[derive(Debug, Args)]
 pub struct StopArgs {
     /// Containers, by id, start of an id, or name
     #[arg(value_name = "ID|NAME", required_unless_present = "all", conflicts_with = "all")]
     pub containers: Vec<String>,
-    /// Every sandbox on this engine, whoever started it
+    /// Every sandbox on this engine, also those of other users
     #[arg(long)]
     pub all: bool,
     /// How long a sandbox may take to end by itself, in seconds or as 30s, 2m
-    #[arg(short, long, value_name = "TIME", default_value = "10")]
-    pub timeout: String,
+    #[arg(short, long, value_name = "TIME", default_value = "10", value_parser = timeout)]
+    pub timeout: Duration,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
@@ -178,41 +191,41 @@ pub struct StopArgs {
 /// Remove sandboxes whose owner is gone
 ///
 /// A sandbox belongs to the process that started it. When that process was killed before it could clean up,
-/// its container and temporary folder stay behind; this removes them. A sandbox whose owner cannot be
-/// judged from here (another machine, another PID namespace) is left alone.
+/// its container and temporary folder stay behind; this removes them. Where it cannot be known whether the owner
+/// still runs (another machine, another PID namespace), the sandbox is left alone.
 ///
-/// With --builders it removes builders that --build-memory has made instead, and copies of base images that
-/// were handed to them, once they have not been used for a while. One that builds just now is left alone.
+/// With --builders it removes the builders of --build-memory instead that have not been used for a while. One that
+/// is building is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
-    /// Say what would go, and why each other one stays; remove nothing
+    /// Remove nothing: print what would be removed, and why the rest stays
     #[arg(long)]
     pub dry_run: bool,
-    /// Empty the cache of what was fetched from the Hugging Face Hub instead
+    /// Empty the cache of files from the Hugging Face Hub instead
     #[arg(long)]
     pub cache: bool,
-    /// Remove builders of --build-memory that nobody uses any more, and say how much disk they give back
+    /// Remove unused builders of --build-memory instead, and report the disk space that this frees
     #[arg(long)]
     pub builders: bool,
     /// With --builders: how long ago the last use must be, in seconds or as 90m, 24h, 7d
-    #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders")]
-    pub older_than: String,
+    #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders", value_parser = age)]
+    pub older_than: Duration,
     /// The form of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
-/// List what a Hugging Face source holds, before trusting it
+/// List the files of a Hugging Face source, to look at before trusting it
 ///
-/// Prints the commit that the source stands for, ready to be pinned, and its files with their sizes. Nothing
-/// of it runs, and no consent is needed. `--show FILE` prints one of the files.
+/// Prints the commit that the source stands for, ready to be pinned, and its files with their sizes. None of its
+/// code runs, and no consent is needed. `--show FILE` prints one of the files.
 #[derive(Debug, Args)]
 #[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
-    /// The repository, as `run` takes it: hf://org/repo, with a revision if need be
+    /// The repository, as `run` takes it: hf://org/repo, with a revision if needed
     #[arg(value_name = "SOURCE")]
-    pub source: String,
-    /// Print this file of it, such as env.py, instead of the list
+    pub source: EnvironmentSourceRef,
+    /// Print this file, such as env.py, instead of the list
     #[arg(long, value_name = "FILE", conflicts_with = "format")]
     pub show: Option<String>,
     /// The form of the result
@@ -252,7 +265,7 @@ pub struct LogsArgs {
     /// A container, by id, start of an id, or name
     #[arg(value_name = "ID|NAME")]
     pub container: String,
-    /// Go on until the container ends, or Ctrl-C
+    /// Keep printing until the container ends, or Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
     /// Only the last N lines
@@ -260,7 +273,7 @@ pub struct LogsArgs {
     pub tail: Option<u64>,
 }
 
-/// Check that this machine can run sandboxes, and say what to mend
+/// Check that this machine can run sandboxes, and suggest how to fix what is missing
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The form of the result
@@ -280,27 +293,27 @@ pub struct CompletionsArgs {
 pub struct SandboxArgs {
     /// CartPole-v1, gym://ID, hf://org/repo@commit[:suite[/task]], or image://REF
     #[arg(value_name = "SOURCE")]
-    pub source: String,
+    pub source: EnvironmentSourceRef,
 
-    /// The image to build on; it holds Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
+    /// The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
     /// [default: python:3.11-slim]
-    #[arg(long, value_name = "IMAGE", help_heading = "Image options")]
+    #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
-    #[arg(long, value_name = "PACKAGE", help_heading = "Image options")]
+    #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
     /// A pip requirement to install (repeat for more)
-    #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options")]
+    #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is made, so that it can register itself (repeat for more)
-    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options")]
+    /// A module to import before the environment is made, which registers it (repeat for more)
+    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options", value_parser = module)]
     pub imports: Vec<String>,
-    /// Install exactly what this file lists, with its hashes; where it is missing, write it after the build
+    /// Install exactly what this lockfile lists, with its hashes; if it does not exist, write it after the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
     pub lock: Option<PathBuf>,
     /// A Debian package to install, for a base image with apt (repeat for more)
-    #[arg(long, value_name = "NAME", help_heading = "Image options")]
+    #[arg(long, value_name = "NAME", help_heading = "Image options", value_parser = debian_package)]
     pub apt: Vec<String>,
     /// Allow an hf:// source to run its repository's code
     #[arg(long, help_heading = "Image options")]
@@ -308,88 +321,91 @@ pub struct SandboxArgs {
     /// Allow an hf:// source whose revision is not a full commit id
     #[arg(long, help_heading = "Image options")]
     pub allow_unpinned_hf: bool,
-    /// Keep the pointers that git has in place of an hf:// source's LFS files, instead of fetching these
-    #[arg(long, help_heading = "Image options")]
-    pub no_lfs: bool,
-    /// The most that an hf:// source's files may have together
+    /// The largest total size of an hf:// source's files
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
-    #[arg(long, value_name = "SIZE", help_heading = "Image options")]
-    pub max_source_size: Option<String>,
+    #[arg(long, value_name = "SIZE", help_heading = "Image options", value_parser = size_of)]
+    pub max_source_size: Option<u64>,
     /// A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine's memory
     /// less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
-    pub build_memory: Option<String>,
+    pub build_memory: Option<BuildMemory>,
 
-    /// An argument for the environment (repeat for more); VALUE is read as JSON where it is JSON, else as text
-    #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options")]
-    pub kwarg: Vec<String>,
-    /// Arguments for the environment as one JSON object, or @FILE that holds it (@- reads stdin)
+    /// An argument for the environment (repeat for more); VALUE is JSON if it parses as JSON, otherwise text
+    #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options", value_parser = parse_kwarg)]
+    pub kwarg: Vec<(String, Value)>,
+    /// Arguments for the environment as one JSON object, or @FILE that contains it (@- reads stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
     /// How many copies of the environment to serve as one vector environment [default: 1]
-    #[arg(short, long, value_name = "N", help_heading = "Environment options")]
-    pub num_envs: Option<String>,
-    /// How the copies are stepped: one after the other, or each in a process of its own [default: sync]
-    #[arg(long, value_name = "sync|async", help_heading = "Environment options")]
-    pub vectorization_mode: Option<String>,
+    #[arg(short, long, value_name = "N", help_heading = "Environment options", value_parser = count)]
+    pub num_envs: Option<u32>,
+    /// How the copies are stepped: one after the other, or each in its own process [default: sync]
+    #[arg(long, value_name = "MODE", help_heading = "Environment options")]
+    pub vectorization_mode: Option<VectorizationMode>,
 }
 
-/// How the image comes to be.
+/// How the image is made.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Build options")]
 pub struct ImageArgs {
     /// Build the image even if it exists
     #[arg(long)]
     pub rebuild: bool,
-    /// What installs Python packages [default: uv, and pip where uv cannot be had]
-    #[arg(long, value_name = "uv|pip")]
-    pub installer: Option<String>,
-    /// Certificates (PEM) that the build trusts beside its base image's, or `auto` for those that SSL_CERT_FILE
-    /// names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]
+    /// What installs Python packages [default: uv, or pip where uv is not available]
+    #[arg(long, value_name = "INSTALLER")]
+    pub installer: Option<Installer>,
+    /// Certificates (PEM) that the build trusts in addition to its base image's, or `auto` for the file that
+    /// SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]
     #[arg(long, value_name = "FILE|auto", value_hint = ValueHint::FilePath)]
     pub ca_cert: Option<PathBuf>,
-    /// Give the image this name too (repeat for more)
-    #[arg(long, value_name = "REF")]
-    pub tag: Vec<String>,
-    /// Give the image this name too and push it to its registry (repeat for more)
-    #[arg(long, value_name = "REF")]
-    pub push: Vec<String>,
-    /// A label for the image, when it is built (repeat for more)
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub label: Vec<String>,
     /// Build for this platform instead of the engine's own, such as linux/arm64
-    #[arg(long, value_name = "OS/ARCH")]
+    #[arg(long, value_name = "OS/ARCH", value_parser = platform_of)]
     pub platform: Option<String>,
-    /// Ask the registry for a newer base image, and build again on what it has
+    /// Ask the registry for a newer base image, and build on it again
     #[arg(long)]
     pub pull: bool,
     /// Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", value_parser = cache)]
     pub cache_from: Vec<String>,
-    /// Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)
-    #[arg(long, value_name = "SPEC")]
-    pub cache_to: Vec<String>,
-    /// Print the Dockerfile and the bootstrap JSON, and touch nothing
+    /// Build nothing: print the Dockerfile and the bootstrap JSON
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What else becomes of an image that is built.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Publish options")]
+pub struct PublishArgs {
+    /// Give the image this name too (repeat for more)
+    #[arg(long, value_name = "REF", value_parser = image_name)]
+    pub tag: Vec<String>,
+    /// Give the image this name too and push it to its registry (repeat for more)
+    #[arg(long, value_name = "REF", value_parser = image_name)]
+    pub push: Vec<String>,
+    /// A label for the image, when it is built (repeat for more)
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)
+    #[arg(long, value_name = "SPEC", value_parser = cache)]
+    pub cache_to: Vec<String>,
 }
 
 /// How the container runs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Leave the container running, with no owner, until `rlmesh-sandbox stop`
+    /// Leave the container running, without an owner, until `rlmesh-sandbox stop`
     #[arg(short, long, conflicts_with = "command")]
     pub detach: bool,
     /// With -d: the process that owns the container (a script's $$); when it has ended, `reap` removes it
-    #[arg(long, value_name = "PID", requires = "detach")]
-    pub owner_pid: Option<String>,
+    #[arg(long, value_name = "PID", requires = "detach", value_parser = process_number)]
+    pub owner_pid: Option<u32>,
     /// How long the environment may take until it answers, in seconds or as 90s, 5m
-    #[arg(long, value_name = "TIME", default_value = "30")]
-    pub ready_timeout: String,
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = positive_timeout)]
+    pub ready_timeout: Duration,
     /// How long the environment may take to end by itself, in seconds or as 30s, 2m
-    #[arg(long, value_name = "TIME", default_value = "10")]
-    pub stop_timeout: String,
+    #[arg(long, value_name = "TIME", default_value = "10", value_parser = timeout)]
+    pub stop_timeout: Duration,
 }
 
 /// The definitions as one clap command: what parsing, completions and man pages are all made from.

@@ -1,6 +1,8 @@
-//! What can go wrong, what the user can do about it, and the one table of exit codes; it prints nothing.
+//! What can go wrong, what the user can do about it, and the exit codes.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 /// A failure in the form in which people and scripts see it.
 ///
@@ -49,10 +51,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The longest line that an error is told in, in characters.
+/// The longest line of an error, in characters.
 const LONGEST_LINE: usize = 1000;
 
-/// Folds what another program said into the one line that our own format promises.
+/// Folds the text of another program into one line.
 fn one_line(text: &str) -> String {
     let line = text
         .split(['\r', '\n'])
@@ -88,6 +90,16 @@ impl Signal {
             Signal::Interrupt => 2,
             Signal::Quit => 3,
             Signal::Terminate => 15,
+        }
+    }
+
+    /// The signal of a number; any other number counts as Ctrl-C.
+    pub(crate) fn of(number: i32) -> Self {
+        match number {
+            1 => Signal::Hangup,
+            3 => Signal::Quit,
+            15 => Signal::Terminate,
+            _ => Signal::Interrupt,
         }
     }
 }
@@ -135,73 +147,52 @@ pub enum SandboxError {
 }
 
 impl SandboxError {
+    /// Each variant's name, exit code and problem.
+    fn parts(&self) -> (&'static str, Exit, Option<&Problem>) {
+        match self {
+            SandboxError::InvalidSource(problem) => ("InvalidSource", Exit::Usage, Some(problem)),
+            SandboxError::InvalidOption(problem) => ("InvalidOption", Exit::Usage, Some(problem)),
+            SandboxError::HuggingFacePolicy(problem) => ("HuggingFacePolicy", Exit::Policy, Some(problem)),
+            SandboxError::SourceResolution(problem) => ("SourceResolution", Exit::Resolution, Some(problem)),
+            SandboxError::Wheel(problem) => ("Wheel", Exit::Resolution, Some(problem)),
+            SandboxError::ImageBuild(problem) => ("ImageBuild", Exit::Build, Some(problem)),
+            SandboxError::MemoryCeiling(problem) => ("MemoryCeiling", Exit::Memory, Some(problem)),
+            SandboxError::ContainerStartup(problem) => ("ContainerStartup", Exit::Startup, Some(problem)),
+            SandboxError::Docker(problem) => ("Docker", Exit::Docker, Some(problem)),
+            SandboxError::System(problem) => ("System", Exit::Failure, Some(problem)),
+            SandboxError::Interrupted(signal) => ("Interrupted", Exit::Signal(*signal), None),
+            SandboxError::Other(_) => ("Other", Exit::Failure, None),
+        }
+    }
+
     /// The variant's name, as JSON errors carry it.
     pub fn kind(&self) -> &'static str {
-        match self {
-            SandboxError::InvalidSource(_) => "InvalidSource",
-            SandboxError::InvalidOption(_) => "InvalidOption",
-            SandboxError::HuggingFacePolicy(_) => "HuggingFacePolicy",
-            SandboxError::SourceResolution(_) => "SourceResolution",
-            SandboxError::Wheel(_) => "Wheel",
-            SandboxError::ImageBuild(_) => "ImageBuild",
-            SandboxError::MemoryCeiling(_) => "MemoryCeiling",
-            SandboxError::ContainerStartup(_) => "ContainerStartup",
-            SandboxError::Docker(_) => "Docker",
-            SandboxError::System(_) => "System",
-            SandboxError::Interrupted(_) => "Interrupted",
-            SandboxError::Other(_) => "Other",
-        }
+        self.parts().0
+    }
+
+    /// The exit code that the command line gives for it.
+    pub fn exit(&self) -> Exit {
+        self.parts().1
     }
 
     /// What the user can do, a line each; the first is the most likely remedy.
     pub fn hints(&self) -> Vec<&str> {
-        match self.problem() {
-            Some(problem) => problem.hints.iter().map(String::as_str).collect(),
-            None if matches!(self, SandboxError::Interrupted(_)) => Vec::new(),
-            None => vec!["run it again with -v; if it stays, report it with that output"],
+        match self.parts() {
+            (_, _, Some(problem)) => problem.hints.iter().map(String::as_str).collect(),
+            (_, Exit::Signal(_), None) => Vec::new(),
+            _ => vec!["run it again with -v; if it fails again, report it with that output"],
         }
     }
 
     /// Evidence: the end of a log, the failing step.
     pub fn details(&self) -> Option<&str> {
-        self.problem()?.details.as_deref()
+        self.parts().2?.details.as_deref()
     }
 
-    /// The exit code that the command line gives for it.
-    pub fn exit(&self) -> Exit {
-        match self {
-            SandboxError::InvalidSource(_) | SandboxError::InvalidOption(_) => Exit::Usage,
-            SandboxError::HuggingFacePolicy(_) => Exit::Policy,
-            SandboxError::SourceResolution(_) | SandboxError::Wheel(_) => Exit::Resolution,
-            SandboxError::ImageBuild(_) => Exit::Build,
-            SandboxError::MemoryCeiling(_) => Exit::Memory,
-            SandboxError::ContainerStartup(_) => Exit::Startup,
-            SandboxError::Docker(_) => Exit::Docker,
-            SandboxError::Interrupted(signal) => Exit::Signal(*signal),
-            SandboxError::System(_) | SandboxError::Other(_) => Exit::Failure,
-        }
-    }
-
-    /// The same error with its problem changed, e.g. by a further hint.
+    /// The same error with its problem changed, for example by a further hint.
     #[must_use]
-    pub(crate) fn map_problem(self, change: impl FnOnce(Problem) -> Problem) -> Self {
-        match self {
-            SandboxError::InvalidSource(problem) => SandboxError::InvalidSource(change(problem)),
-            SandboxError::InvalidOption(problem) => SandboxError::InvalidOption(change(problem)),
-            SandboxError::HuggingFacePolicy(problem) => SandboxError::HuggingFacePolicy(change(problem)),
-            SandboxError::SourceResolution(problem) => SandboxError::SourceResolution(change(problem)),
-            SandboxError::Wheel(problem) => SandboxError::Wheel(change(problem)),
-            SandboxError::ImageBuild(problem) => SandboxError::ImageBuild(change(problem)),
-            SandboxError::MemoryCeiling(problem) => SandboxError::MemoryCeiling(change(problem)),
-            SandboxError::ContainerStartup(problem) => SandboxError::ContainerStartup(change(problem)),
-            SandboxError::Docker(problem) => SandboxError::Docker(change(problem)),
-            SandboxError::System(problem) => SandboxError::System(change(problem)),
-            other @ (SandboxError::Interrupted(_) | SandboxError::Other(_)) => other,
-        }
-    }
-
-    fn problem(&self) -> Option<&Problem> {
-        match self {
+    pub(crate) fn map_problem(mut self, change: impl FnOnce(Problem) -> Problem) -> Self {
+        match &mut self {
             SandboxError::InvalidSource(problem)
             | SandboxError::InvalidOption(problem)
             | SandboxError::HuggingFacePolicy(problem)
@@ -211,13 +202,78 @@ impl SandboxError {
             | SandboxError::MemoryCeiling(problem)
             | SandboxError::ContainerStartup(problem)
             | SandboxError::Docker(problem)
-            | SandboxError::System(problem) => Some(problem),
-            SandboxError::Interrupted(_) | SandboxError::Other(_) => None,
+            | SandboxError::System(problem) => *problem = change(problem.clone()),
+            SandboxError::Interrupted(_) | SandboxError::Other(_) => {}
         }
+        self
     }
 }
 
-/// The program's exit codes: this table and no other.
+/// An option as people know it: the field's name in the library and in JSON, and the flag that sets it.
+#[derive(Clone, Copy)]
+pub(crate) struct Field(pub(crate) &'static str, pub(crate) &'static str);
+
+impl Field {
+    pub(crate) const BASE_IMAGE: Field = Field("base_image", "--base-image");
+    pub(crate) const RLMESH_PACKAGE: Field = Field("rlmesh_package", "--rlmesh-package");
+    pub(crate) const PACKAGES: Field = Field("packages", "--package");
+    pub(crate) const APT: Field = Field("apt", "--apt");
+    pub(crate) const IMPORTS: Field = Field("imports", "--import");
+    pub(crate) const KWARGS: Field = Field("kwargs", "--kwarg, --kwargs");
+    pub(crate) const NUM_ENVS: Field = Field("num_envs", "--num-envs");
+    pub(crate) const LOCK: Field = Field("lock", "--lock");
+    pub(crate) const OWNER_PID: Field = Field("owner_pid", "--owner-pid");
+    pub(crate) const PLATFORM: Field = Field("platform", "--platform");
+    pub(crate) const CA_CERT: Field = Field("ca_cert", "--ca-cert");
+    pub(crate) const TAG: Field = Field("tags", "--tag");
+    pub(crate) const PUSH: Field = Field("pushes", "--push");
+    pub(crate) const LABEL: Field = Field("labels", "--label");
+    pub(crate) const CACHE_FROM: Field = Field("cache_from", "--cache-from");
+    pub(crate) const CACHE_TO: Field = Field("cache_to", "--cache-to");
+
+    /// The error for a value of this option that cannot be used.
+    pub(crate) fn refuses(self, value: &str, invalid: &InvalidValue) -> SandboxError {
+        invalid_option(format!("{self} {value:?}: {}", invalid.reason), invalid.hint.clone())
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0, self.1)
+    }
+}
+
+/// Why a text is not a valid value, apart from where the text came from: the parser of the command line, the
+/// library and the environment each say that in their own way.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct InvalidValue {
+    pub(crate) reason: String,
+    pub(crate) hint: String,
+}
+
+impl InvalidValue {
+    pub(crate) fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hint: hint.into() }
+    }
+}
+
+/// An option that cannot be used.
+pub(crate) fn invalid_option(message: impl Into<String>, hint: impl Into<String>) -> SandboxError {
+    SandboxError::InvalidOption(Problem::new(message, hint))
+}
+
+/// A file that could not be written, and what to do about it.
+pub(crate) fn cannot_write(file: &Path, error: &io::Error, hint: &str) -> SandboxError {
+    SandboxError::System(Problem::new(format!("cannot write {}: {error}", file.display()), hint))
+}
+
+/// A file that could not be read, and what to do about it.
+pub(crate) fn cannot_read(file: &Path, error: &io::Error, hint: &str) -> SandboxError {
+    SandboxError::System(Problem::new(format!("cannot read {}: {error}", file.display()), hint))
+}
+
+/// The program's exit codes. `--help` and the README list the same ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0

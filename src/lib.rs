@@ -21,7 +21,12 @@
 //! ```
 //!
 //! Images and containers are those of the rlmesh Python SDK: the same build hash, tag, labels and payload.
-//! The `rlmesh-sandbox` program is a thin user of this crate.
+//! A [`Client`] takes more: [`Settings`] (where docker, caches, the Hub and package indexes are), [`BuildOptions`],
+//! [`RunOptions`], a listener for [`Event`]s and an [`Interrupt`]. No function reads a variable but PATH unless it
+//! is given [`Variables`]. The `rlmesh-sandbox` program (feature `cli`, on by default) uses the same `Client`.
+
+// The program, which is in this crate too, uses more of it than other crates can.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 /// The README's examples, kept compiling.
 #[cfg(doctest)]
@@ -29,30 +34,43 @@
 struct Readme;
 
 mod api;
+mod contract;
 mod engine;
 mod error;
 mod host;
 mod hub;
 mod image;
-mod output;
 mod plan;
 mod progress;
 mod sandbox;
 mod settings;
 mod source;
 
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod cli;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod commands;
+#[cfg(feature = "cli")]
+mod output;
 
-pub use api::{RunResult, reap_orphaned_containers, start_env, start_env_async, stop_container};
-pub use error::{Exit, Problem, SandboxError, Signal};
-pub use plan::BOOTSTRAP_SCHEMA_VERSION;
-pub use plan::rlmesh_package::{DEFAULT_PACKAGE_NAME, default_rlmesh_package};
+pub use api::{
+    BuildResult, Client, RunResult, reap_orphaned_containers, start_env, start_env_async, stop_container,
+};
+pub use contract::{BOOTSTRAP_SCHEMA_VERSION, DEFAULT_BASE_IMAGE, DEFAULT_PACKAGE_NAME};
+pub use error::{Exit, InvalidValue, Problem, SandboxError, Signal};
+pub use host::interrupt::Interrupt;
+pub use plan::rlmesh_package::default_rlmesh_package;
+pub use progress::{BuildEvent, Event, Listener};
 pub use sandbox::gym_space::Space;
 pub use sandbox::handshake::Handshake;
-pub use settings::sandbox::{DEFAULT_BASE_IMAGE, SandboxOptions, VectorizationMode};
+pub use settings::Settings;
+pub use settings::build::{BuildOptions, Installer, PublishOptions};
+pub use settings::hub::{HubSettings, Proxies, Token};
+pub use settings::package_index::PackageIndex;
+pub use settings::sandbox::{Ownership, RunOptions, SandboxOptions, VectorizationMode};
+pub use settings::size::BuildMemory;
 pub use settings::variables::Variables;
 pub use source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};

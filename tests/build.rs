@@ -1,5 +1,7 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
+use std::process::{Command, Stdio};
+
 use crate::support::{Reply, Run, StandIn, fixture, signal};
 
 const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
@@ -32,7 +34,9 @@ fn an_image_that_is_there_is_not_built() {
         .check();
     assert_eq!(
         checked.calls,
-        [format!("image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {TAG}")]
+        [format!(
+            "image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}} {TAG}"
+        )]
     );
 }
 
@@ -243,10 +247,102 @@ fn without_buildx() {
         .status(7)
         .stderr(
             "error: docker has no buildx, which builds images\n\
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\n\
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n\n\
              docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n",
         )
         .check();
+}
+
+#[test]
+fn a_buildx_that_is_too_old() {
+    let docker = StandIn::new()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::fails(1, "ERROR: invalid progress mode rawjson\n"))
+        .on("buildx version", Reply::stdout("github.com/docker/buildx v0.12.1 abc\n"));
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(7)
+        .stderr(
+            "error: docker buildx v0.12.1 is too old: 0.13 or newer is needed\n\
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n",
+        )
+        .check();
+    let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
+    assert_eq!(builds, 1, "{:?}", checked.calls);
+}
+
+#[test]
+fn a_buildx_that_does_not_work_is_not_missing() {
+    let broken =
+        || Reply::fails(1, "fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n");
+    let docker = StandIn::new()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", broken())
+        .on("buildx version", broken());
+    Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(7)
+        .stderr(
+            "error: docker buildx does not work: fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n\
+             hint: check `docker buildx version`\n\n\
+             fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n",
+        )
+        .check();
+}
+
+#[test]
+fn a_build_that_fails_before_its_first_step_asks_for_the_version_alone() {
+    let docker = with_buildx()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::fails(1, "ERROR: unknown flag: --x\n"));
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(5)
+        .stderr_with(["error: the image was not built: unknown flag: --x\n"])
+        .check();
+    assert_eq!(checked.calls.last().unwrap(), "buildx version");
+}
+
+/// The run's own memory is limited: were the output kept, it would fail with another error.
+#[test]
+fn a_docker_that_prints_without_end() {
+    let inspect = format!(
+        "docker image inspect --format '{{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}}' {TAG}"
+    );
+    let details = format!("\n…\n{}", "y\n".repeat(20));
+    for (hook, details) in [("exec yes", ""), ("exec yes >&2", details.as_str())] {
+        let run = Run::line("build CartPole-v1")
+            .docker(StandIn::new().on("*", Reply::default().hook(hook)))
+            .status(7)
+            .stderr(format!(
+                "error: {inspect} printed more than 64 MiB\n\
+                 hint: is it really Docker's client? check --docker, and `docker version`\n{details}"
+            ));
+        let program = run.command();
+        let mut limited = Command::new("/bin/sh");
+        limited.args(["-c", "ulimit -v 1048576 && exec \"$@\"", "sh"]).arg(program.get_program());
+        limited.args(program.get_args()).env_clear();
+        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.check_command(limited, |_, _| {});
+    }
+}
+
+#[test]
+fn a_build_that_prints_without_end_keeps_the_end_alone() {
+    let line = "x".repeat(100_000);
+    let hook = format!(
+        "i=0; while [ $i -lt 300 ]; do printf '%s\\n' {line}; i=$((i+1)); done >&2; yes | head -c 100000000 | tr -d '\\n' >&2; echo >&2"
+    );
+    let docker = with_buildx()
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::fails(1, "ERROR: last\n").hook(&hook));
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(5)
+        .stderr_with(["error: the image was not built: last\n"])
+        .check();
+    assert!(checked.stderr.len() < 20_000, "{}", checked.stderr.len());
 }
 
 #[test]

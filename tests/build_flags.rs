@@ -228,72 +228,19 @@ fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
     }
 }
 
-/// What buildx 0.12 prints of a build whose last step fails.
-const PLAIN: &str = "\
-#0 building with \"default\" instance using docker driver
-
-#1 [internal] load build definition from Dockerfile
-#1 DONE 0.1s
-
-#2 [1/3] FROM docker.io/library/python:3.11-slim
-#2 CACHED
-
-#3 [2/3] WORKDIR /opt/rlmesh
-#3 DONE 0.2s
-
-#4 [3/3] RUN [\"python\",\"-m\",\"pip\",\"install\",\"rlmesh==99\"]
-#4 1.532 ERROR: Could not find a version that satisfies the requirement rlmesh==99 (from versions: 0.1.0)
-#4 1.533 ERROR: No matching distribution found for rlmesh==99
-#4 ERROR: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1
-------
- > [3/3] RUN:
-------
-ERROR: failed to solve: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1
-";
-
-fn failing(version: &str, stderr: &str) -> StandIn {
-    StandIn::new()
-        .on("buildx version", Reply::stdout(format!("github.com/docker/buildx {version} abc\n")))
-        .on("image inspect *", missing_image())
-        .on("buildx build --progress=plain *", Reply::fails(1, stderr))
-        .on("buildx build *", Reply::fails(1, "ERROR: invalid progress mode rawjson\n"))
-}
-
-#[test]
-fn a_buildx_without_rawjson_builds_and_fails_as_well() {
-    for version in ["v0.12.1", "v9-of-mine"] {
-        let checked = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99")
-            .docker(failing(version, PLAIN))
-            .status(5)
-            .any_stderr()
-            .check();
-        let lines: Vec<&str> = checked.stderr.lines().collect();
-        assert_eq!(
-            lines[1..6],
-            [
-                "  [1/3] FROM docker.io/library/python:3.11-slim (cached)",
-                "  [2/3] WORKDIR /opt/rlmesh (N s)",
-                "  [3/3] RUN python -m pip install rlmesh==99 failed",
-                "error: the image was not built: No matching distribution found for rlmesh==99",
-                "hint: no such package or version for this Python: check -p and --rlmesh-package, and the Python of --base-image",
-            ]
-        );
-        let tried: Vec<String> = checked
-            .calls
-            .iter()
-            .filter_map(|call| call.strip_prefix("buildx build --progress="))
-            .map(|call| call.split(' ').next().unwrap().to_owned())
-            .collect();
-        assert_eq!(tried, ["rawjson", "plain"], "{version}");
-        assert!(checked.calls.iter().all(|call| !call.starts_with("build ")), "the legacy builder");
-    }
+/// An engine where the last step of a build fails.
+fn failing() -> StandIn {
+    with_buildx().on("image inspect *", missing_image()).on(
+        "buildx build *",
+        Reply { status: 1, ..Reply::default().stderr(fixture("buildx/failed-0.29.1.txt")) },
+    )
 }
 
 #[test]
 fn the_whole_log_of_a_failed_build_is_kept_and_named() {
     use std::os::unix::fs::PermissionsExt as _;
     let checked = Run::line("build CartPole-v1 --progress none")
-        .docker(failing("v0.12.1", PLAIN))
+        .docker(failing())
         .status(5)
         .stderr_with(["\nwhole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n"])
         .check();
@@ -304,9 +251,9 @@ fn the_whole_log_of_a_failed_build_is_kept_and_named() {
     assert_eq!((mode(path), mode(&folder)), (0o600, 0o700));
     let log = std::fs::read_to_string(path).unwrap();
     for line in [
-        "#2 CACHED [1/3] FROM docker.io/library/python:3.11-slim",
-        "#4 ERROR: Could not find a version that satisfies the requirement rlmesh==99 (from versions: 0.1.0)",
-        "ERROR: failed to solve: process \"python -m pip install rlmesh==99\" did not complete successfully: exit code: 1",
+        "#4 CACHED [stage-0 2/3] WORKDIR /opt/rlmesh",
+        "#3 ERROR: No matching distribution found for rlmesh==99",
+        "ERROR: failed to build: failed to solve: process \"python -m pip install --disable-pip-version-check --root-user-action=ignore rlmesh==99\" did not complete successfully: exit code: 1",
     ] {
         assert!(log.lines().any(|found| found == line), "{line}\n{log}");
     }
@@ -315,7 +262,7 @@ fn the_whole_log_of_a_failed_build_is_kept_and_named() {
 #[test]
 fn a_log_that_cannot_be_written_is_no_reason_to_fail() {
     let checked = Run::line("build CartPole-v1 --progress none")
-        .docker(failing("v0.12.1", PLAIN))
+        .docker(failing())
         .env("XDG_STATE_HOME", "/dev/null")
         .status(5)
         .stderr_with(["error: the image was not built: "])

@@ -56,7 +56,7 @@ fn healthy() -> StandIn {
             "version --format *",
             Reply::stdout("{\"Version\":\"26.1.5\",\"Os\":\"linux\",\"Arch\":\"amd64\"}\n"),
         )
-        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("image inspect *", Reply::stdout("sha256:0\n"))
         .on("ps *", Reply::default())
 }
@@ -84,7 +84,7 @@ fn doctor_says_what_to_fix() {
             "ok  temp folder  <world>/tmp\n\
              ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
              no  buildx       docker has no buildx, which builds images\n    \
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\
+             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n\
              ok  base image   python:3.11-slim is there\n\
              ok  sandboxes    0 on this engine\n",
         )

@@ -4,19 +4,23 @@
 
 mod support;
 
+mod architecture;
 mod bounded;
 mod build;
 mod build_flags;
+mod checked_first;
 mod generated;
 mod hash;
 mod hf;
+mod left_behind;
 mod listing;
 mod reap;
 mod reap_builders;
+mod reuse;
 mod run;
 mod run_failures;
+mod signals;
 mod stop;
-mod twin;
 mod usage;
 
 #[cfg(feature = "live")]

@@ -41,7 +41,10 @@ fn engine(containers: &[Value]) -> StandIn {
     StandIn::new()
         .on("ps --all *", Reply::stdout(ids.join("\n")))
         .on("container inspect *", Reply::stdout(serde_json::to_vec(containers).unwrap()))
-        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on(
+            "context inspect *",
+            Reply::default().hook("echo \"default ${DOCKER_HOST:-unix:///var/run/docker.sock}\""),
+        )
         .on("rm *", Reply::default())
 }
 

@@ -33,13 +33,8 @@ pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
 
 /// An engine on which the container of CartPole-v1 comes up, and a server in its place.
 pub(crate) fn up() -> (StandIn, Server) {
-    up_after(StandIn::new())
-}
-
-/// The same, where the rules that are there already come first.
-fn up_after(docker: StandIn) -> (StandIn, Server) {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let docker = docker
+    let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on(
             "run -d *",
@@ -266,39 +261,6 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
         .stdout("tcp://127.0.0.1:<port>\n")
         .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\none\ntwo\n"))
         .check();
-}
-
-#[test]
-fn a_sweep_beside_a_run_takes_no_container_that_may_be_about_to_start() {
-    // Made, never started, and without an owner: an orphan, unless it has just been made.
-    let container = |id: &str, age: u64| {
-        let created = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
-        serde_json::json!({
-            "Id": id.repeat(64), "Name": format!("/box-{id}"), "Image": "x",
-            "Created": humantime::format_rfc3339_nanos(created).to_string(),
-            "State": {"Status": "created", "ExitCode": 0}, "NetworkSettings": {"Ports": {}},
-            "Config": {"Image": "x", "Labels": {"rlmesh.sandbox": "1"}}
-        })
-    };
-    let (young, old) = (container("a", 5), container("b", 3600));
-    let (young_id, old_id) = ("a".repeat(64), "b".repeat(64));
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::stdout(format!("{young_id} box-a\n{old_id} box-b\n")))
-        .on(
-            &format!("container inspect -- {young_id} {old_id}"),
-            Reply::stdout(serde_json::to_vec(&[young, old]).unwrap()),
-        )
-        .on(&format!("rm --force --volumes *{old_id}"), Reply::default().marks("swept"));
-    let (docker, _server) = up_after(docker);
-    let waiting = "while [ -d \"$HOME\" ] && ! [ -e go ]; do sleep 0.05; done";
-    let run = Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", waiting]).docker(docker);
-    let checked = run.check_while(|run, _| {
-        run.stand_in().wait_for("swept");
-        std::fs::write(run.here().join("go"), "").unwrap();
-    });
-    let removed: Vec<_> = checked.calls.iter().filter(|call| call.starts_with("rm ")).collect();
-    assert_eq!(removed.len(), 2, "{removed:?}");
-    assert!(!removed.iter().any(|call| call.contains(&young_id)), "{removed:?}");
 }
 
 #[test]

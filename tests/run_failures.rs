@@ -105,7 +105,7 @@ fn an_environment_that_never_answers() {
     let server = Server { address: listener.local_addr().unwrap() };
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("logs *", Reply::stdout("still loading\n"));
     let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
         .docker(docker)
@@ -125,6 +125,7 @@ fn an_engine_on_another_machine_keeps_the_port_to_itself() {
     drop(nobody);
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on("context inspect *", Reply::stdout("default tcp://10.0.0.1:2376\n"))
         .on("logs *", Reply::default());
     Run::line("run -d CartPole-v1 --ready-timeout 0.2")
         .env("DOCKER_HOST", "tcp://10.0.0.1:2376")
@@ -139,7 +140,7 @@ fn something_else_answers() {
     let server = Server::of_something_else();
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on("context inspect *", Reply::stdout("unix:///var/run/docker.sock\n"))
+        .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("logs *", Reply::stdout("hello\n"));
     let checked = Run::line("run -d image://other")
         .docker(docker.on("rm *", Reply::default()))
@@ -267,7 +268,8 @@ fn an_address_that_cannot_be_written_leaves_no_container() {
     let mut command = run.command();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let checked = run.check_command(command.stdout(writer), |_, _| {});
+    command.stdout(writer);
+    let checked = run.check_command(command, |_, _| {});
     assert!(checked.calls.contains(&format!("rm --force --volumes {ID}")), "{:?}", checked.calls);
 }
 

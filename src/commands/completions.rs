@@ -7,6 +7,6 @@ use crate::error::{Exit, SandboxError};
 pub(super) fn run(args: &CompletionsArgs, session: &Session) -> Result<Exit, SandboxError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut cli::command(), "rlmesh-sandbox", &mut script);
-    session.report.raw_result(&script)?;
+    session.output.raw_result(&script)?;
     Ok(Exit::Done)
 }

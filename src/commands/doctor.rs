@@ -1,42 +1,44 @@
-//! `doctor`: what this machine has of what sandboxes need, and what to mend.
+//! `doctor`: what this machine has of what sandboxes need, and how to fix the rest.
+
+use std::path::Path;
 
 use crate::commands::Session;
+use crate::contract::DEFAULT_BASE_IMAGE;
+use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
 use crate::error::{Exit, SandboxError};
 use crate::host::run_dir::RunDir;
 use crate::output::json::{Check, Examined};
-use crate::output::{Format, Paint, Report, text};
-use crate::sandbox::owner::EngineSite;
-use crate::settings::sandbox::DEFAULT_BASE_IMAGE;
-use crate::settings::variables::Variables;
+use crate::output::{Format, Output, Paint, text};
+use crate::settings::sandbox::SandboxOptions;
 
 pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
     let checks = examine(session);
     let is_fit = checks.iter().all(|check| check.ok);
-    let report = &session.report;
-    match report.format() {
-        Format::Json => report.json(&Examined { ok: is_fit, checks: &checks })?,
+    let output = &session.output;
+    match output.format() {
+        Format::Json => output.json(&Examined { ok: is_fit, checks: &checks })?,
         Format::Text | Format::Env => {
             for check in &checks {
-                report.result(&line(report, check))?;
+                output.result(&line(output, check))?;
             }
         }
     }
     Ok(if is_fit { Exit::Done } else { Exit::Docker })
 }
 
-fn line(report: &Report, check: &Check) -> String {
-    let mark = if check.ok { report.paint(Paint::Good, "ok") } else { report.paint(Paint::Error, "no") };
+fn line(output: &Output, check: &Check) -> String {
+    let mark = if check.ok { output.paint(Paint::Good, "ok") } else { output.paint(Paint::Error, "no") };
     let line = format!("{mark}  {:<12} {}", check.name, text::safe(&check.found));
     match &check.hint {
-        Some(hint) => format!("{line}\n    {} {}", report.paint(Paint::Hint, "hint:"), text::safe(hint)),
+        Some(hint) => format!("{line}\n    {} {}", output.paint(Paint::Hint, "hint:"), text::safe(hint)),
         None => line,
     }
 }
 
 fn examine(session: &Session) -> Vec<Check> {
-    let mut checks = vec![temporary_folder(&session.variables)];
-    let docker = match session.docker() {
+    let mut checks = vec![temporary_folder(&session.client.settings().temp_folder)];
+    let docker = match session.client.docker() {
         Ok(docker) => docker,
         Err(error) => {
             checks.push(failed("docker", &error));
@@ -44,7 +46,7 @@ fn examine(session: &Session) -> Vec<Check> {
         }
     };
     let engine = docker.engine().map(|engine| {
-        let site = match docker.site(&session.variables) {
+        let site = match docker.site() {
             EngineSite::ThisMachine => "behind a local socket",
             EngineSite::Elsewhere => "on another machine: addresses are reachable only there",
         };
@@ -54,7 +56,7 @@ fn examine(session: &Session) -> Vec<Check> {
     checks.push(checked("engine", engine));
     checks.push(checked("buildx", docker.buildx()));
     if answers {
-        checks.push(checked("base image", base_image(&docker, &session.variables)));
+        checks.push(checked("base image", base_image(docker, session)));
         checks.push(checked(
             "sandboxes",
             docker.sandboxes().map(|found| format!("{} on this engine", found.len())),
@@ -63,17 +65,17 @@ fn examine(session: &Session) -> Vec<Check> {
     checks
 }
 
-fn base_image(docker: &Docker, variables: &Variables) -> Result<String, SandboxError> {
-    let image = variables.text("RLMESH_SANDBOX_BASE_IMAGE")?.unwrap_or(DEFAULT_BASE_IMAGE);
+fn base_image(docker: &Docker, session: &Session) -> Result<String, SandboxError> {
+    let options = SandboxOptions::from_variables(&session.variables)?;
+    let image = options.base_image.as_deref().unwrap_or(DEFAULT_BASE_IMAGE);
     Ok(match docker.image(image)? {
         Some(_) => format!("{image} is there"),
         None => format!("{image} is not there yet; the first build pulls it"),
     })
 }
 
-fn temporary_folder(variables: &Variables) -> Check {
-    let folder = variables.temp_dir();
-    match RunDir::create(&folder) {
+fn temporary_folder(folder: &Path) -> Check {
+    match RunDir::create(folder) {
         Ok(_) => Check { name: "temp folder", ok: true, found: folder.display().to_string(), hint: None },
         Err(error) => Check {
             name: "temp folder",

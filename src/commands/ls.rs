@@ -1,90 +1,92 @@
-//! `ls`: what a Hugging Face source holds, for people who look before they trust; it runs nothing of it.
+//! `ls`: the files of a Hugging Face source, for people who look before they trust.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
 
 use indicatif::HumanBytes;
 
 use crate::cli::LsArgs;
-use crate::commands::Session;
-use crate::error::{Exit, Problem, SandboxError};
-use crate::host::run_dir::cannot_read;
-use crate::hub::{ENV_FILE, Hub, Lfs, Patience, REQUIREMENTS_FILE, Tree};
+use crate::commands::{Session, arguments};
+use crate::error::{Exit, Problem, SandboxError, cannot_read};
+use crate::hub::{ENV_FILE, Hub, Patience, REQUIREMENTS_FILE, Tree};
 use crate::output::json::{Repository, RepositoryFile};
+use crate::output::text::VisibleStream;
 use crate::output::{Format, text};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
 /// How much of a line is passed on at once, in bytes.
 const LONGEST_LINE: usize = 64 * 1024;
 
-pub(super) fn run(args: &LsArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let EnvironmentSourceRef::Hf(hf) = args.source.parse()? else {
+pub(super) fn run(args: &LsArgs, session: Session) -> Result<Exit, SandboxError> {
+    let session = session.with_settings(arguments::with_hub)?;
+    let EnvironmentSourceRef::Hf(hf) = &args.source else {
         return Err(SandboxError::InvalidSource(Problem::new(
             "only a Hugging Face source has files to list",
             "name one: hf://org/repo[@revision]",
         )));
     };
-    let hub = session.hub()?;
-    let on_event = &mut |event| session.report.event(&event);
-    let commit = hub.commit(&hf, Patience::Usual, on_event)?;
+    let hub = session.client.hub();
+    let on_event = &mut |event| session.output.event(&event);
+    let commit = hub.commit(hf, Patience::Usual, on_event)?;
     let tree = hub.tree(&hf.repo, &commit, on_event)?;
-    session.report.clear();
+    session.output.clear();
     match &args.show {
-        Some(file) => show(session, &hub, &hf, &commit, &tree, file)?,
-        None => list(session, &hf, &commit, &tree)?,
+        Some(file) => show(&session, &hub, hf, &commit, &tree, file)?,
+        None => list(&session, hf, &commit, &tree)?,
     }
     Ok(Exit::Done)
 }
 
 fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Result<(), SandboxError> {
-    let report = &session.report;
+    let output = &session.output;
     let source = HfSourceRef { revision: Some(commit.to_owned()), ..hf.clone() }.to_string();
     let (has_env, has_requirements) = (tree.file(ENV_FILE).is_some(), tree.file(REQUIREMENTS_FILE).is_some());
-    if report.format() == Format::Json {
-        return report.json(&Repository {
+    if output.format() == Format::Json {
+        return output.json(&Repository {
             source: &source,
             repo: &hf.repo,
             commit,
             has_env_py: has_env,
             has_requirements_txt: has_requirements,
-            size: tree.size(Lfs::Files),
+            size: tree.size(),
             files: tree
                 .files()
                 .iter()
                 .map(|file| RepositoryFile {
                     path: &file.path,
-                    size: file.content(Lfs::Files).size,
-                    is_lfs: file.in_lfs.is_some(),
-                    digest: file.content(Lfs::Files).digest.to_string(),
+                    size: file.content.size,
+                    is_lfs: file.is_lfs,
+                    digest: file.content.digest.to_string(),
                 })
                 .collect(),
         });
     }
-    report.result(&source)?;
+    output.result(&source)?;
     for file in tree.files() {
-        let size = HumanBytes(file.content(Lfs::Files).size).to_string();
-        let lfs = if file.in_lfs.is_some() { "  (LFS)" } else { "" };
-        report.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
+        let size = HumanBytes(file.content.size).to_string();
+        let lfs = if file.is_lfs { "  (LFS)" } else { "" };
+        output.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
     }
     let count = tree.files().len();
     let presence = |has: bool| if has { "is there" } else { "is missing" };
-    report.note(&format!(
+    output.note(&format!(
         "{count} file{}, {}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
         if count == 1 { "" } else { "s" },
-        HumanBytes(tree.size(Lfs::Files)),
+        HumanBytes(tree.size()),
         presence(has_env),
         presence(has_requirements),
     ));
     if has_env {
-        report.note(&format!("read its code with: rlmesh-sandbox ls {source} --show {ENV_FILE}"));
+        output.note(&format!("read its code with: rlmesh-sandbox ls {source} --show {ENV_FILE}"));
     } else {
-        report.warn(&format!("without {ENV_FILE} at its root it is no environment"));
+        output.warn(&format!("it has no {ENV_FILE} at its root, and so is not an environment"));
     }
     Ok(())
 }
 
 fn show(
     session: &Session,
-    hub: &Hub<'_>,
+    hub: &Hub,
     hf: &HfSourceRef,
     commit: &str,
     tree: &Tree,
@@ -96,17 +98,17 @@ fn show(
             "leave out --show to see what it has",
         ))
     })?;
-    let content = hub.file(&hf.repo, commit, file, &mut |event| session.report.event(&event))?;
-    session.report.clear();
+    let content = hub.file(&hf.repo, commit, file, &mut |event| session.output.event(&event))?;
+    session.output.clear();
     let mut content = BufReader::with_capacity(LONGEST_LINE, content);
-    let mut line = Vec::new();
+    let (mut line, mut shown) = (Vec::new(), VisibleStream::default());
     loop {
         session.interrupt.check()?;
         line.clear();
         let read = content.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line);
-        match read.map_err(|error| cannot_read(name, &error))? {
+        match read.map_err(|error| cannot_read(Path::new(name), &error, "run it again"))? {
             0 => return Ok(()),
-            _ => session.report.foreign(&line)?,
+            _ => session.output.untrusted(&mut shown, &line)?,
         }
     }
 }

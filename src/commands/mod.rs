@@ -1,5 +1,6 @@
-//! The verbs: resolved values in, library calls, a report out. The only place where docker and report meet.
+//! The verbs: arguments to resolved values, calls of the [`Client`], and a report.
 
+mod arguments;
 mod build;
 mod completions;
 mod doctor;
@@ -11,63 +12,69 @@ mod ps;
 mod reap;
 mod reap_builders;
 mod run;
+mod signals;
 mod stop;
 
+use std::error::Error as _;
 use std::ffi::OsString;
-use std::sync::Arc;
 
 use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, SandboxArgs, Verb};
-use crate::engine::docker::Docker;
-use crate::error::{Exit, Problem, SandboxError};
-use crate::host::interrupt::{Interrupt, SignalHandler};
-use crate::hub::Hub;
-use crate::output::{Format, Report};
-use crate::plan::Plan;
-use crate::plan::resolve::{self, Consent, World};
-use crate::settings::sandbox::SandboxOptions;
+use crate::api::Client;
+use crate::cli::{Cli, GlobalArgs, ResultFormat, RunFormat, Verb};
+use crate::error::{Exit, InvalidValue, Problem, SandboxError};
+use crate::host::interrupt::Interrupt;
+use crate::output::{Format, Output};
+use crate::settings::Settings;
+use crate::settings::terminal::Terminal;
 use crate::settings::variables::Variables;
-use crate::source::{EnvironmentSourceRef, HfSourceRef};
+use signals::SignalHandler;
 
 /// What every verb works with.
 pub(crate) struct Session {
-    global: GlobalArgs,
     variables: Variables,
-    report: Report,
+    output: Output,
     interrupt: Interrupt,
     signals: SignalHandler,
+    client: Client,
 }
 
-/// Runs the program: parses the command line, does what it says, and tells how that went.
+/// Runs the program: parses the command line, does what it says, and reports how that went.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let terminal = Terminal::from_variables(&variables);
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &arguments, &variables),
+        Err(error) => return not_parsed(&error, &arguments, terminal),
     };
-    let report = Report::new(&cli.global, format(&cli.verb), &variables);
-    match dispatch(cli, variables, report.clone()) {
+    let output = Output::new(&cli.global, format(&cli.verb), terminal);
+    let is_listing = matches!(cli.verb, Verb::Logs(_) | Verb::Ps(_) | Verb::Ls(_) | Verb::Completions(_));
+    match dispatch(cli, variables, output.clone()) {
         Ok(exit) => exit,
+        // `logs … | head`: the reader has seen enough.
+        Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            report.error(&error);
+            output.error(&error);
             error.exit()
         }
     }
 }
 
-fn dispatch(cli: Cli, variables: Variables, report: Report) -> Result<Exit, SandboxError> {
+fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, SandboxError> {
     let interrupt = Interrupt::default();
     let signals = SignalHandler::listen(interrupt.clone()).map_err(anyhow::Error::from)?;
-    let session = Session { global: cli.global, variables, report, interrupt, signals };
+    let mut settings = Settings::local(&variables);
+    settings.docker = cli.global.docker.or(settings.docker);
+    let session =
+        Session { client: client(settings, &interrupt, &output), variables, output, interrupt, signals };
     match cli.verb {
-        Verb::Build(args) => build::run(&args, &session),
-        Verb::Run(args) => run::run(&args, &session),
+        Verb::Build(args) => build::run(&args, session),
+        Verb::Run(args) => run::run(&args, session),
         Verb::Stop(args) => stop::run(&args, &session),
         Verb::Reap(args) => reap::run(&args, &session),
-        Verb::Hash(args) => hash::run(&args, &session),
-        Verb::Ls(args) => ls::run(&args, &session),
+        Verb::Hash(args) => hash::run(&args, session),
+        Verb::Ls(args) => ls::run(&args, session),
         Verb::Ps(_) => ps::run(&session),
         Verb::Logs(args) => logs::run(&args, &session),
         Verb::Doctor(_) => doctor::run(&session),
@@ -75,55 +82,26 @@ fn dispatch(cli: Cli, variables: Variables, report: Report) -> Result<Exit, Sand
     }
 }
 
-impl Session {
-    /// The docker client, found but not yet asked for anything.
-    fn docker(&self) -> Result<Docker, SandboxError> {
-        let report = self.report.clone();
-        let trace = Arc::new(move |text: &str| report.trace(text));
-        Docker::find(self.global.docker.as_deref(), &self.variables, self.interrupt.clone(), trace)
-    }
-
-    /// The Hub, not yet asked for anything.
-    fn hub(&self) -> Result<Hub<'_>, SandboxError> {
-        Hub::new(&self.variables, self.interrupt.clone())
-    }
-
-    /// Source and options → plan. Docker is asked only for the engine's processor, and only for `local`.
-    fn plan(&self, args: &SandboxArgs, consent: Consent) -> Result<Plan, SandboxError> {
-        self.plan_for(args, consent, &|| Ok(self.docker()?.engine()?.arch))
-    }
-
-    /// The same for an engine with this machine's own processor, without asking it: nothing of it is to run.
-    fn plan_to_show(&self, args: &SandboxArgs) -> Result<Plan, SandboxError> {
-        self.plan_for(args, Consent::ToLookUp, &|| Ok(own_processor().to_owned()))
-    }
-
-    fn plan_for(
-        &self,
-        args: &SandboxArgs,
-        consent: Consent,
-        processor: &dyn Fn() -> Result<String, SandboxError>,
-    ) -> Result<Plan, SandboxError> {
-        let source: EnvironmentSourceRef = args.source.parse()?;
-        let options = SandboxOptions::from_args(args, &self.variables)?;
-        let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let commit = |hf: &HfSourceRef, patience| {
-            let on_event = &mut |event| self.report.event(&event);
-            let commit = self.hub()?.commit(hf, patience, on_event);
-            self.report.clear();
-            commit
-        };
-        let world = World { folder: &folder, processor, commit: &commit };
-        resolve::resolve(&source, options, consent, &world)
-    }
+/// Whether stdout was closed by its reader.
+fn is_closed_pipe(error: &SandboxError) -> bool {
+    let SandboxError::Other(error) = error else { return false };
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// This machine's processor in Docker's naming.
-fn own_processor() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
+fn client(settings: Settings, interrupt: &Interrupt, output: &Output) -> Client {
+    let output = output.clone();
+    Client::new(settings).with_interrupt(interrupt.clone()).with_trace(move |text| output.trace(text))
+}
+
+impl Session {
+    /// The same session with more of the settings read.
+    fn with_settings(
+        self,
+        change: impl FnOnce(Settings, &Variables) -> Result<Settings, SandboxError>,
+    ) -> Result<Self, SandboxError> {
+        let settings = change(self.client.settings().clone(), &self.variables)?;
+        Ok(Self { client: client(settings, &self.interrupt, &self.output), ..self })
     }
 }
 
@@ -150,7 +128,7 @@ fn format(verb: &Verb) -> Format {
 }
 
 /// Help and version are results; everything else that stops the parser is a usage error in our own form.
-fn not_parsed(error: &clap::Error, arguments: &[OsString], variables: &Variables) -> Exit {
+fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
@@ -158,24 +136,46 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], variables: &Variables
         let _ = error.print();
         return Exit::Usage;
     }
-    let wants_json = arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .zip(arguments.iter().skip(1).chain([&OsString::new()]))
-        .any(|(argument, next)| argument == "--format=json" || (argument == "--format" && next == "json"));
-    let global = GlobalArgs { quiet: false, verbose: false, color: None, progress: None, docker: None };
-    let format = if wants_json { Format::Json } else { Format::Text };
+    let (global, format) = global_arguments(arguments);
     let usage = usage_error(error);
-    Report::new(&global, format, variables).error(&usage);
+    Output::new(&global, format, terminal).error(&usage);
     usage.exit()
 }
 
+/// What of `--color`, `--quiet` and `--format` can be seen on a command line that could not be parsed.
+fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
+    let ours: Vec<&str> = arguments
+        .iter()
+        .take_while(|argument| *argument != "--")
+        .map(|argument| argument.to_str().unwrap_or_default())
+        .collect();
+    let value = |option: &str| {
+        ours.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(option)? {
+            "" => ours.get(at + 1).copied(),
+            rest => rest.strip_prefix('='),
+        })
+    };
+    let parsed = value("--color").and_then(|when| clap::ValueEnum::from_str(when, false).ok());
+    let quiet = ours.iter().any(|argument| matches!(*argument, "-q" | "--quiet"));
+    let format = if value("--format") == Some("json") { Format::Json } else { Format::Text };
+    (GlobalArgs { quiet, verbose: false, color: parsed, progress: None, docker: None }, format)
+}
+
 fn usage_error(error: &clap::Error) -> SandboxError {
+    // The parser of a source says everything by itself.
+    if let Some(SandboxError::InvalidSource(problem)) =
+        error.source().and_then(|source| source.downcast_ref())
+    {
+        return SandboxError::InvalidSource(problem.clone());
+    }
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n");
-    let said = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
     // What is missing is listed below the sentence, an argument a line.
-    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<InvalidValue>()) {
+        return SandboxError::InvalidOption(Problem::new(message, invalid.hint.clone()));
+    }
     let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
@@ -190,7 +190,7 @@ fn usage_error(error: &clap::Error) -> SandboxError {
         (None, Some(usage)) => format!("usage: {usage}"),
         (None, None) => "rlmesh-sandbox --help lists the verbs, and VERB --help their options".to_owned(),
     };
-    SandboxError::InvalidOption(Problem::new(said, hint).hint("see --help"))
+    SandboxError::InvalidOption(Problem::new(message, hint).hint("see --help"))
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_command_line_is_said_in_one_line_with_a_hint() {
+    fn a_wrong_command_line_is_reported_in_one_line_with_a_hint() {
         let error = refusal("rlmesh-sandbox run CartPole-v1 --base-imag x");
         assert_eq!(error.to_string(), "unexpected argument '--base-imag' found");
         assert_eq!(error.hints()[0], "did you mean --base-image?");
@@ -216,6 +216,32 @@ mod tests {
         let error = refusal("rlmesh-sandbox buidl x");
         assert_eq!(error.hints()[0], "did you mean build?");
         assert_eq!(error.exit().code(), 2);
+    }
+
+    #[test]
+    fn a_wrong_value_comes_with_the_hint_of_its_parser() {
+        let error = refusal("rlmesh-sandbox run CartPole-v1 --apt LibGL");
+        assert_eq!(
+            error.to_string(),
+            "invalid value 'LibGL' for '--apt <NAME>': it is not the name of a Debian package"
+        );
+        assert!(error.hints()[0].contains("NAME=VERSION"), "{error:?}");
+        let error = refusal("rlmesh-sandbox run hf://org");
+        assert_eq!(error.kind(), "InvalidSource");
+        assert!(!error.to_string().contains("invalid value"), "{error}");
+    }
+
+    #[test]
+    fn what_can_be_seen_of_a_wrong_command_line_is_respected() {
+        let read = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let (global, format) = global_arguments(&words);
+            (global.quiet, global.color, format)
+        };
+        use crate::cli::ColorWhen::{Always, Never};
+        assert_eq!(read("x run --bad --color never --format=json"), (false, Some(Never), Format::Json));
+        assert_eq!(read("x -q --color=always run --bad"), (true, Some(Always), Format::Text));
+        assert_eq!(read("x run A --bad -- y --format json"), (false, None, Format::Text));
     }
 
     #[test]

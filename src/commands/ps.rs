@@ -3,20 +3,20 @@
 use std::time::SystemTime;
 
 use crate::commands::Session;
+use crate::contract::{CONTAINER_PORT, label};
 use crate::engine::docker::inspection::{Inspection, short};
 use crate::error::{Exit, SandboxError};
-use crate::image::build_context::dockerfile::CONTAINER_PORT;
 use crate::output::{Format, json, text};
-use crate::sandbox::owner::{self, Owner};
+use crate::sandbox::owner::Owner;
 
 pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
-    let sandboxes = session.docker()?.sandboxes()?;
-    if session.report.format() == Format::Json {
+    let sandboxes = session.client.docker()?.sandboxes()?;
+    if session.output.format() == Format::Json {
         for container in &sandboxes {
-            session.report.json(&json::Listed {
+            session.output.json(&json::Listed {
                 id: &container.id,
                 name: container.name(),
-                source: container.label(owner::SOURCE),
+                source: container.label(label::SOURCE),
                 image: &container.config.image,
                 state: &container.state.status,
                 address: address(container),
@@ -28,7 +28,7 @@ pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
     }
     let rows: Vec<Vec<String>> = sandboxes.iter().map(row).collect();
     session
-        .report
+        .output
         .result(&text::table(&["ID", "SOURCE", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"], &rows))?;
     Ok(Exit::Done)
 }
@@ -36,7 +36,7 @@ pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
 fn row(container: &Inspection) -> Vec<String> {
     vec![
         short(&container.id).to_owned(),
-        text::safe(container.label(owner::SOURCE).unwrap_or("-")),
+        text::safe(container.label(label::SOURCE).unwrap_or("-")),
         address(container).unwrap_or_else(|| "-".to_owned()),
         container.state.status.clone(),
         owner_of(container).pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),

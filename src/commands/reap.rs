@@ -1,4 +1,4 @@
-//! `reap`: removes what killed runs left behind, or says what it would remove.
+//! `reap`: removes what killed runs left behind, or prints what it would remove.
 
 use indicatif::HumanBytes;
 
@@ -7,11 +7,11 @@ use crate::commands::{Session, reap_builders};
 use crate::engine::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
 use crate::hub;
-use crate::image::memory_limit::prune;
 use crate::output::json::{Action, Reaped, ReapedCache};
-use crate::output::{Format, Report};
-use crate::sandbox::orphans::{self, Care, Judged};
+use crate::output::{Format, Output};
+use crate::sandbox::orphans::Judged;
 use crate::sandbox::owner::Verdict;
+use crate::settings::hub::cache_folder;
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
     if args.cache || args.builders {
@@ -19,38 +19,37 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             empty_cache(args, session)?;
         }
         if args.builders {
-            reap_builders::run(prune::parse_age(&args.older_than)?, args.dry_run, session)?;
+            reap_builders::run(args.older_than, args.dry_run, session)?;
         }
         return Ok(Exit::Done);
     }
-    let docker = session.docker()?;
-    let report = &session.report;
-    let found = orphans::look(&docker, &session.variables, Care::Thorough)?;
+    let output = &session.output;
+    let found = session.client.orphans()?;
     for judged in &found.containers {
         if let Verdict::Keep(reason) = judged.verdict {
-            tell(report, judged, Action::Kept, &reason.to_string(), args.dry_run)?;
+            print(output, judged, Action::Kept, &reason.to_string(), args.dry_run)?;
         }
     }
     if args.dry_run {
         for judged in &found.containers {
             if let Verdict::Orphan(proof) = judged.verdict {
-                tell(report, judged, Action::WouldRemove, &proof.to_string(), true)?;
+                print(output, judged, Action::WouldRemove, &proof.to_string(), true)?;
             }
         }
         for folder in &found.folders {
-            report.note(&format!("would remove the folder {}: its run is gone", folder.path.display()));
+            output.note(&format!("would remove the folder {}: its run is gone", folder.path.display()));
         }
         return Ok(Exit::Done);
     }
     let folders = found.folders.len();
     let mut on_event = Ok(());
-    found.remove(&docker, &mut |judged| {
+    found.remove(session.client.docker()?, &mut |judged| {
         if let (Verdict::Orphan(proof), Ok(())) = (judged.verdict, &on_event) {
-            on_event = tell(report, judged, Action::Removed, &proof.to_string(), false);
+            on_event = print(output, judged, Action::Removed, &proof.to_string(), false);
         }
     })?;
     if folders > 0 {
-        report.note(&format!(
+        output.note(&format!(
             "removed {folders} temporary folder{} of runs that are gone",
             if folders == 1 { "" } else { "s" }
         ));
@@ -60,10 +59,15 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
 
 /// The cache belongs to no engine, and docker is not asked.
 fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
-    let report = &session.report;
-    let held = if args.dry_run { hub::survey(&session.variables) } else { hub::clear(&session.variables)? };
-    let Some(held) = held else {
-        report.note("there is no cache");
+    let output = &session.output;
+    let folder = cache_folder(&session.variables);
+    let held = match &folder {
+        None => None,
+        Some(folder) if args.dry_run => hub::survey(folder)?,
+        Some(folder) => hub::clear(folder, &session.interrupt)?,
+    };
+    let (Some(folder), Some(held)) = (folder, held) else {
+        output.note("there is no cache");
         return Ok(());
     };
     let action = match (held.is_in_use, args.dry_run) {
@@ -71,25 +75,25 @@ fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
         (false, true) => Action::WouldRemove,
         (false, false) => Action::Removed,
     };
-    let folder = held.folder.display().to_string();
-    if report.format() == Format::Json {
-        return report.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size });
+    let folder = folder.display().to_string();
+    if output.format() == Format::Json {
+        return output.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size });
     }
     let what = format!("{} files, {}", held.files, HumanBytes(held.size));
     match action {
-        Action::Kept => report.note(&format!("keep {folder} ({what}): a run is using it")),
-        Action::WouldRemove => report.note(&format!("would empty {folder} ({what})")),
-        Action::Removed => report.note(&format!("emptied {folder} ({what})")),
+        Action::Kept => output.note(&format!("keep {folder} ({what}): a run is using it")),
+        Action::WouldRemove => output.note(&format!("would empty {folder} ({what})")),
+        Action::Removed => output.note(&format!("emptied {folder} ({what})")),
     }
     if !matches!(action, Action::Kept) && held.files > 0 {
-        report.result(&folder)?;
+        output.result(&folder)?;
     }
     Ok(())
 }
 
-/// Ids that go are the result; why, and what stays, is for people. JSON has it all.
-fn tell(
-    report: &Report,
+/// The ids of what is removed are the result; reasons, and what stays, are for people. JSON has all containers.
+fn print(
+    output: &Output,
     judged: &Judged,
     action: Action,
     reason: &str,
@@ -97,8 +101,8 @@ fn tell(
 ) -> Result<(), SandboxError> {
     let container = &judged.container;
     let who = format!("{} ({})", container.name(), short(&container.id));
-    if report.format() == Format::Json {
-        return report.json(&Reaped {
+    if output.format() == Format::Json {
+        return output.json(&Reaped {
             id: &container.id,
             name: container.name(),
             action,
@@ -106,15 +110,15 @@ fn tell(
         });
     }
     match action {
-        Action::Kept if is_dry || report.is_verbose() => report.note(&format!("keep {who}: {reason}")),
+        Action::Kept if is_dry || output.is_verbose() => output.note(&format!("keep {who}: {reason}")),
         Action::Kept => {}
         Action::WouldRemove => {
-            report.note(&format!("would remove {who}: {reason}"));
-            report.result(&container.id)?;
+            output.note(&format!("would remove {who}: {reason}"));
+            output.result(&container.id)?;
         }
         Action::Removed => {
-            report.note(&format!("removed {who}: {reason}"));
-            report.result(&container.id)?;
+            output.note(&format!("removed {who}: {reason}"));
+            output.result(&container.id)?;
         }
     }
     Ok(())

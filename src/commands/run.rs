@@ -4,52 +4,44 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cli::RunArgs;
-use crate::commands::{Session, build, dry_run};
+use crate::commands::{Session, arguments, dry_run};
+use crate::engine::Phase;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::short;
 use crate::engine::docker::log::{Follow, LogLines};
-use crate::error::{Exit, Problem, SandboxError, Signal};
-use crate::host::interrupt::{Sender, Signals};
-use crate::image;
+use crate::error::{Exit, Problem, SandboxError};
 use crate::output::{Format, Paint, json, text, variables};
 use crate::plan::Plan;
-use crate::plan::resolve::Consent;
+use crate::plan::resolve::Purpose;
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::owner::Phase;
-use crate::sandbox::start::{self, Request, Running};
-use crate::settings::build::BuildOptions;
-use crate::settings::sandbox::{Ownership, RunOptions};
+use crate::sandbox::start::Running;
+use crate::settings::sandbox::Ownership;
 
 /// How long a process that is about to end waits for its sweep.
-const SWEEP_PATIENCE: Duration = Duration::from_secs(1);
+const SWEEP_LIMIT: Duration = Duration::from_secs(1);
 
-pub(super) fn run(args: &RunArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let options = RunOptions::from_args(&args.container)?;
-    let build = BuildOptions::from_args(&args.image, &session.variables)?;
+pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError> {
+    let session = session
+        .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
+    let build = arguments::build_options(&args.image, &session.variables)?;
+    let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
+    let options = arguments::run_options(&args.container);
+    let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
+    let on_event = &mut |event| session.output.event(&event);
+    let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
     if args.image.dry_run {
-        let plan = session.plan_to_show(&args.sandbox)?;
-        image::check(&plan, &build)?;
-        return dry_run::run(&plan, &build, session);
+        return dry_run::run(&plan, &build, &session);
     }
-    let plan = session.plan(&args.sandbox, Consent::ToRun)?;
-    image::check(&plan, &build)?;
-    start::check_owner(options.ownership)?;
-    let docker = session.docker()?;
-    let sweep = Sweep::begin(&docker, &session.variables);
-    let on_event = &mut |event| session.report.event(&event);
-    let request = Request { build: &build, options };
-    let running = start::launch(&docker, &plan, request, &session.variables, on_event)?;
-    session.report.clear();
-    if running.image.built_in.is_none() && !build.in_vain().is_empty() {
-        session.report.note(&build::note(&build));
-    }
-    let up = Up { session, docker: &docker, plan: &plan, running: &running, grace: options.stop_timeout };
+    let sweep = session.client.sweep()?;
+    let running = session.client.start(&plan, &build, options, on_event)?;
+    session.output.clear();
+    let (docker, grace) = (session.client.docker()?, options.stop_timeout);
+    let up = Up { session: &session, docker, plan: &plan, running: &running, grace };
     if !args.command.is_empty() {
         return up.around(&args.command);
     }
@@ -70,25 +62,25 @@ struct Up<'a> {
 
 impl Up<'_> {
     fn detached(&self, sweep: Sweep) -> Result<Exit, SandboxError> {
-        let on_event = self.session.interrupt.check().and_then(|()| {
+        let printed = self.session.interrupt.check().and_then(|()| {
             self.introduce();
             self.session
-                .report
+                .output
                 .note(&format!("stop it with: rlmesh-sandbox stop {}", short(&self.running.id)));
             self.print()
         });
-        // An address that nobody has got is a container that nobody will stop.
-        if let Err(error) = on_event.and_then(|()| self.running.keep()) {
+        // A container whose address could not be printed would never be stopped.
+        if let Err(error) = printed.and_then(|()| self.running.keep()) {
             self.running.stop(self.docker, Duration::ZERO)?;
             return Err(error);
         }
-        sweep.finish(SWEEP_PATIENCE);
+        sweep.finish(SWEEP_LIMIT);
         Ok(Exit::Done)
     }
 
     fn in_the_foreground(&self) -> Result<Exit, SandboxError> {
         self.introduce();
-        self.session.report.note("its log follows; Ctrl-C stops it");
+        self.session.output.note("its log follows; Ctrl-C stops it");
         let ended = self.print().and_then(|()| self.follow());
         self.end_with(ended)
     }
@@ -110,31 +102,27 @@ impl Up<'_> {
         Ok(exit)
     }
 
-    /// Tells people what is up.
+    /// Shows people what is up.
     fn introduce(&self) {
-        let report = &self.session.report;
+        let output = &self.session.output;
         let head = format!(
             "{} {} is ready after {}",
-            report.paint(Paint::Good, "✓"),
+            output.paint(Paint::Good, "✓"),
             text::safe(&self.running.handshake.env_id),
             text::seconds(self.running.took)
         );
-        report.note(&format!("{head}\n{}", text::running(self.running)));
+        output.note(&format!("{head}\n{}", text::running(self.running)));
     }
 
     /// Prints the result.
     fn print(&self) -> Result<(), SandboxError> {
-        let report = &self.session.report;
-        match report.format() {
-            Format::Text => report.result(&self.running.address),
-            Format::Env => report.result(&variables::lines(self.running)),
+        let output = &self.session.output;
+        match output.format() {
+            Format::Text => output.result(&self.running.address),
+            Format::Env => output.result(&variables::lines(self.running)),
             Format::Json => {
-                let hash = match self.plan {
-                    Plan::Build(spec) => Some(spec.build_hash()),
-                    Plan::Prebuilt { .. } => None,
-                };
-                let source = self.plan.resolved_source();
-                report.json(&json::Started::new(self.running, &source, hash))
+                let source = self.plan.resolved_source().to_string();
+                output.json(&json::Started::new(self.running, &source, self.plan.build_hash()))
             }
         }
     }
@@ -145,12 +133,12 @@ impl Up<'_> {
         loop {
             self.session.interrupt.check()?;
             let followed =
-                self.docker.follow_log(&self.running.id, lines, &mut |chunk| self.session.report.log(chunk));
+                self.docker.follow_log(&self.running.id, lines, &mut |chunk| self.session.output.log(chunk));
             self.session.interrupt.check()?;
             let found = self.docker.inspect(std::slice::from_ref(&self.running.id));
             match (found, followed) {
                 (Ok(found), _) => match found.first() {
-                    None => return Err(gone("was removed by somebody else")),
+                    None => return Err(gone("was removed by another process")),
                     Some(container) if container.phase() == Phase::Ended => {
                         return match container.state.exit_code {
                             0 => Ok(Exit::Done),
@@ -175,55 +163,48 @@ impl Up<'_> {
         let Some((program, arguments)) = words.split_first() else { return Ok(Exit::Done) };
         let mut command = Command::new(program);
         command.args(arguments).envs(variables::variables(self.running));
-        let child = match command.spawn() {
+        let signals = &self.session.signals;
+        let started = signals.hand_over(|| {
+            // A signal that came before the signals were handed over.
+            self.session.interrupt.check()?;
+            match command.spawn() {
+                Ok(child) => {
+                    let pid = Pid::from_child(&child);
+                    Ok((child, pid))
+                }
+                Err(error) => Err(NotRun::NotStarted(error)),
+            }
+        });
+        let child = match started {
             Ok(child) => child,
-            Err(error) => return Ok(self.not_started(program, &error)),
+            Err(NotRun::Interrupted(error)) => return Err(error),
+            Err(NotRun::NotStarted(error)) => return Ok(self.not_started(program, &error)),
         };
-        let status = self.wait(child)?;
-        Ok(Exit::Command(shell_status(status)))
+        let status = self.wait(child);
+        signals.take_back();
+        Ok(Exit::Command(shell_status(status?)))
     }
 
-    /// As a shell tells it: 127 for a command that is not there, 126 for one that cannot be run.
+    /// As a shell does: 127 for a command that does not exist, 126 for one that cannot be run.
     fn not_started(&self, program: &OsStr, error: &std::io::Error) -> Exit {
         let problem = Problem::new(
             format!("the command {} could not be started: {error}", program.display()),
             "check its name and PATH; the environment itself was ready",
         );
-        self.session.report.error(&SandboxError::InvalidOption(problem));
+        self.session.output.error(&SandboxError::InvalidOption(problem));
         Exit::Command(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 })
     }
 
-    /// Waits for the command. Signals are the command's business while it runs: what a process sends to us
-    /// is passed on, what the terminal sends has reached it already.
     fn wait(&self, mut child: Child) -> Result<ExitStatus, SandboxError> {
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let target = Arc::new(Mutex::new(pid));
-        let forward = Arc::clone(&target);
-        let interrupt = self.session.interrupt.clone();
-        let status = self.session.signals.divert(
-            move |signal, sender| {
-                let pid = *forward.lock().unwrap_or_else(PoisonError::into_inner);
-                if let (Some(pid), Sender::Process) = (pid, sender) {
-                    interrupt.raise(signal);
-                    let is_pressing = interrupt.reached(Signals::Second).is_some();
-                    let _ = kill_process(pid, if is_pressing { PosixSignal::KILL } else { posix(signal) });
-                }
-            },
-            || {
-                // Seen to have ended, but not collected: until the lock is ours its number is nobody else's.
-                if let Some(pid) = pid {
-                    while let Err(rustix::io::Errno::INTR) =
-                        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-                    {
-                    }
-                }
-                *target.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                child.wait()
-            },
-        );
-        let status = status.map_err(anyhow::Error::from)?;
+        // Until the command is collected, its number is not given to another process.
+        let pid = Pid::from_child(&child);
+        while let Err(rustix::io::Errno::INTR) =
+            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        {}
+        self.session.signals.command_has_ended();
+        let status = child.wait().map_err(anyhow::Error::from)?;
         if status.signal().is_some() {
-            self.session.report.clear();
+            self.session.output.clear();
         }
         Ok(status)
     }
@@ -237,18 +218,30 @@ impl Up<'_> {
             }
             Some(_) => return,
         };
-        self.session.report.warn(&format!("the environment {how} while the command ran"));
+        self.session.output.warn(&format!("the environment {how} while the command ran"));
         if !found.is_empty() {
             let log = self
                 .docker
                 .log_tail(&self.running.id)
                 .unwrap_or_else(|failure| format!("(no log: {failure})"));
-            self.session.report.note(&text::safe(&log));
+            self.session.output.note(&text::safe(&log));
         }
     }
 }
 
-/// How a process ended, as a shell tells it: its status, or 128 and the signal's number.
+/// Why the user's command did not run.
+enum NotRun {
+    Interrupted(SandboxError),
+    NotStarted(std::io::Error),
+}
+
+impl From<SandboxError> for NotRun {
+    fn from(error: SandboxError) -> Self {
+        NotRun::Interrupted(error)
+    }
+}
+
+/// How a process ended, as a shell reports it: its status, or 128 and the signal's number.
 fn shell_status(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
@@ -256,15 +249,6 @@ fn shell_status(status: ExitStatus) -> u8 {
 
 fn gone(how: &str) -> SandboxError {
     SandboxError::Other(anyhow::anyhow!("the environment's container {how}"))
-}
-
-fn posix(signal: Signal) -> PosixSignal {
-    match signal {
-        Signal::Interrupt => PosixSignal::INT,
-        Signal::Terminate => PosixSignal::TERM,
-        Signal::Hangup => PosixSignal::HUP,
-        Signal::Quit => PosixSignal::QUIT,
-    }
 }
 
 /// Replaces every `{address}` in a word, which need not be UTF-8.

@@ -4,26 +4,24 @@ use crate::cli::StopArgs;
 use crate::commands::Session;
 use crate::error::{Exit, SandboxError};
 use crate::output::{Format, json};
-use crate::sandbox::stop::{self, Which};
-use crate::settings::sandbox::parse_duration;
+use crate::sandbox::stop::Which;
 
 pub(super) fn run(args: &StopArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let grace = parse_duration("timeout (--timeout)", &args.timeout)?;
     let which = if args.all { Which::All } else { Which::These(args.containers.clone()) };
-    let stopped = stop::stop(&session.docker()?, &which, grace)?;
+    let stopped = session.client.stop(&which, args.timeout)?;
     for name in &stopped.missing {
-        session.report.note(&format!("there is no container {name}: nothing to stop"));
+        session.output.note(&format!("there is no container {name}: nothing to stop"));
     }
     for container in &stopped.containers {
-        match session.report.format() {
+        match session.output.format() {
             Format::Json => {
-                session.report.json(&json::Stopped { id: &container.id, name: container.name() })?;
+                session.output.json(&json::Stopped { id: &container.id, name: container.name() })?;
             }
-            Format::Text | Format::Env => session.report.result(&container.id)?,
+            Format::Text | Format::Env => session.output.result(&container.id)?,
         }
     }
     if args.all && stopped.containers.is_empty() {
-        session.report.note("there are no sandboxes");
+        session.output.note("there are no sandboxes");
     }
     Ok(Exit::Done)
 }

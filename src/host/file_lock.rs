@@ -73,7 +73,7 @@ impl FileLock {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         }
-        let opened = OpenOptions::new().create(true).append(true).open(path);
+        let opened = OpenOptions::new().read(true).create(true).append(true).open(path);
         let file = opened.map_err(|error| failed(&error))?;
         let locked = match company {
             Company::Users => file.try_lock_shared(),
@@ -86,6 +86,11 @@ impl FileLock {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(&error)),
         }
+    }
+
+    /// The locked file, open for reading and appending.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Removes the file of a lock that is held alone: there is nothing left to use.

@@ -1,12 +1,12 @@
-//! What the operating system knows of a process and of this machine: facts for `owner`, which decides; it judges nothing.
+//! What the operating system knows of a process and of this machine.
 
 use rustix::process::{Pid, test_kill_process};
 use sha2::{Digest as _, Sha256};
 
-/// What tells this machine, this boot and this PID namespace from others. A part that cannot be read is `None`.
+/// What identifies this machine, this boot and this PID namespace. A part that cannot be read is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Host {
-    /// A digest of the machine's id, so that the id itself is told to nobody.
+    /// A digest of the machine's id: the id itself is confidential.
     pub(crate) host: Option<String>,
     /// The boot's id; another boot has another.
     pub(crate) boot: Option<String>,
@@ -14,12 +14,12 @@ pub(crate) struct Host {
     pub(crate) pid_namespace: Option<String>,
 }
 
-/// Whether a process is there.
+/// Whether a process exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Liveness {
     /// No process has this number, or the one that had it has ended and only waits to be collected.
     Gone,
-    /// A process has this number; `start` tells it from an earlier one of the same number.
+    /// A process has this number; `start` distinguishes it from an earlier one with the same number.
     Alive { start: Option<String> },
 }
 
@@ -30,19 +30,19 @@ impl Host {
     }
 }
 
-/// Whether a process is there, in this PID namespace.
+/// Whether a process exists in this PID namespace.
 pub(crate) fn liveness(pid: u32) -> Liveness {
     let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let Some(number) = number else { return Liveness::Gone };
     match test_kill_process(number) {
         Err(rustix::io::Errno::SRCH) => Liveness::Gone,
-        // Somebody else's process is a process too.
+        // A process of another user counts too.
         Ok(()) | Err(_) if has_ended(pid) => Liveness::Gone,
         Ok(()) | Err(_) => Liveness::Alive { start: start_time(pid) },
     }
 }
 
-/// The digest is ours alone: nobody can hold it against a machine id seen elsewhere without knowing the id.
+/// A digest of this program's own, which cannot be compared with the machine id that other programs show.
 fn digest(machine_id: &str) -> String {
     let digest =
         Sha256::new().chain_update("rlmesh.sandbox.owner-host\0").chain_update(machine_id).finalize();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_id_is_told_to_nobody() {
+    fn a_machine_id_is_not_shown() {
         let digest = digest("0123456789abcdef0123456789abcdef");
         assert_eq!(digest.len(), 32);
         assert_ne!(digest, "0123456789abcdef0123456789abcdef");

@@ -1,15 +1,15 @@
-//! Takes passwords out of text before anybody sees it; it does not look for passwords that it was not told of.
+//! Replaces known passwords in text before it is shown or kept.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What stands in a password's place.
-const MASK: &str = "***";
+const STARS: &str = "***";
 
-/// A shorter password may well be part of ordinary words: it is only masked between its delimiters.
+/// A shorter password may well be part of ordinary words: it is only hidden between its delimiters.
 const SHORT: usize = 4;
 
-/// The texts that nobody may see.
+/// The texts to hide.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redactor {
     /// The longest first, so that none is found inside another.
@@ -32,7 +32,7 @@ impl Redactor {
                     Some((_, "")) | None => self.hide_text(login.trim_end_matches(':')),
                     Some((_, password)) => {
                         self.hide_text(password);
-                        // The short ones are hidden where they can be told from words.
+                        // A short one is hidden only where its delimiters show that it is one.
                         self.add(format!("{login}@"));
                     }
                 }
@@ -59,7 +59,7 @@ impl Redactor {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             let end = if secret.ends_with('@') { "@" } else { "" };
             if text.contains(secret.as_str()) {
-                text.replace(secret.as_str(), &format!("{MASK}{end}"))
+                text.replace(secret.as_str(), &format!("{STARS}{end}"))
             } else {
                 text
             }
@@ -79,7 +79,7 @@ impl Redactor {
     }
 }
 
-/// A stream that is masked as it comes, in whatever pieces.
+/// A stream that is redacted as it comes, in pieces of any size.
 #[derive(Debug, Default)]
 pub(crate) struct RedactedStream {
     held: String,
@@ -87,59 +87,55 @@ pub(crate) struct RedactedStream {
 
 impl RedactedStream {
     /// The next piece, up to where a secret may have begun.
-    pub(crate) fn push(&mut self, mask: &Redactor, piece: &str) -> String {
+    pub(crate) fn push(&mut self, redactor: &Redactor, piece: &str) -> String {
         self.held.push_str(piece);
-        let rest = self.held.split_off(mask.safe_end(&self.held));
-        mask.apply(&std::mem::replace(&mut self.held, rest))
+        let rest = self.held.split_off(redactor.safe_end(&self.held));
+        redactor.apply(&std::mem::replace(&mut self.held, rest))
     }
 
     /// What was held back at the end of the stream.
-    pub(crate) fn finish(&mut self, mask: &Redactor) -> String {
-        mask.apply(&std::mem::take(&mut self.held))
+    pub(crate) fn finish(&mut self, redactor: &Redactor) -> String {
+        redactor.apply(&std::mem::take(&mut self.held))
     }
+}
+
+/// The authority (`user:password@host:port`) of each address in a text.
+pub(crate) fn authorities(text: &str) -> impl Iterator<Item = &str> {
+    text.split("://")
+        .skip(1)
+        .map(|rest| rest.split(['/', '?', '#', ' ', '\t', ',']).next().unwrap_or_default())
 }
 
 /// What stands before the `@` in each address of a text.
 pub(crate) fn logins(text: &str) -> impl Iterator<Item = &str> {
-    text.split("://").skip(1).filter_map(|rest| {
-        let authority = rest.split(['/', '?', '#', ' ', '\t', ',']).next().unwrap_or_default();
-        authority.rsplit_once('@').map(|(login, _)| login).filter(|login| !login.is_empty())
-    })
+    authorities(text)
+        .filter_map(|authority| authority.rsplit_once('@').map(|(login, _)| login))
+        .filter(|login| !login.is_empty())
+}
+
+/// The text without the login of any address.
+pub(crate) fn without_logins(text: &str) -> String {
+    logins(text).fold(text.to_owned(), |text, login| text.replacen(&format!("://{login}@"), "://", 1))
 }
 
 /// Percent-encoding undone.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| first == b'%').and_then(|digits| hex::decode(digits).ok());
-        match code {
-            Some(byte) => {
-                bytes.extend(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn mask(text: &str) -> Redactor {
-        let mut mask = Redactor::default();
-        mask.hide_logins(text);
-        mask
+    fn redactor(text: &str) -> Redactor {
+        let mut redactor = Redactor::default();
+        redactor.hide_logins(text);
+        redactor
     }
 
     #[test]
     fn passwords_go_in_every_form() {
-        let mask = mask("https://me:p%40ssword@host/simple https://t0k3n@other/simple");
+        let redactor = redactor("https://me:p%40ssword@host/simple https://t0k3n@other/simple");
         for (text, shown) in [
             ("from https://me:p%40ssword@host/simple/x", "from https://***@host/simple/x"),
             ("password p@ssword and p%40ssword", "password *** and ***"),
@@ -147,28 +143,43 @@ mod tests {
             ("token t0k3n", "token ***"),
             ("nothing of the kind", "nothing of the kind"),
         ] {
-            assert_eq!(mask.apply(text), shown);
+            assert_eq!(redactor.apply(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_text_can_do_without_its_logins() {
+        for (text, without) in [
+            ("rlmesh==0.1.0", "rlmesh==0.1.0"),
+            ("rlmesh @ https://me:pass@host/x.whl", "rlmesh @ https://host/x.whl"),
+            ("rlmesh @ git+https://token@host/r@main", "rlmesh @ git+https://host/r@main"),
+            ("rlmesh @ git+https://host/r@main", "rlmesh @ git+https://host/r@main"),
+        ] {
+            assert_eq!(without_logins(text), without);
         }
     }
 
     #[test]
     fn a_short_password_spares_words() {
-        let mask = mask("http://me:a@127.0.0.1:1/");
-        assert_eq!(mask.apply("a banana at http://me:a@127.0.0.1:1/"), "a banana at http://***@127.0.0.1:1/");
+        let redactor = redactor("http://me:a@127.0.0.1:1/");
+        assert_eq!(
+            redactor.apply("a banana at http://me:a@127.0.0.1:1/"),
+            "a banana at http://***@127.0.0.1:1/"
+        );
     }
 
     #[test]
     fn a_password_in_pieces_is_masked_all_the_same() {
-        let mask = mask("https://me:hunter2hunter3@host/");
+        let redactor = redactor("https://me:hunter2hunter3@host/");
         let text = "é to https://me:hunter2hunter3@host/ hunter2hunter3 hunter and on";
         for size in 1..text.len() {
             let mut stream = RedactedStream::default();
             let mut shown = String::new();
             let characters: Vec<char> = text.chars().collect();
             for piece in characters.chunks(size) {
-                shown += &stream.push(&mask, &piece.iter().collect::<String>());
+                shown += &stream.push(&redactor, &piece.iter().collect::<String>());
             }
-            shown += &stream.finish(&mask);
+            shown += &stream.finish(&redactor);
             assert_eq!(shown, "é to https://***@host/ *** hunter and on", "pieces of {size}");
         }
     }

@@ -1,17 +1,16 @@
-//! The temporary folder of one run, and how others can tell that its run is gone; it knows nothing of docker.
+//! The temporary folder of one run, and how other processes see that its run is gone.
 //!
 //! A killed process cleans up nothing, so each run leaves word beforehand: a folder that it holds a lock on
-//! (the kernel drops it with the process) and that has the name of the container that it is about to start.
-//! A folder without a lock belongs to nobody; it and the container that it names can go.
+//! (the kernel drops it with the process) and that names the container which is about to start. A folder without
+//! a lock has no run any more; it and the container that it names can go.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use tempfile::TempDir;
-
-use crate::error::{Problem, SandboxError};
+use crate::error::{self, Problem, SandboxError};
 
 /// What the folders' names start with.
 const PREFIX: &str = "rlmesh-sandbox-run-";
@@ -21,39 +20,42 @@ const CONTAINER: &str = "container";
 /// How old a folder without a lock file must be: a younger one may be about to get it.
 pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
-/// A folder that nobody else can read, and that goes with this value.
+/// A folder that other users cannot read, and that goes with this value.
 #[derive(Debug)]
 pub(crate) struct RunDir {
-    folder: TempDir,
+    path: PathBuf,
     _lock: File,
-    is_left: bool,
+    is_left: AtomicBool,
 }
 
 impl Drop for RunDir {
     /// The lock file goes last: killed halfway, the folder must still be seen to be abandoned.
     fn drop(&mut self) {
-        let Some(Ok(entries)) = (!self.is_left).then(|| fs::read_dir(self.path())) else { return };
-        for entry in entries.flatten().filter(|entry| entry.file_name() != LOCK) {
+        if self.is_left() {
+            return;
+        }
+        for entry in fs::read_dir(&self.path).into_iter().flatten().flatten() {
             let path = entry.path();
-            let _ = if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                fs::remove_dir_all(path)
-            } else {
-                fs::remove_file(path)
+            let _ = match entry.file_type() {
+                _ if entry.file_name() == LOCK => Ok(()),
+                Ok(kind) if kind.is_dir() => fs::remove_dir_all(path),
+                _ => fs::remove_file(path),
             };
         }
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
 impl RunDir {
-    /// A folder where temporary ones go.
+    /// A new folder in `parent`.
     ///
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn create(parent: &Path) -> Result<Self, SandboxError> {
         Self::try_create(parent).map_err(|error| {
             SandboxError::System(Problem::new(
-                format!("no temporary folder can be made in {}: {error}", parent.display()),
-                "make room there, or set TMPDIR to a folder that can be written",
+                format!("cannot make a temporary folder in {}: {error}", parent.display()),
+                "free some space there, or set TMPDIR to a writable folder",
             ))
         })
     }
@@ -63,19 +65,22 @@ impl RunDir {
         for _ in 0..16 {
             // Otherwise it would be as open as the umask leaves it.
             let only_this_user = fs::Permissions::from_mode(0o700);
-            let folder =
-                tempfile::Builder::new().prefix(PREFIX).permissions(only_this_user).tempdir_in(parent)?;
-            let lock = File::create(folder.path().join(LOCK))?;
-            // Between the two lines somebody who tidies up may have taken it for an abandoned one.
-            if lock.try_lock().is_ok() && folder.path().join(LOCK).exists() {
-                return Ok(Self { folder, _lock: lock, is_left: false });
+            let path = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .permissions(only_this_user)
+                .tempdir_in(parent)?
+                .keep();
+            let lock = File::create(path.join(LOCK))?;
+            // Between the two lines, another process may have taken it for an abandoned one and removed it.
+            if lock.try_lock().is_ok() && path.join(LOCK).exists() {
+                return Ok(Self { path, _lock: lock, is_left: AtomicBool::new(false) });
             }
         }
         Err(io::Error::other("the temporary folder is removed as soon as it is made"))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.path
     }
 
     /// Leaves word that a container of this name is about to be started.
@@ -83,7 +88,7 @@ impl RunDir {
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn announce(&self, container: &str) -> Result<(), SandboxError> {
-        let file = self.folder.path().join(CONTAINER);
+        let file = self.path.join(CONTAINER);
         fs::write(&file, container).map_err(|error| cannot_write(&file, &error))
     }
 
@@ -92,36 +97,29 @@ impl RunDir {
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn settle(&self) -> Result<(), SandboxError> {
-        let file = self.folder.path().join(CONTAINER);
+        let file = self.path.join(CONTAINER);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot_write(&file, &error)),
             _ => Ok(()),
         }
     }
-}
 
-impl RunDir {
-    /// Ends this run's hold and leaves the folder, with its word, for `reap`.
-    pub(crate) fn leave(mut self) {
-        self.folder.disable_cleanup(true);
-        self.is_left = true;
+    /// Leaves the folder, with its word, for `reap`.
+    pub(crate) fn leave(&self) {
+        self.is_left.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_left(&self) -> bool {
+        self.is_left.load(Ordering::SeqCst)
     }
 }
 
 /// A file of a temporary folder that could not be written.
 pub(crate) fn cannot_write(file: &Path, error: &io::Error) -> SandboxError {
-    SandboxError::System(Problem::new(
-        format!("{} cannot be written: {error}", file.display()),
-        "make room there, or set TMPDIR to another folder",
-    ))
+    error::cannot_write(file, error, "free some space there, or set TMPDIR to another folder")
 }
 
-/// A file that could not be read, though it was there a moment ago.
-pub(crate) fn cannot_read(file: &str, error: &io::Error) -> SandboxError {
-    SandboxError::System(Problem::new(format!("{file} cannot be read: {error}"), "run it again"))
-}
-
-/// What the run folders on this machine tell.
+/// What the run folders on this machine show.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     /// Folders whose run is gone.
@@ -132,7 +130,7 @@ pub(crate) struct Survey {
     pub(crate) is_unsettled: bool,
 }
 
-/// A folder whose run is gone. This value holds its lock, so that only one process tidies it up.
+/// A folder whose run is gone. This value holds its lock, so that only one process removes it.
 #[derive(Debug)]
 pub(crate) struct Abandoned {
     pub(crate) path: PathBuf,
@@ -159,7 +157,7 @@ impl Abandoned {
     }
 }
 
-/// Looks at every run folder. What cannot be read (another user's) is passed over.
+/// Looks at every run folder. Those that cannot be read (another user's) are passed over.
 pub(crate) fn survey(parent: &Path) -> Survey {
     let mut survey = Survey::default();
     let Ok(entries) = fs::read_dir(parent) else { return survey };
@@ -167,7 +165,7 @@ pub(crate) fn survey(parent: &Path) -> Survey {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        // Anybody can make a link of that name in a shared folder: only real ones are looked into.
+        // Any user can make a link of that name in a shared folder: only real folders are looked into.
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || !is_ours(&entry.path()) {
             continue;
         }
@@ -192,7 +190,7 @@ pub(crate) fn survey(parent: &Path) -> Survey {
     survey
 }
 
-/// Whether this user made the folder: nobody else's is ours to remove, not even root's to guess at.
+/// Whether this user made the folder: another user's is not ours to remove, not even as root.
 fn is_ours(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw())
@@ -222,10 +220,11 @@ mod tests {
         let path = run.path().to_owned();
         // As a kill leaves it.
         run.leave();
+        drop(run);
         let mut seen = survey(parent.path());
         let abandoned = seen.abandoned.pop().unwrap();
         assert_eq!(abandoned.container.as_deref(), Some("box"));
-        assert!(survey(parent.path()).abandoned.is_empty(), "one process tidies it up");
+        assert!(survey(parent.path()).abandoned.is_empty(), "one process removes it");
         abandoned.remove().unwrap();
         assert!(!path.exists());
     }

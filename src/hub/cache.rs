@@ -1,7 +1,9 @@
-//! What was fetched before, by content: files, listings and what names stood for. It believes nothing that it holds without taking its digest again.
+//! What was fetched before, in a folder that all runs of a user share: contents by their digest, listings, and the commits that revisions named.
+//!
+//! Nothing in it is trusted: a content is verified each time that it is used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,200 +12,238 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::error::SandboxError;
+use crate::error::{Problem, SandboxError};
+use crate::host::file_lock::FileLock;
+use crate::host::interrupt::Interrupt;
+use crate::host::link::link_or_copy;
 use crate::host::run_dir::{RunDir, cannot_write};
 use crate::hub::digest::{Content, Digest, Hasher};
+use crate::hub::failure::Fault;
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
-use crate::settings::variables::Variables;
 
-/// The folder below the program's own cache folder.
-const FOLDER: &str = "hub";
+/// The folders of the cache: whole contents, contents that are still being fetched, listings, and revisions.
+pub(crate) const FILES: &str = "files";
+pub(crate) const PARTS: &str = "parts";
+pub(crate) const TREES: &str = "trees";
+pub(crate) const REFS: &str = "refs";
 
-/// How recently used something must be for its use not to be noted again.
-const FRESH: Duration = Duration::from_secs(600);
+/// Each run holds this lock shared; it is held exclusively while the whole cache is removed.
+pub(crate) const LOCK: &str = "lock";
 
-/// A place for files, held against removal as long as this value lives.
+/// A use is written down only if the last one was longer ago than this.
+const USE_INTERVAL: Duration = Duration::from_secs(600);
+
+/// The cache, which is not removed as a whole while this value lives. Single files of it may be, at any time.
 pub(crate) struct Cache {
     root: PathBuf,
-    _held: File,
+    interrupt: Interrupt,
+    _in_use: FileLock,
     /// Set where the user's own cache folder cannot be used.
     _temporary: Option<RunDir>,
 }
 
 impl Cache {
-    /// The user's cache, or one that goes with this value where that cannot be written.
+    /// The cache in `folder`, or a temporary one below `temporary_folder` where there is no such folder or it
+    /// cannot be written to.
     ///
     /// # Errors
-    /// [`SandboxError::System`] where no temporary one can be made either.
-    pub(crate) fn open(variables: &Variables) -> Result<Self, SandboxError> {
-        if let Some(root) = root(variables)
-            && let Ok(held) = hold(&root)
-        {
-            return Ok(Self { root, _held: held, _temporary: None });
-        }
-        let temporary = RunDir::create(&variables.temp_dir())?;
-        let root = temporary.path().join(FOLDER);
-        let held = hold(&root).map_err(|error| cannot_write(&root, &error))?;
-        Ok(Self { root, _held: held, _temporary: Some(temporary) })
-    }
-
-    /// Whether this cache has a content, looked at byte by byte. What is damaged is removed.
-    pub(crate) fn holds(&self, content: Content) -> bool {
-        let path = self.path_of(content);
-        match is_intact(&path, content) {
-            Ok(true) => {
-                note_use(&path);
-                true
+    /// [`SandboxError::Interrupted`]; [`SandboxError::System`] where no temporary one can be made either.
+    pub(crate) fn open(
+        folder: Option<&Path>,
+        temporary_folder: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<Self, SandboxError> {
+        let interrupt = interrupt.clone();
+        if let Some(root) = folder {
+            match use_folder(root, &interrupt) {
+                Ok(in_use) => {
+                    return Ok(Self { root: root.to_owned(), interrupt, _in_use: in_use, _temporary: None });
+                }
+                Err(SandboxError::Interrupted(signal)) => return Err(SandboxError::Interrupted(signal)),
+                Err(_) => {}
             }
-            Ok(false) => {
-                let _ = fs::remove_file(&path);
-                false
-            }
-            Err(_) => false,
         }
+        let temporary = RunDir::create(temporary_folder)?;
+        let root = temporary.path().join("hub");
+        let in_use = use_folder(&root, &interrupt)?;
+        Ok(Self { root, interrupt, _in_use: in_use, _temporary: Some(temporary) })
     }
 
-    /// A content that was found to be right, for reading.
-    ///
-    /// # Errors
-    /// The file system's own.
-    pub(crate) fn open_file(&self, content: Content) -> io::Result<File> {
-        File::open(self.path_of(content))
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// Puts a content that is held at another path, which must not exist: as a link where the file system
-    /// has these, else as a copy.
+    /// Puts a content at each destination, verified; false where the cache does not have it. None of the
+    /// destinations may exist. Without destinations, it only says whether the cache has the content.
     ///
     /// # Errors
-    /// [`SandboxError::System`].
-    pub(crate) fn place(&self, content: Content, destination: &Path) -> Result<(), SandboxError> {
-        let held = self.path_of(content);
-        if fs::hard_link(&held, destination).is_ok() {
-            return Ok(());
-        }
-        fs::copy(&held, destination).map(drop).map_err(|error| cannot_write(destination, &error))
-    }
-
-    /// Keeps a content that has been found to be right.
-    ///
-    /// # Errors
-    /// The file system's own.
-    pub(crate) fn keep(&self, content: Content, bytes: &[u8]) -> io::Result<()> {
+    /// [`Fault::Occupied`]; [`Fault::System`].
+    pub(crate) fn place(&self, content: Content, destinations: &[PathBuf]) -> Result<bool, Fault> {
         let path = self.path_of(content);
-        let folder = path.parent().unwrap_or(&self.root);
-        made(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        settle(file.as_file())?;
-        file.persist(path).map(drop).map_err(|error| error.error)
-    }
-
-    /// The part of a content that is there already; the rest is to be added.
-    ///
-    /// # Errors
-    /// The file system's own.
-    pub(crate) fn part(&self, content: Content) -> io::Result<Part> {
-        let folder = self.root.join("parts");
-        made(&folder)?;
-        let path = folder.join(file_name(content.digest));
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-        if file.try_lock().is_ok() && path.exists() {
-            return Part::resume(content, file, Place::Known(path));
+        // First put there, then verified there: should another run remove it from the cache in the meantime,
+        // this one has what it needs.
+        let (placed, others) = match destinations.split_first() {
+            None => (&path, destinations),
+            Some((first, others)) => match link_or_copy(&path, first) {
+                Ok(()) => (first, others),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) => return Err(cannot_place(first, &error)),
+            },
+        };
+        if !File::open(placed).is_ok_and(|mut file| is_intact(&mut file, content)) {
+            for damaged in [placed, &path] {
+                let _ = fs::remove_file(damaged);
+            }
+            return Ok(false);
         }
-        // Somebody else is fetching the same: a place of our own, so that neither waits for the other.
-        let (file, path) = NamedTempFile::new_in(&folder)?.into_parts();
-        Part::resume(content, file, Place::Passing(path))
+        note_use(&path);
+        place_all(placed, others)?;
+        Ok(true)
     }
 
-    /// Keeps a whole part as what it turned out to be.
+    /// A content, verified, for reading; `None` where the cache does not have it.
+    pub(crate) fn open_content(&self, content: Content) -> Option<File> {
+        let path = self.path_of(content);
+        let mut file = File::open(&path).ok()?;
+        (is_intact(&mut file, content) && file.rewind().is_ok()).then(|| {
+            note_use(&path);
+            file
+        })
+    }
+
+    /// What is there already of a content; the rest is to be added.
     ///
     /// # Errors
-    /// The file system's own.
-    pub(crate) fn adopt(&self, part: Part) -> io::Result<()> {
+    /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
+    pub(crate) fn part(&self, content: Content) -> Result<Part, SandboxError> {
+        let path = self.folder(PARTS)?.join(file_name(content.digest));
+        match FileLock::alone(&path, Duration::ZERO, &self.interrupt)? {
+            Some(lock) => Part::resume(content, lock, PartPath::Lasting(path)),
+            // Another run is fetching the same. With a file of its own, neither waits for the other.
+            None => {
+                let (lock, path) = self.temporary_file()?;
+                Part::resume(content, lock, PartPath::Temporary(path))
+            }
+        }
+    }
+
+    /// Puts a whole part, which was verified, at each destination and into the cache.
+    ///
+    /// # Errors
+    /// [`Fault::Occupied`]; [`Fault::System`].
+    pub(crate) fn adopt(&self, part: Part, destinations: &[PathBuf]) -> Result<(), Fault> {
+        let failed = |error: &io::Error| cannot_keep(part.path(), error);
+        // Any user of the image may read it, whatever this user's umask is.
+        part.lock.file().set_permissions(Permissions::from_mode(0o644)).map_err(|error| failed(&error))?;
+        // As long as it is a part, its lock keeps other runs from removing it.
+        place_all(part.path(), destinations)?;
         let path = self.path_of(part.content);
-        made(path.parent().unwrap_or(&self.root))?;
-        settle(&part.file)?;
-        match part.place {
-            Place::Known(part) => fs::rename(part, path),
-            Place::Passing(part) => part.persist(path).map_err(|error| error.error),
+        make_folder(path.parent().unwrap_or(&self.root))?;
+        match part.path {
+            PartPath::Lasting(part) => fs::rename(part, &path),
+            PartPath::Temporary(part) => part.persist(&path).map_err(|error| error.error),
         }
+        .map_err(|error| cannot_keep(&path, &error).into())
     }
 
     /// Where a content is, or would be.
     pub(crate) fn path_of(&self, content: Content) -> PathBuf {
         let name = file_name(content.digest);
         let hex = name.split_once('-').map_or("", |(_, hex)| &hex[..2]);
-        self.root.join("files").join(hex).join(&name)
+        self.root.join(FILES).join(hex).join(&name)
     }
 
-    /// The listing of a commit; `None` where it is not held, or not as it was kept.
+    /// The listing of a commit; `None` where the cache does not have it, or only in a form that is not valid.
     pub(crate) fn tree(&self, endpoint: &str, repo: &str, commit: &str) -> Option<Tree> {
-        let path = self.root.join("trees").join(key(&[endpoint, repo, commit]));
+        let path = self.root.join(TREES).join(key(&[endpoint, repo, commit]));
         let kept: KeptTree = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
         if (kept.repo.as_str(), kept.commit.as_str()) != (repo, commit) {
             return None;
         }
         let mut builder = TreeBuilder::default();
         for file in kept.files {
-            let lfs = file.lfs.map(|(oid, size)| ListedLfs { oid, size, pointer_size: Some(file.size) });
-            let size = lfs.as_ref().map_or(file.size, |lfs| lfs.size);
-            builder
-                .add(ListedEntry { kind: "file".to_owned(), path: file.path, oid: file.oid, size, lfs })
-                .ok()?;
+            let KeptFile { path, digest, size, is_lfs } = file;
+            let lfs = is_lfs.then(|| ListedLfs { oid: digest.clone(), size });
+            builder.add(ListedEntry { kind: "file".to_owned(), path, oid: digest, size, lfs }).ok()?;
         }
         note_use(&path);
         Some(builder.finish())
     }
 
-    /// Keeps the listing of a commit.
-    ///
     /// # Errors
-    /// The file system's own.
-    pub(crate) fn keep_tree(&self, endpoint: &str, repo: &str, commit: &str, tree: &Tree) -> io::Result<()> {
-        let hex = |digest: Digest| match digest {
-            Digest::GitBlob(bytes) => hex::encode(bytes),
-            Digest::Sha256(bytes) => hex::encode(bytes),
-        };
+    /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
+    pub(crate) fn keep_tree(
+        &self,
+        endpoint: &str,
+        repo: &str,
+        commit: &str,
+        tree: &Tree,
+    ) -> Result<(), SandboxError> {
         let files = tree.files().iter().map(|file| KeptFile {
             path: file.path.clone(),
-            oid: hex(file.in_git.digest),
-            size: file.in_git.size,
-            lfs: file.in_lfs.map(|content| (hex(content.digest), content.size)),
+            digest: match file.content.digest {
+                Digest::GitBlob(bytes) => hex::encode(bytes),
+                Digest::Sha256(bytes) => hex::encode(bytes),
+            },
+            size: file.content.size,
+            is_lfs: file.is_lfs,
         });
         let kept = KeptTree { repo: repo.to_owned(), commit: commit.to_owned(), files: files.collect() };
-        self.write("trees", &key(&[endpoint, repo, commit]), &serde_json::to_vec(&kept)?)
+        self.write(TREES, &key(&[endpoint, repo, commit]), &kept)
     }
 
-    /// The commit that a name stood for when the Hub was last asked; `None` for the name is the default branch.
+    /// The commit that a revision named when the Hub was last asked; without a revision, the default branch's.
     pub(crate) fn commit(&self, endpoint: &str, repo: &str, revision: Option<&str>) -> Option<String> {
-        let path = self.root.join("refs").join(key(&[endpoint, repo, revision.unwrap_or_default()]));
-        let kept: KeptName = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let path = self.root.join(REFS).join(key(&[endpoint, repo, revision.unwrap_or_default()]));
+        let kept: KeptRef = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        note_use(&path);
         (kept.repo == repo && kept.revision.as_deref() == revision).then_some(kept.commit)
     }
 
     /// # Errors
-    /// The file system's own.
+    /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
     pub(crate) fn keep_commit(
         &self,
         endpoint: &str,
         repo: &str,
         revision: Option<&str>,
         commit: &str,
-    ) -> io::Result<()> {
-        let name = KeptName {
+    ) -> Result<(), SandboxError> {
+        let kept = KeptRef {
             repo: repo.to_owned(),
             revision: revision.map(str::to_owned),
             commit: commit.to_owned(),
         };
-        self.write("refs", &key(&[endpoint, repo, revision.unwrap_or_default()]), &serde_json::to_vec(&name)?)
+        self.write(REFS, &key(&[endpoint, repo, revision.unwrap_or_default()]), &kept)
     }
 
-    fn write(&self, folder: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let folder = self.root.join(folder);
-        made(&folder)?;
-        let mut file = NamedTempFile::new_in(&folder)?;
-        file.write_all(bytes)?;
-        file.persist(folder.join(name)).map(drop).map_err(|error| error.error)
+    /// Writes a file of a folder: other runs see the whole of it, or what was there before.
+    fn write(&self, folder: &str, name: &str, kept: &impl Serialize) -> Result<(), SandboxError> {
+        let path = self.folder(folder)?.join(name);
+        let (lock, temporary) = self.temporary_file()?;
+        serde_json::to_vec(kept)
+            .map_err(io::Error::from)
+            .and_then(|bytes| lock.file().write_all(&bytes))
+            .and_then(|()| temporary.persist(&path).map_err(|error| error.error))
+            .map_err(|error| cannot_keep(&path, &error))
+    }
+
+    /// A new file beside the parts. Like theirs, its lock keeps other runs from removing it.
+    fn temporary_file(&self) -> Result<(FileLock, TempPath), SandboxError> {
+        let folder = self.folder(PARTS)?;
+        loop {
+            let path = NamedTempFile::new_in(&folder)
+                .map_err(|error| cannot_keep(&folder, &error))?
+                .into_temp_path();
+            if let Some(lock) = FileLock::alone(&path, Duration::ZERO, &self.interrupt)? {
+                return Ok((lock, path));
+            }
+        }
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf, SandboxError> {
+        let folder = self.root.join(name);
+        make_folder(&folder).map(|()| folder)
     }
 }
 
@@ -217,108 +257,120 @@ struct KeptTree {
 #[derive(Serialize, Deserialize)]
 struct KeptFile {
     path: String,
-    oid: String,
+    /// Git's id, or LFS's digest: 40 or 64 hex digits.
+    digest: String,
     size: u64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    lfs: Option<(String, u64)>,
+    is_lfs: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-struct KeptName {
+struct KeptRef {
     repo: String,
     revision: Option<String>,
     commit: String,
 }
 
-/// A content that is not whole yet.
+/// A content that is being fetched. This value holds its file's lock.
 pub(crate) struct Part {
     content: Content,
-    file: File,
-    place: Place,
+    lock: FileLock,
+    path: PartPath,
     hasher: Hasher,
-    /// The bytes that are there.
-    pub(crate) done: u64,
+    done: u64,
 }
 
-/// Where a part is.
-enum Place {
-    /// Where a later run finds it.
-    Known(PathBuf),
-    /// Where it goes with this value.
-    Passing(TempPath),
+enum PartPath {
+    /// Where a later run finds what this one has fetched.
+    Lasting(PathBuf),
+    /// Removed with this value.
+    Temporary(TempPath),
 }
 
 impl Part {
-    fn resume(content: Content, mut file: File, place: Place) -> io::Result<Self> {
-        let mut hasher = Hasher::of(content);
-        let done = digest_into(&mut file, &mut hasher)?;
-        let mut part = Self { content, file, place, hasher, done };
-        if done > content.size {
+    fn resume(content: Content, lock: FileLock, path: PartPath) -> Result<Self, SandboxError> {
+        let mut part = Self { content, lock, path, hasher: Hasher::of(content), done: 0 };
+        let done = hash_file(&mut part.lock.file(), &mut part.hasher);
+        part.done = done.map_err(|error| cannot_keep(part.path(), &error))?;
+        if part.done > content.size {
             part.restart()?;
         }
         Ok(part)
     }
 
+    /// How many bytes are there.
+    pub(crate) fn done(&self) -> u64 {
+        self.done
+    }
+
     /// # Errors
-    /// The file system's own: a full disk, above all.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+    /// [`SandboxError::System`]: a full disk, above all.
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), SandboxError> {
+        self.lock.file().write_all(bytes).map_err(|error| cannot_keep(self.path(), &error))?;
         self.hasher.update(bytes);
         self.done += bytes.len() as u64;
         Ok(())
     }
 
-    /// Forgets what is there.
+    /// Removes all bytes that are there.
     ///
     /// # Errors
-    /// The file system's own.
-    pub(crate) fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
+    /// [`SandboxError::System`].
+    pub(crate) fn restart(&mut self) -> Result<(), SandboxError> {
+        self.lock.file().set_len(0).map_err(|error| cannot_keep(self.path(), &error))?;
         self.hasher = Hasher::of(self.content);
         self.done = 0;
         Ok(())
     }
 
-    /// What the bytes that are there amount to.
-    pub(crate) fn digest(&self) -> Digest {
-        self.hasher.clone().finish()
+    /// Whether the bytes that are there are the content.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.done == self.content.size && self.hasher.clone().finish() == self.content.digest
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        match &self.place {
-            Place::Known(path) => path,
-            Place::Passing(path) => path,
+    fn path(&self) -> &Path {
+        match &self.path {
+            PartPath::Lasting(path) => path,
+            PartPath::Temporary(path) => path,
         }
     }
 }
 
-/// Where the user's own cache is; `None` where there is no home.
-pub(crate) fn root(variables: &Variables) -> Option<PathBuf> {
-    variables.cache_folder().map(|folder| folder.join(FOLDER))
-}
-
-/// Makes the folder where it is missing, and holds it against removal.
-fn hold(root: &Path) -> io::Result<File> {
-    made(root)?;
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(root.join("lock"))?;
-    lock.lock_shared()?;
-    // A folder that can be held but not written to is of no use.
-    tempfile::tempfile_in(root)?;
+/// Makes the folder if need be, and holds its lock.
+fn use_folder(root: &Path, interrupt: &Interrupt) -> Result<FileLock, SandboxError> {
+    make_folder(root)?;
+    let lock = FileLock::share(&root.join(LOCK), interrupt)?;
+    // A lock file that is there can be locked without the right to make another one.
+    tempfile::tempfile_in(root).map_err(|error| cannot_keep(root, &error))?;
     Ok(lock)
 }
 
-/// The folder, made if need be; nobody else's to read, since it may hold what is private on the Hub.
-fn made(folder: &Path) -> io::Result<()> {
+/// Makes a folder if need be. No other user may read it: a file may be from a private repository.
+fn make_folder(folder: &Path) -> Result<(), SandboxError> {
     if folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| cannot_keep(folder, &error))
 }
 
-/// A file as it has to be in an image: readable by any user there, whatever this user's umask is.
-fn settle(file: &File) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(0o644))
+fn place_all(file: &Path, destinations: &[PathBuf]) -> Result<(), Fault> {
+    destinations.iter().try_for_each(|destination| {
+        link_or_copy(file, destination).map_err(|error| cannot_place(destination, &error))
+    })
+}
+
+fn cannot_place(destination: &Path, error: &io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Fault::Occupied(destination.to_owned()),
+        _ => Fault::System(cannot_write(destination, error)),
+    }
+}
+
+fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
+    SandboxError::System(Problem::new(
+        format!("{} cannot be written: {error}", path.display()),
+        "make room there, or set XDG_CACHE_HOME to another folder",
+    ))
 }
 
 fn file_name(digest: Digest) -> String {
@@ -334,17 +386,15 @@ fn key(parts: &[&str]) -> String {
     format!("{}.json", hex::encode(&hasher.finalize()[..16]))
 }
 
-fn is_intact(path: &Path, content: Content) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() != content.size {
-        return Ok(false);
+fn is_intact(file: &mut File, content: Content) -> bool {
+    if !file.metadata().is_ok_and(|metadata| metadata.len() == content.size) {
+        return false;
     }
     let mut hasher = Hasher::of(content);
-    let size = digest_into(&mut file, &mut hasher)?;
-    Ok(size == content.size && hasher.finish() == content.digest)
+    hash_file(file, &mut hasher).is_ok_and(|size| size == content.size && hasher.finish() == content.digest)
 }
 
-fn digest_into(file: &mut File, hasher: &mut Hasher) -> io::Result<u64> {
+fn hash_file(file: &mut impl io::Read, hasher: &mut Hasher) -> io::Result<u64> {
     let mut buffer = vec![0; 128 * 1024];
     let mut size = 0;
     loop {
@@ -358,75 +408,150 @@ fn digest_into(file: &mut File, hasher: &mut Hasher) -> io::Result<u64> {
     }
 }
 
-/// What was used last goes last.
+/// Sets the time of the last use, by which [`crate::hub::eviction::trim`] goes.
 fn note_use(path: &Path) {
     let Ok(file) = File::open(path) else { return };
     let age = file.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
-    if !matches!(age, Ok(Ok(age)) if age < FRESH) {
+    if !matches!(age, Ok(Ok(age)) if age < USE_INTERVAL) {
         let _ = file.set_modified(SystemTime::now());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
-    fn variables(folder: &Path) -> Variables {
-        [("XDG_CACHE_HOME", folder.as_os_str()), ("TMPDIR", folder.as_os_str())].into_iter().collect()
+    fn cache(root: &Path) -> Cache {
+        Cache::open(Some(root), Path::new("/nonexistent"), &Interrupt::default()).unwrap()
     }
 
     fn content(bytes: &[u8]) -> Content {
         Content { digest: Digest::Sha256(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
     }
 
+    fn keep(cache: &Cache, bytes: &[u8]) -> Content {
+        let mut part = cache.part(content(bytes)).unwrap();
+        part.add(bytes).unwrap();
+        assert!(part.is_whole());
+        cache.adopt(part, &[]).unwrap();
+        content(bytes)
+    }
+
+    fn parts(cache: &Cache) -> usize {
+        fs::read_dir(cache.root().join(PARTS)).unwrap().count()
+    }
+
     #[test]
-    fn what_is_kept_is_held_until_it_is_damaged() {
+    fn a_content_is_kept_until_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&variables(folder.path())).unwrap();
-        let hello = content(b"hello\n");
-        assert!(!cache.holds(hello));
-        cache.keep(hello, b"hello\n").unwrap();
-        assert!(cache.holds(hello));
-        cache.place(hello, &folder.path().join("placed")).unwrap();
-        assert_eq!(fs::read(folder.path().join("placed")).unwrap(), b"hello\n");
-        assert_eq!(fs::metadata(folder.path().join("placed")).unwrap().permissions().mode() & 0o777, 0o644);
+        let cache = cache(&folder.path().join("hub"));
+        let place = |names: &[&str]| {
+            let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+            cache.place(content(b"hello\n"), &paths).unwrap()
+        };
+        assert!(!place(&[]) && !place(&["a"]));
+        let hello = keep(&cache, b"hello\n");
+        assert!(place(&[]) && place(&["a", "b"]));
+        let mut text = String::new();
+        cache.open_content(hello).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello\n");
+        for name in ["a", "b"] {
+            let path = folder.path().join(name);
+            assert_eq!(fs::read(&path).unwrap(), b"hello\n");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        }
         fs::write(cache.path_of(hello), b"HELLO\n").unwrap();
-        assert!(!cache.holds(hello), "it was damaged");
-        assert!(!cache.path_of(hello).exists());
+        assert!(cache.open_content(hello).is_none());
+        assert!(!place(&["c"]), "it is damaged");
+        assert!(!cache.path_of(hello).exists() && !folder.path().join("c").exists());
+    }
+
+    #[test]
+    fn a_destination_that_exists_is_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder.path().join("hub"));
+        let (other, hello) = (keep(&cache, b"other\n"), keep(&cache, b"hello\n"));
+        let taken = folder.path().join("taken");
+        assert!(cache.place(other, std::slice::from_ref(&taken)).unwrap());
+        for destinations in [vec![taken.clone()], vec![folder.path().join("free"), taken.clone()]] {
+            let placed = cache.place(hello, &destinations);
+            assert!(matches!(placed, Err(Fault::Occupied(path)) if path == taken));
+        }
+        let part = cache.part(content(b"")).unwrap();
+        assert!(matches!(cache.adopt(part, std::slice::from_ref(&taken)), Err(Fault::Occupied(_))));
+        assert_eq!(fs::read(&taken).unwrap(), b"other\n");
+        assert!(cache.place(other, &[]).unwrap());
     }
 
     #[test]
     fn a_part_goes_on_where_it_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&variables(folder.path())).unwrap();
+        let cache = cache(folder.path());
         let hello = content(b"hello\n");
         cache.part(hello).unwrap().add(b"hel").unwrap();
         let mut part = cache.part(hello).unwrap();
-        assert_eq!(part.done, 3);
+        assert_eq!(part.done(), 3);
         let mut other = cache.part(hello).unwrap();
-        assert_eq!(other.done, 0, "another run has one of its own");
+        assert_eq!(other.done(), 0, "another run has one of its own");
         other.add(b"HELLO\n").unwrap();
-        assert_ne!(other.digest(), hello.digest);
+        assert!(!other.is_whole());
         other.restart().unwrap();
         other.add(b"hello\n").unwrap();
         part.add(b"lo\n").unwrap();
-        assert_eq!((part.digest(), other.digest()), (hello.digest, hello.digest));
-        cache.adopt(part).unwrap();
-        cache.adopt(other).unwrap();
-        assert!(cache.holds(hello));
-        assert_eq!(fs::read_dir(folder.path().join("rlmesh-sandbox/hub/parts")).unwrap().count(), 0);
+        assert!(part.is_whole() && other.is_whole());
+        drop(cache.part(hello).unwrap());
+        assert_eq!(parts(&cache), 2, "those that are still being fetched");
+        cache.adopt(part, &[]).unwrap();
+        cache.adopt(other, &[]).unwrap();
+        assert!(cache.place(hello, &[]).unwrap());
+        assert_eq!(parts(&cache), 0);
+    }
+
+    /// Each thread has half of the content written for a moment: nothing but the whole may ever be in the cache.
+    #[test]
+    fn runs_that_fetch_the_same_never_adopt_what_another_one_is_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(folder.path());
+        let content = content(b"hello\n");
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let fetchers: [_; 4] = std::array::from_fn(|_| {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let mut part = cache.part(content).unwrap();
+                        part.restart().unwrap();
+                        part.add(b"hel").unwrap();
+                        std::thread::yield_now();
+                        part.add(b"lo\n").unwrap();
+                        cache.adopt(part, &[]).unwrap();
+                    }
+                })
+            });
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                    if let Ok(bytes) = fs::read(cache.path_of(content)) {
+                        assert_eq!(bytes, b"hello\n");
+                    }
+                }
+            });
+            let ended = fetchers.map(|fetcher| fetcher.join().is_ok());
+            is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+            assert_eq!(ended, [true; 4]);
+        });
+        assert_eq!(parts(&cache), 0);
     }
 
     #[test]
-    fn listings_and_names_come_back_as_they_were() {
+    fn listings_and_revisions_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&variables(folder.path())).unwrap();
+        let cache = cache(folder.path());
         let mut builder = TreeBuilder::default();
         let oid = "ce013625030ba8dba906f756967f9e9ca394464a".to_owned();
         let lfs = ListedLfs {
             oid: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03".into(),
             size: 9,
-            pointer_size: Some(126),
         };
         let entry = |path: &str, size, lfs| ListedEntry {
             kind: "file".into(),
@@ -444,16 +569,31 @@ mod tests {
         cache.keep_commit("e", "o/r", None, "c").unwrap();
         assert_eq!(cache.commit("e", "o/r", None).as_deref(), Some("c"));
         assert_eq!(cache.commit("e", "o/r", Some("main")), None);
+        assert_eq!(parts(&cache), 0);
     }
 
     #[test]
     fn without_a_cache_folder_there_is_a_temporary_one() {
         let folder = tempfile::tempdir().unwrap();
-        let variables: Variables = [("TMPDIR", folder.path().as_os_str())].into_iter().collect();
-        let cache = Cache::open(&variables).unwrap();
-        cache.keep(content(b"x"), b"x").unwrap();
-        assert!(cache.holds(content(b"x")));
-        drop(cache);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for unusable in [None, Some(file.as_path()), Some(Path::new("/dev/null/x"))] {
+            let cache = Cache::open(unusable, folder.path(), &Interrupt::default()).unwrap();
+            let kept = keep(&cache, b"x");
+            assert!(cache.place(kept, &[]).unwrap());
+            drop(cache);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait_for_a_cache_that_is_being_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join(LOCK);
+        let _removing = FileLock::alone(&lock, Duration::ZERO, &Interrupt::default()).unwrap().unwrap();
+        let interrupt = Interrupt::default();
+        interrupt.raise(crate::error::Signal::Interrupt);
+        let opened = Cache::open(Some(folder.path()), folder.path(), &interrupt);
+        assert!(matches!(opened, Err(SandboxError::Interrupted(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! Requests to the Hub: where the token may go, which redirects are followed, what is tried again and when; it does not know what an answer means.
+//! Requests to the Hub: which hosts get the token, which redirects are followed, and what is tried again, and when.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,61 +11,66 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use url::Url;
 
 use crate::error::SandboxError;
+use crate::error::invalid_option as invalid;
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::hub::failure::{Fault, Refusal};
 use crate::settings::hub::{HubSettings, Proxies};
-use crate::settings::sandbox::invalid;
 
-/// How many redirects lead to something, as browsers see it too.
+/// How many redirects of one request are followed.
 const REDIRECTS: usize = 10;
 
 /// How many requests are under way at once, and so how many connections are kept.
 pub(crate) const PARALLEL: usize = 16;
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The least that counts as a read timeout: with less, no server could answer in time.
+const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The first pause before another try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// The Hub counts requests in windows of five minutes: it never has to be waited for longer.
+/// The longest wait that a server may ask for. The Hub counts requests in windows of five minutes.
 const LONGEST_WAIT: Duration = Duration::from_secs(330);
 
-/// How much of a refusal's text is read.
+/// How much is read of the body of a refusal or a redirect, in bytes.
 const LARGEST_REFUSAL: u64 = 16 * 1024;
 
-/// How often something is tried that fails for a reason which may pass.
+/// How often a request is tried that fails for a reason that may pass.
 const TRIES: u32 = 6;
 
-/// The same where nobody answers at all: that passes less often, and people wait.
+/// The same without a connection: that seldom passes while a user waits.
 const TRIES_WITHOUT_CONNECTION: u32 = 3;
 
-/// How patient a request is.
+/// How often an interrupt is looked for while there is nothing else to do.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Whether a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
-    /// One try: nobody needs the answer.
+    /// It is not: the answer would be useful, but is not needed.
     None,
-    /// Tried again as long as that makes sense.
+    /// It is, where the reason of the failure may pass.
     Usual,
 }
 
-/// Where an answer may come from.
+/// Which hosts an answer may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// The Hub alone: what it lists is what files are verified against.
+    /// The Hub alone: files are verified against what it lists.
     Hub,
-    /// Any host that it redirects to: the content is verified.
+    /// Any host that the Hub redirects to, since the content is verified.
     Anywhere,
 }
 
-/// A connection to the Hub that ends with the interrupt. Threads share it.
+/// Connections to the Hub, shared by threads. They end with the interrupt.
 pub(crate) struct Client {
-    pub(crate) settings: HubSettings,
+    settings: HubSettings,
     http: Agent,
     https: Agent,
     interrupt: Interrupt,
-    /// Until when the Hub asked everybody to wait.
+    /// Until when the Hub asked to send no requests.
     closed_until: Mutex<Option<Instant>>,
     is_stopped: Arc<AtomicBool>,
 }
@@ -78,12 +83,9 @@ impl Drop for Client {
 
 impl Client {
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for a proxy that can't be one.
-    pub(crate) fn new(
-        settings: HubSettings,
-        read_timeout: Duration,
-        interrupt: Interrupt,
-    ) -> Result<Self, SandboxError> {
+    /// [`SandboxError::InvalidOption`] for a proxy that cannot be used.
+    pub(crate) fn new(settings: HubSettings, interrupt: Interrupt) -> Result<Self, SandboxError> {
+        let read_timeout = settings.read_timeout.max(SHORTEST_READ_TIMEOUT);
         let agent = |proxy: Option<&Url>| -> Result<Agent, SandboxError> {
             let proxy = proxy.map(|proxy| as_proxy(proxy, &settings.proxies)).transpose()?;
             Ok(config(proxy, read_timeout).new_agent())
@@ -91,12 +93,12 @@ impl Client {
         let (http, https) = (agent(settings.proxies.http.as_ref())?, agent(settings.proxies.https.as_ref())?);
         let is_stopped = Arc::new(AtomicBool::new(false));
         let client = Self { settings, http, https, interrupt, closed_until: Mutex::default(), is_stopped };
-        client.watch_for_the_interrupt();
+        client.close_on_interrupt();
         Ok(client)
     }
 
-    /// A read that waits for a silent server ends only with its connection.
-    fn watch_for_the_interrupt(&self) {
+    /// Closes all connections on an interrupt: a read that waits for a server cannot look for one.
+    fn close_on_interrupt(&self) {
         let (http, https) = (self.http.clone(), self.https.clone());
         let (interrupt, is_stopped) = (self.interrupt.clone(), Arc::clone(&self.is_stopped));
         std::thread::spawn(move || {
@@ -104,57 +106,60 @@ impl Client {
                 if interrupt.reached(Signals::First).is_some() {
                     break;
                 }
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(POLL_INTERVAL);
             }
             http.shutdown();
             https.shutdown();
         });
     }
 
-    /// Ends every request that is under way on any thread; later ones fail.
+    /// Ends the requests of all threads; later ones fail with [`Fault::Stopped`].
     pub(crate) fn stop(&self) {
         self.is_stopped.store(true, Ordering::SeqCst);
         self.http.clone().shutdown();
         self.https.clone().shutdown();
     }
 
-    /// One request, from byte `from` of the answer on, with redirects followed: a successful answer or why there is none.
+    /// The answer to one request, from its byte `from` on. Redirects are followed.
+    ///
+    /// # Errors
+    /// [`Fault`], also for an answer that is not a success.
     pub(crate) fn get(&self, start: &Url, from: u64, reach: Reach) -> Result<Response<Body>, Fault> {
         let mut address = start.clone();
-        // Once the way has left the Hub, nothing on it gets the token any more.
-        let mut is_home = self.is_home(&address);
+        // After a redirect to another host no further one gets the token, not even the Hub again.
+        let mut is_hub = self.is_hub(&address);
         for _ in 0..=REDIRECTS {
             self.wait_until_open()?;
-            let response = self.send(&address, from, is_home)?;
+            let response = self.send(&address, from, is_hub)?;
             if response.status().is_success() {
                 return Ok(response);
             }
             let Some(next) = redirect(&response, &address)? else {
-                return Err(self.refusal(response, &address, is_home));
+                return Err(self.refusal(response, &address, is_hub));
             };
             if reach == Reach::Hub && !is_same_host(&next, &self.settings.endpoint) {
                 return Err(Fault::Redirect(format!(
-                    "{} answers with a redirect to another host, {}",
+                    "{} redirects to another host, {}",
                     host(&address),
                     host(&next)
                 )));
             }
-            // An unread body would cost the connection.
+            // A connection with an unread body cannot be used again.
             let _ = std::io::copy(
                 &mut response.into_body().into_with_config().limit(LARGEST_REFUSAL).reader(),
                 &mut std::io::sink(),
             );
-            is_home &= self.is_home(&next);
+            is_hub &= self.is_hub(&next);
             address = next;
         }
-        Err(Fault::Redirect(format!("{} redirects without an end", host(start))))
+        Err(Fault::Redirect(format!("{} redirects too many times", host(start))))
     }
 
-    /// Does something again and again while it fails for a reason that may pass. `waits` is told before each pause.
-    pub(crate) fn persistently<T>(
+    /// Calls `attempt` again as long as it fails for a reason that may pass, and `on_pause` before each pause.
+    pub(crate) fn with_retries<T>(
         &self,
         patience: Patience,
-        waits: &mut dyn FnMut(Duration, &Fault),
+        on_pause: &mut dyn FnMut(Duration, &Fault),
         mut attempt: impl FnMut() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut failures = 0;
@@ -164,35 +169,23 @@ impl Client {
                 Err(fault) => fault,
             };
             failures += 1;
-            let Some(pause) = self.pause_after(&fault, failures, patience) else { return Err(fault) };
-            waits(pause, &fault);
-            self.sleep(pause)?;
+            let Some(pause) = pause_before_retry(&fault, failures, patience) else { return Err(fault) };
+            on_pause(pause, &fault);
+            self.pause(pause, &fault)?;
         }
     }
 
-    /// How long to wait before the next try; `None` where there should be none.
-    pub(crate) fn pause_after(&self, fault: &Fault, failures: u32, patience: Patience) -> Option<Duration> {
-        let tries = match fault {
-            _ if patience == Patience::None => 1,
-            Fault::NoConnection { .. } => TRIES_WITHOUT_CONNECTION,
-            fault if fault.may_pass() => TRIES,
-            _ => 1,
-        };
-        if failures >= tries || self.is_stopped.load(Ordering::SeqCst) {
-            return None;
-        }
-        if let Fault::Refused(Refusal { wait: Some(wait), .. }) = fault {
-            if *wait > LONGEST_WAIT {
-                return None;
-            }
-            // The others need not ask to learn the same.
-            let until = Instant::now() + *wait;
+    /// Waits before the next try. Where the Hub asked for that, no thread sends a request in the meantime.
+    ///
+    /// # Errors
+    /// [`Fault::Interrupted`], [`Fault::Stopped`].
+    pub(crate) fn pause(&self, pause: Duration, fault: &Fault) -> Result<(), Fault> {
+        if fault.wait().is_some() {
+            let until = Instant::now() + pause;
             let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
             *closed = Some(closed.map_or(until, |before| before.max(until)));
-            return Some(*wait);
         }
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(failures - 1);
-        Some(pause.min(LONGEST_PAUSE).mul_f64(jitter()))
+        self.sleep(pause)
     }
 
     fn wait_until_open(&self) -> Result<(), Fault> {
@@ -203,9 +196,7 @@ impl Client {
         }
     }
 
-    /// # Errors
-    /// [`Fault::Interrupted`] as soon as there is an interrupt.
-    pub(crate) fn sleep(&self, time: Duration) -> Result<(), Fault> {
+    fn sleep(&self, time: Duration) -> Result<(), Fault> {
         let end = Instant::now() + time;
         loop {
             self.check()?;
@@ -213,12 +204,12 @@ impl Client {
             if rest.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(rest.min(Duration::from_millis(20)));
+            std::thread::sleep(rest.min(POLL_INTERVAL));
         }
     }
 
     /// # Errors
-    /// [`Fault::Interrupted`] once there is an interrupt, [`Fault::Stopped`] after [`Self::stop`].
+    /// [`Fault::Interrupted`] after an interrupt, [`Fault::Stopped`] after [`Self::stop`].
     pub(crate) fn check(&self) -> Result<(), Fault> {
         if let Some(signal) = self.interrupt.reached(Signals::First) {
             return Err(Fault::Interrupted(signal));
@@ -229,10 +220,10 @@ impl Client {
         Ok(())
     }
 
-    fn send(&self, address: &Url, from: u64, is_home: bool) -> Result<Response<Body>, Fault> {
+    fn send(&self, address: &Url, from: u64, is_hub: bool) -> Result<Response<Body>, Fault> {
         let agent = if address.scheme() == "https" { &self.https } else { &self.http };
         let mut request = agent.get(address.as_str());
-        if let (true, Some(token)) = (is_home, &self.settings.token) {
+        if let (true, Some(token)) = (is_hub, &self.settings.token) {
             request = request.header(header::AUTHORIZATION, token.authorization());
         }
         if from > 0 {
@@ -241,9 +232,9 @@ impl Client {
         request.call().map_err(|error| self.fault(error, address))
     }
 
-    /// What a failed request or a failed read means.
+    /// Why a request, or reading its answer, failed.
     pub(crate) fn fault(&self, error: ureq::Error, address: &Url) -> Fault {
-        // A connection that was closed from this side is no failure of the other's.
+        // The connection may have been closed by this program.
         if let Err(fault) = self.check() {
             return fault;
         }
@@ -267,7 +258,7 @@ impl Client {
         proxy.as_ref().map(host)
     }
 
-    fn refusal(&self, response: Response<Body>, address: &Url, is_home: bool) -> Fault {
+    fn refusal(&self, response: Response<Body>, address: &Url, is_hub: bool) -> Fault {
         let status = response.status().as_u16();
         let text = |name: &str| {
             let value = response.headers().get(name)?;
@@ -281,10 +272,10 @@ impl Client {
             let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
             Some(body.get("error")?.as_str()?.to_owned())
         });
-        Fault::Refused(Refusal { status, code, message, wait, host: host(address), is_home })
+        Fault::Refused(Refusal { status, code, message, wait, host: host(address), is_hub })
     }
 
-    fn is_home(&self, address: &Url) -> bool {
+    fn is_hub(&self, address: &Url) -> bool {
         address.origin() == self.settings.endpoint.origin()
     }
 }
@@ -296,11 +287,11 @@ fn config(proxy: Option<Proxy>, read_timeout: Duration) -> Config {
         .max_redirects_will_error(false)
         .proxy(proxy)
         .user_agent(concat!("rlmesh-sandbox/", env!("CARGO_PKG_VERSION")))
-        // A size that is promised, and the range that is asked for, are those of the content itself.
+        // The lengths and ranges of an answer are to be those of the content itself.
         .accept_encoding("identity")
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
-        .timeout_connect(Some(CONNECT))
-        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_per_read(Some(read_timeout))
         .timeout_per_write(Some(read_timeout))
         .max_idle_connections(2 * PARALLEL)
@@ -328,52 +319,49 @@ fn as_proxy(address: &Url, proxies: &Proxies) -> Result<Proxy, SandboxError> {
         proxy = proxy.password(&decoded(password));
     }
     for host in &proxies.exceptions {
-        // As curl and Python read it: a name stands for its subdomains too.
+        // As in curl and Python, a name stands for its subdomains too.
         proxy = proxy.no_proxy(host).no_proxy(&format!(".{}", host.trim_start_matches('.')));
     }
     proxy.build().map_err(|_| {
-        invalid(
-            "the environment names a proxy that cannot be used",
-            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
-        )
+        invalid("the address of the proxy cannot be used", "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY")
     })
 }
 
-/// Where an answer redirects to; `None` where it does not.
+/// Where an answer redirects to; `None` where it does not redirect.
 fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Fault> {
     let status = response.status();
     let Some(location) = response.headers().get(header::LOCATION).filter(|_| status.is_redirection()) else {
         return Ok(None);
     };
     let refused = |why: &str| Fault::Redirect(format!("{} redirects to {why}", host(from)));
-    let location = location.to_str().map_err(|_| refused("something that is no address"))?;
-    let mut next = from.join(location).map_err(|_| refused("something that is no address"))?;
+    let location = location.to_str().map_err(|_| refused("an address that is not valid"))?;
+    let mut next = from.join(location).map_err(|_| refused("an address that is not valid"))?;
     if !matches!(next.scheme(), "http" | "https") || next.host_str().is_none() {
-        return Err(refused("something that is neither http nor https"));
+        return Err(refused("an address that is neither http nor https"));
     }
     if from.scheme() == "https" && next.scheme() != "https" {
         return Err(refused(&format!("{} without encryption", host(&next))));
     }
-    // Whoever redirects does not choose who we say that we are.
+    // A server does not choose the credentials that are sent.
     let _ = next.set_username("");
     let _ = next.set_password(None);
     next.set_fragment(None);
     Ok(Some(next))
 }
 
-/// The same host and port, or the same host's encrypted side.
-fn is_same_host(address: &Url, home: &Url) -> bool {
-    let is_upgrade = (home.scheme(), address.scheme()) == ("http", "https") && address.port().is_none();
-    address.origin() == home.origin() || (is_upgrade && address.host() == home.host())
+/// Whether an address has the Hub's host and port, or is on its host and encrypted where the Hub's is not.
+fn is_same_host(address: &Url, hub: &Url) -> bool {
+    let is_upgrade = (hub.scheme(), address.scheme()) == ("http", "https") && address.port().is_none();
+    address.origin() == hub.origin() || (is_upgrade && address.host() == hub.host())
 }
 
-/// The host and port of an address, for people; never its path or query, which may be signed.
+/// The host and port of an address, for messages. Its query may hold a signature, which gives access.
 pub(crate) fn host(address: &Url) -> String {
     let host = address.host_str().unwrap_or_default();
     address.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// How long an answer asks to wait: Retry-After, else the Hub's own `ratelimit: "api";r=0;t=55`.
+/// How long an answer asks to wait, by Retry-After or by the Hub's own `ratelimit: "api";r=0;t=55`.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     if let Some(value) = text("retry-after") {
@@ -384,12 +372,32 @@ fn wait(headers: &HeaderMap) -> Option<Duration> {
         return Some(at.duration_since(SystemTime::now()).unwrap_or_default());
     }
     let limit = text("ratelimit")?;
-    // `r` is what is left of the window: as long as there is something, nobody has to wait.
+    // `r` requests are left in a window that ends in `t` seconds.
     let field = |name: &str| limit.split(';').find_map(|field| field.trim().strip_prefix(name));
     (field("r=")? == "0").then(|| field("t=")?.parse().ok().map(Duration::from_secs)).flatten()
 }
 
-/// A factor around 1, so that those who failed together don't come back together.
+/// How long to wait before the next try; `None` where there is to be none.
+pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, patience: Patience) -> Option<Duration> {
+    let tries = match fault {
+        _ if patience == Patience::None => 1,
+        Fault::NoConnection { .. } => TRIES_WITHOUT_CONNECTION,
+        fault if fault.may_pass() => TRIES,
+        _ => 1,
+    };
+    if failures >= tries {
+        return None;
+    }
+    match fault.wait() {
+        Some(wait) => (wait <= LONGEST_WAIT).then_some(wait),
+        None => {
+            let pause = FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1));
+            Some(pause.min(LONGEST_PAUSE).mul_f64(jitter()))
+        }
+    }
+}
+
+/// A factor around 1, so that requests that failed together are not sent again together.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher as _, RandomState};
     0.75 + 0.5 * (RandomState::new().hash_one(0) as f64 / u64::MAX as f64)
@@ -416,6 +424,39 @@ mod tests {
     }
 
     #[test]
+    fn asking_for_the_pause_changes_nothing_and_pausing_stops_the_other_threads() {
+        let refused = |status, wait| {
+            Fault::Refused(Refusal {
+                status,
+                code: None,
+                message: None,
+                wait,
+                host: "hub".to_owned(),
+                is_hub: true,
+            })
+        };
+        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Patience::Usual);
+        let wait = Duration::from_millis(30);
+        let slow_down = refused(429, Some(wait));
+        assert_eq!(pause(&slow_down, 1), Some(wait));
+        assert_eq!(pause(&slow_down, TRIES), None);
+        assert_eq!(pause_before_retry(&slow_down, 1, Patience::None), None);
+        assert_eq!(pause(&refused(429, Some(LONGEST_WAIT * 2)), 1), None);
+        assert_eq!(pause(&refused(404, None), 1), None);
+        let pauses: Vec<Duration> =
+            (1..TRIES).map(|failures| pause(&refused(503, None), failures).unwrap()).collect();
+        assert!(pauses.is_sorted() && pauses[4] <= LONGEST_PAUSE.mul_f64(1.25), "{pauses:?}");
+        let client = Client::new(HubSettings::default(), Interrupt::default()).unwrap();
+        client.pause(Duration::ZERO, &refused(503, None)).unwrap();
+        assert!(client.closed_until.lock().unwrap().is_none());
+        let start = Instant::now();
+        client.pause(wait, &slow_down).unwrap();
+        assert!(client.closed_until.lock().unwrap().unwrap() >= start + wait);
+        client.stop();
+        assert!(matches!(client.pause(Duration::ZERO, &slow_down), Err(Fault::Stopped)));
+    }
+
+    #[test]
     fn a_redirect_never_gives_up_encryption_nor_takes_credentials() {
         let to = |from: &str, location: &str| {
             let answer = Response::builder().status(302).header("location", location);
@@ -432,16 +473,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hub_itself_is_home() {
+    fn only_the_hub_itself_is_hub() {
         let url = |text: &str| Url::parse(text).unwrap();
-        for (home, address, expected) in [
+        for (hub, address, expected) in [
             ("https://hub.co", "https://hub.co/x", true),
             ("https://hub.co", "https://hub.co:444/x", false),
             ("https://hub.co", "https://evil.hub.co/x", false),
             ("http://hub.co", "https://hub.co/x", true),
             ("http://127.0.0.1:1", "http://127.0.0.1:2", false),
         ] {
-            assert_eq!(is_same_host(&url(address), &url(home)), expected, "{home} {address}");
+            assert_eq!(is_same_host(&url(address), &url(hub)), expected, "{hub} {address}");
         }
         assert_eq!(host(&url("https://u:p@cdn.co:8443/a?signature=secret")), "cdn.co:8443");
     }

@@ -1,27 +1,27 @@
-//! What a file's content must be: git's blob id or LFS's digest, and its size; it reads no files by itself.
+//! What identifies a file's content: git's blob id or LFS's digest, and its size.
 
 use std::fmt;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-/// The digest of a file's content, in one of the two forms in which a repository records it.
+/// The digest of a file's content, in one of the two forms that repositories record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Digest {
-    /// SHA-1 of `blob <size>\0` and the content: how git names a plain file.
+    /// SHA-1 of `blob <size>\0` and the content: git's id of a file.
     GitBlob([u8; 20]),
-    /// SHA-256 of the content: how LFS names a large one.
+    /// SHA-256 of the content: LFS's id of a file.
     Sha256([u8; 32]),
 }
 
 impl Digest {
-    /// The digest of a plain file, from 40 hex digits.
+    /// From 40 hex digits.
     pub(crate) fn git_blob(hex: &str) -> Option<Self> {
         let mut bytes = [0; 20];
         hex::decode_to_slice(hex, &mut bytes).ok().map(|()| Digest::GitBlob(bytes))
     }
 
-    /// The digest of an LFS file, from 64 hex digits.
+    /// From 64 hex digits.
     pub(crate) fn sha256(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(hex, &mut bytes).ok().map(|()| Digest::Sha256(bytes))
@@ -38,7 +38,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// A content that is known before it is there.
+/// A content, by its digest and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Content {
     pub(crate) digest: Digest,
@@ -47,7 +47,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Whether `bytes` are that content.
+    /// Whether `bytes` are this content.
     pub(crate) fn is(self, bytes: &[u8]) -> bool {
         let mut hasher = Hasher::of(self);
         hasher.update(bytes);
@@ -55,7 +55,7 @@ impl Content {
     }
 }
 
-/// Takes the digest of a content that comes piece by piece.
+/// Computes the digest of a content piece by piece.
 #[derive(Clone)]
 pub(crate) enum Hasher {
     GitBlob(Sha1),
@@ -63,7 +63,7 @@ pub(crate) enum Hasher {
 }
 
 impl Hasher {
-    /// One that will agree with `content.digest` once it has seen that content.
+    /// For a content of this size and with this kind of digest.
     pub(crate) fn of(content: Content) -> Self {
         match content.digest {
             Digest::GitBlob(_) => Hasher::GitBlob(Sha1::new_with_prefix(format!("blob {}\0", content.size))),
@@ -92,7 +92,7 @@ mod tests {
 
     /// The ids are what `git hash-object --stdin` and `sha256sum` print.
     #[test]
-    fn contents_are_named_as_git_and_lfs_name_them() {
+    fn contents_have_the_ids_of_git_and_lfs() {
         let plain = Content {
             digest: Digest::git_blob("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
             size: 6,

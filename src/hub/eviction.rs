@@ -1,80 +1,76 @@
-//! How large the cache may grow, and how it shrinks: never while a run is using it. It does not know what the files are.
+//! How the cache shrinks: by what was not used for the longest time, or as a whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::SandboxError;
+use crate::host::file_lock::{self, FileLock};
+use crate::host::interrupt::Interrupt;
 use crate::host::run_dir::cannot_write;
-use crate::hub::cache::root;
-use crate::settings::size::size_of;
-use crate::settings::variables::Variables;
+use crate::hub::cache::{FILES, LOCK, PARTS, REFS, TREES};
 
-/// How large the files may be together unless the user says otherwise.
-const USUAL_LIMIT: u64 = 20 << 30;
-
-/// How long a part of a file waits for its rest.
+/// How long an unfinished part is kept, in case that a later run goes on with it.
 const PART_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What a cache holds, or held.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Holding {
-    pub(crate) folder: PathBuf,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CacheContent {
     pub(crate) files: usize,
     /// In bytes.
     pub(crate) size: u64,
-    /// Whether a run is using it just now.
+    /// Whether a run is using the cache.
     pub(crate) is_in_use: bool,
 }
 
-/// How large the cache may be.
+/// Removes what was used least recently until the rest is within `limit`, in bytes, and parts that no run has
+/// gone on with for a week.
 ///
-/// # Errors
-/// [`SandboxError::InvalidOption`] for a variable that holds no size.
-pub(crate) fn limit(variables: &Variables) -> Result<u64, SandboxError> {
-    const NAME: &str = "RLMESH_SANDBOX_CACHE_LIMIT";
-    variables.text(NAME)?.map_or(Ok(USUAL_LIMIT), |text| size_of(NAME, text))
+/// Runs that use the cache at the same time lose nothing that they need: they link a file to where they want
+/// it before they rely on it, and fetch it if it is gone by then; what they are still writing is locked.
+pub(crate) fn trim(root: &Path, limit: u64, interrupt: &Interrupt) {
+    remove_oldest(entries(root), limit, interrupt);
 }
 
-/// Removes what was used least recently until the rest is within `limit`, unless a run is using the cache.
-pub(crate) fn trim(variables: &Variables, limit: u64) {
-    let Some(root) = root(variables) else { return };
-    let Some(_alone) = alone(&root) else { return };
-    let mut held = entries(&root);
-    held.sort_by_key(|entry| entry.used);
-    let mut size: u64 = held.iter().map(|entry| entry.size).sum();
-    for entry in held {
-        let is_stale_part = entry.is_part && entry.used.elapsed().is_ok_and(|age| age > PART_LIFE);
-        if (size > limit || is_stale_part) && fs::remove_file(&entry.path).is_ok() {
+fn remove_oldest(mut entries: Vec<Entry>, limit: u64, interrupt: &Interrupt) {
+    entries.sort_by_key(|entry| entry.last_use);
+    let mut size: u64 = entries.iter().map(|entry| entry.size).sum();
+    for entry in entries {
+        let is_stale = entry.is_part && entry.last_use.elapsed().is_ok_and(|age| age > PART_LIFE);
+        if (size > limit || is_stale) && entry.remove(interrupt) {
             size -= entry.size;
         }
     }
 }
 
 /// What the cache holds; `None` where there is none.
-pub(crate) fn survey(variables: &Variables) -> Option<Holding> {
-    let root = root(variables).filter(|root| root.is_dir())?;
-    let held = entries(&root);
-    Some(Holding {
-        files: held.len(),
-        size: held.iter().map(|entry| entry.size).sum(),
-        is_in_use: alone(&root).is_none(),
-        folder: root,
-    })
+///
+/// # Errors
+/// [`SandboxError::System`].
+pub(crate) fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> {
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    let entries = entries(root);
+    Ok(Some(CacheContent {
+        files: entries.len(),
+        size: entries.iter().map(|entry| entry.size).sum(),
+        is_in_use: file_lock::is_in_use(&root.join(LOCK))?,
+    }))
 }
 
-/// Removes the whole cache, unless a run is using it.
+/// Removes the whole cache, unless a run is using it, and returns what it held.
 ///
 /// # Errors
 /// [`SandboxError::System`] where it cannot be removed.
-pub(crate) fn clear(variables: &Variables) -> Result<Option<Holding>, SandboxError> {
-    let Some(holding) = survey(variables) else { return Ok(None) };
-    let Some(_alone) = alone(&holding.folder) else {
-        return Ok(Some(Holding { is_in_use: true, ..holding }));
+pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheContent>, SandboxError> {
+    let Some(content) = survey(root)? else { return Ok(None) };
+    let Some(_lock) = FileLock::alone(&root.join(LOCK), Duration::ZERO, interrupt)? else {
+        return Ok(Some(CacheContent { is_in_use: true, ..content }));
     };
-    for folder in ["files", "parts", "trees", "refs"] {
-        let folder = holding.folder.join(folder);
+    for folder in [FILES, PARTS, TREES, REFS] {
+        let folder = root.join(folder);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(cannot_write(&folder, &error));
@@ -82,35 +78,51 @@ pub(crate) fn clear(variables: &Variables) -> Result<Option<Holding>, SandboxErr
             _ => {}
         }
     }
-    Ok(Some(holding))
-}
-
-fn alone(root: &Path) -> Option<File> {
-    let lock = OpenOptions::new().write(true).open(root.join("lock")).ok()?;
-    lock.try_lock().ok().map(|()| lock)
+    Ok(Some(content))
 }
 
 struct Entry {
     path: PathBuf,
+    /// In bytes.
     size: u64,
-    used: SystemTime,
+    last_use: SystemTime,
     is_part: bool,
+}
+
+impl Entry {
+    /// Whether the file is gone, by this call or another run's.
+    fn remove(&self, interrupt: &Interrupt) -> bool {
+        if !self.is_part {
+            return match fs::remove_file(&self.path) {
+                Ok(()) => true,
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+        }
+        match FileLock::alone(&self.path, Duration::ZERO, interrupt) {
+            Ok(Some(lock)) => {
+                lock.remove();
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 fn entries(root: &Path) -> Vec<Entry> {
     let mut found = Vec::new();
-    for folder in ["files", "parts", "trees"] {
-        let mut rest = vec![root.join(folder)];
-        while let Some(folder_path) = rest.pop() {
-            for entry in fs::read_dir(&folder_path).into_iter().flatten().flatten() {
+    for name in [FILES, PARTS, TREES, REFS] {
+        let mut folders = vec![root.join(name)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
                 match entry.metadata() {
-                    Ok(metadata) if metadata.is_dir() => rest.push(entry.path()),
+                    Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
                     Ok(metadata) => found.push(Entry {
                         path: entry.path(),
                         size: metadata.len(),
-                        used: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                        is_part: folder == "parts",
+                        last_use: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                        is_part: name == PARTS,
                     }),
+                    // Removed by another run.
                     Err(_) => {}
                 }
             }
@@ -121,40 +133,136 @@ fn entries(root: &Path) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use sha2::{Digest as _, Sha256};
 
     use super::*;
     use crate::hub::cache::Cache;
     use crate::hub::digest::{Content, Digest};
+    use crate::hub::tree::Tree;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn content(bytes: &[u8]) -> Content {
         Content { digest: Digest::Sha256(Sha256::digest(bytes).into()), size: bytes.len() as u64 }
     }
 
+    fn keep(cache: &Cache, bytes: &[u8]) -> PathBuf {
+        let mut part = cache.part(content(bytes)).unwrap();
+        part.add(bytes).unwrap();
+        cache.adopt(part, &[]).unwrap();
+        cache.path_of(content(bytes))
+    }
+
+    fn set_age(path: &Path, age: Duration) {
+        File::options().write(true).open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    }
+
+    fn open(root: &Path) -> Cache {
+        Cache::open(Some(root), root, &Interrupt::default()).unwrap()
+    }
+
+    /// The one file of a folder of the cache.
+    fn only(root: &Path, folder: &str) -> PathBuf {
+        fs::read_dir(root.join(folder)).unwrap().next().unwrap().unwrap().path()
+    }
+
     #[test]
-    fn the_least_recently_used_goes_first_and_nothing_goes_while_it_is_in_use() {
+    fn the_least_recently_used_is_removed_first_while_a_run_uses_the_cache() {
         let folder = tempfile::tempdir().unwrap();
-        let variables: Variables = [("XDG_CACHE_HOME", folder.path().as_os_str())].into_iter().collect();
-        let cache = Cache::open(&variables).unwrap();
-        let contents = [&b"old"[..], b"new"].map(|bytes| {
-            cache.keep(content(bytes), bytes).unwrap();
-            content(bytes)
-        });
-        let long_ago = SystemTime::now() - Duration::from_secs(100_000);
-        File::options().write(true).open(cache.path_of(contents[0])).unwrap().set_modified(long_ago).unwrap();
-        trim(&variables, 0);
-        assert!(cache.holds(contents[1]), "it is in use");
-        let path = cache.path_of(contents[0]);
-        File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
-        assert!(survey(&variables).unwrap().is_in_use);
-        assert_eq!(clear(&variables).unwrap().unwrap().files, 2);
+        let root = folder.path().join("hub");
+        let cache = open(&root);
+        let [old, used, new] = [&b"old"[..], b"used", b"new"].map(|bytes| keep(&cache, bytes));
+        set_age(&old, DAY);
+        set_age(&used, 2 * DAY);
+        assert!(cache.place(content(b"used"), &[folder.path().join("placed")]).unwrap());
+        trim(&root, 7, &Interrupt::default());
+        assert!(!old.exists() && used.exists() && new.exists());
+        trim(&root, 0, &Interrupt::default());
+        assert!(!used.exists() && !new.exists());
+        assert_eq!(fs::read(folder.path().join("placed")).unwrap(), b"used", "a run has it");
+        assert!(!cache.place(content(b"used"), &[folder.path().join("again")]).unwrap(), "so it is fetched");
+    }
+
+    #[test]
+    fn listings_and_revisions_count_and_are_removed_like_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), open(folder.path()));
+        cache.keep_tree("e", "o/r", "c", &Tree::default()).unwrap();
+        cache.keep_commit("e", "o/r", Some("main"), "c").unwrap();
+        let (tree, revision) = (only(root, TREES), only(root, REFS));
+        let size = |path: &Path| fs::metadata(path).unwrap().len();
+        let content = survey(root).unwrap().unwrap();
+        assert_eq!((content.files, content.size), (2, size(&tree) + size(&revision)));
+        set_age(&revision, DAY);
+        trim(root, size(&tree), &Interrupt::default());
+        assert!(tree.exists() && !revision.exists());
+        cache.keep_commit("e", "o/r", None, "c").unwrap();
+        let revision = only(root, REFS);
+        set_age(&tree, DAY);
+        set_age(&revision, 2 * DAY);
+        assert!(cache.commit("e", "o/r", None).is_some(), "this uses it");
+        trim(root, size(&revision), &Interrupt::default());
+        assert!(!tree.exists() && revision.exists());
+    }
+
+    #[test]
+    fn a_part_is_removed_once_it_is_old_or_in_the_way_but_not_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), open(folder.path()));
+        let begin = |bytes: &[u8]| {
+            let mut part = cache.part(content(bytes)).unwrap();
+            part.add(&bytes[..1]).unwrap();
+            part
+        };
+        let lasting = begin(b"part");
+        let temporary = begin(b"part");
+        trim(root, 0, &Interrupt::default());
+        for mut part in [lasting, temporary] {
+            part.add(b"art").unwrap();
+            assert!(part.is_whole());
+            cache.adopt(part, &[]).unwrap();
+        }
+        drop(begin(b"abandoned"));
+        trim(root, 1 << 20, &Interrupt::default());
+        set_age(&only(root, PARTS), 6 * DAY);
+        trim(root, 1 << 20, &Interrupt::default());
+        set_age(&only(root, PARTS), 8 * DAY);
+        trim(root, 1 << 20, &Interrupt::default());
+        assert_eq!(fs::read_dir(root.join(PARTS)).unwrap().count(), 0);
+        drop(begin(b"abandoned"));
+        trim(root, 0, &Interrupt::default());
+        assert_eq!(survey(root).unwrap().unwrap().files, 0);
+    }
+
+    #[test]
+    fn runs_that_trim_at_once_remove_no_more_than_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), open(folder.path()));
+        let files: Vec<PathBuf> = (0..100_u8).map(|number| keep(&cache, &[number])).collect();
+        for (age, file) in files.iter().rev().enumerate() {
+            set_age(file, Duration::from_secs(age as u64));
+        }
+        let found = [entries(root), entries(root)];
+        for found in found {
+            remove_oldest(found, 50, &Interrupt::default());
+        }
+        assert_eq!(files.iter().filter(|file| file.exists()).count(), 50);
+    }
+
+    #[test]
+    fn the_whole_cache_is_removed_only_while_no_run_uses_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, interrupt) = (folder.path().join("hub"), Interrupt::default());
+        assert_eq!(clear(&root, &interrupt).unwrap(), None);
+        let cache = open(&root);
+        let file = keep(&cache, b"new");
+        assert!(survey(&root).unwrap().unwrap().is_in_use);
+        assert!(clear(&root, &interrupt).unwrap().unwrap().is_in_use && file.exists());
         drop(cache);
-        trim(&variables, 3);
-        let cache = Cache::open(&variables).unwrap();
-        assert!(!cache.holds(contents[0]) && cache.holds(contents[1]));
-        drop(cache);
-        let cleared = clear(&variables).unwrap().unwrap();
-        assert_eq!((cleared.files, cleared.size, cleared.is_in_use), (1, 3, false));
-        assert_eq!(survey(&variables).unwrap().files, 0);
+        let cleared = clear(&root, &interrupt).unwrap();
+        assert_eq!(cleared, Some(CacheContent { files: 1, size: 3, is_in_use: false }));
+        assert_eq!(survey(&root).unwrap().unwrap().files, 0);
     }
 }

@@ -1,60 +1,77 @@
-//! What goes wrong between here and the Hub, and how the user is told; it asks nobody again.
+//! Why a request to the Hub failed, and the error that a user sees for it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Problem, SandboxError, Signal};
+use crate::hub::offline;
+use crate::hub::tree::ListingError;
 use crate::settings::hub::HubSettings;
+use crate::settings::size::HumanSize;
 
-/// Why a request brought nothing.
-#[derive(Debug, Clone)]
+/// Why a request failed, or what was to be done with its answer.
+#[derive(Debug)]
 pub(crate) enum Fault {
     Interrupted(Signal),
-    /// Another request's failure ended this one.
+    /// Another request failed, which ended this one.
     Stopped,
-    /// There was an answer, and it was no.
+    /// The settings forbid requests.
+    Offline,
+    /// A server answered with an error.
     Refused(Refusal),
     NoConnection {
         host: String,
         reason: String,
     },
-    /// Nobody says that the server is who it claims to be.
+    /// The server's certificate is not trusted.
     NotTrusted {
         host: String,
         reason: String,
     },
     Proxy(String),
-    /// The answer began, or should have, and did not end.
+    /// The connection broke before the answer was complete.
     Broken {
         host: String,
         reason: String,
     },
     /// A redirect that is not followed.
     Redirect(String),
-    /// An answer that no Hub gives.
-    Nonsense(String),
-    /// A content that is not what the commit says.
+    /// An answer that the Hub would not give.
+    Unexpected(String),
+    /// A listing that must not be used.
+    Unsafe(ListingError),
+    /// A content that is not the one that the commit records.
     Mismatch(String),
+    /// The path that a file was to be put at exists.
+    Occupied(PathBuf),
+    /// This machine's fault: a full disk, above all.
+    System(SandboxError),
 }
 
-/// An answer that was no.
-#[derive(Debug, Clone)]
+impl From<SandboxError> for Fault {
+    fn from(error: SandboxError) -> Self {
+        Fault::System(error)
+    }
+}
+
+/// An answer that is an error.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
-    /// What the Hub's X-Error-Code says: `RevisionNotFound`.
+    /// The Hub's X-Error-Code, such as `RevisionNotFound`.
     pub(crate) code: Option<String>,
     pub(crate) message: Option<String>,
-    /// How long it asks to wait.
+    /// How long the server asks to wait.
     pub(crate) wait: Option<Duration>,
     pub(crate) host: String,
-    /// Whether it was the Hub, rather than a host that it redirects to.
-    pub(crate) is_home: bool,
+    /// Whether it came from the Hub, rather than from a host that the Hub redirects to.
+    pub(crate) is_hub: bool,
 }
 
 impl Fault {
-    /// What a failed request means.
     pub(crate) fn of(error: ureq::Error, host: String) -> Self {
         use std::io::ErrorKind;
-        let said = error.to_string();
+        let text = error.to_string();
         match error {
             ureq::Error::HostNotFound => {
                 Fault::NoConnection { reason: format!("{host} has no address"), host }
@@ -63,15 +80,18 @@ impl Fault {
             | ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
                 Fault::NoConnection { reason: format!("{host} does not answer"), host }
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Fault::NotTrusted { host, reason: said },
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Fault::NotTrusted { host, reason: text },
+            ureq::Error::BodyExceedsLimit(limit) => {
+                Fault::Unexpected(format!("its answer is larger than {}", HumanSize(limit)))
+            }
             ureq::Error::ConnectProxyFailed(reason) => Fault::Proxy(reason),
-            ureq::Error::InvalidProxyUrl => Fault::Proxy(said),
-            ureq::Error::Timeout(_) => Fault::Broken { reason: format!("{host} fell silent"), host },
-            ureq::Error::Io(error) if said.contains("certificate") || said.contains("tls") => {
+            ureq::Error::InvalidProxyUrl => Fault::Proxy(text),
+            ureq::Error::Timeout(_) => Fault::Broken { reason: format!("{host} sends nothing"), host },
+            ureq::Error::Io(error) if text.contains("certificate") || text.contains("tls") => {
                 Fault::NotTrusted { host, reason: error.to_string() }
             }
-            // What the resolver says has no kind of its own.
-            ureq::Error::Io(_) if said.contains("lookup address") || said.contains("resolve") => {
+            // The errors of the resolver have no kind of their own.
+            ureq::Error::Io(_) if text.contains("lookup address") || text.contains("resolve") => {
                 Fault::NoConnection {
                     reason: format!("{host} has no address, or no name server answers"),
                     host,
@@ -87,95 +107,116 @@ impl Fault {
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::BrokenPipe => {
-                    Fault::Broken { reason: format!("{host} cut the connection"), host }
+                    Fault::Broken { reason: format!("{host} closed the connection"), host }
                 }
                 _ => Fault::Broken { host, reason: error.to_string() },
             },
-            _ => Fault::Broken { host, reason: said },
+            _ => Fault::Broken { host, reason: text },
         }
     }
 
-    /// Whether the same request may bring something later.
+    /// Whether the same request may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Fault::Refused(refusal) => {
                 matches!(refusal.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
-                    // A file store's address is signed for a time, and the Hub gives a new one.
-                    || (!refusal.is_home && (400..500).contains(&refusal.status))
+                    // The address of a file on another host expires, and the Hub then gives a new one.
+                    || (!refusal.is_hub && (400..500).contains(&refusal.status))
             }
             Fault::Broken { .. } | Fault::NoConnection { .. } | Fault::Mismatch(_) => true,
             Fault::Interrupted(_)
             | Fault::Stopped
+            | Fault::Offline
             | Fault::NotTrusted { .. }
             | Fault::Proxy(_)
             | Fault::Redirect(_)
-            | Fault::Nonsense(_) => false,
+            | Fault::Unexpected(_)
+            | Fault::Unsafe(_)
+            | Fault::Occupied(_)
+            | Fault::System(_) => false,
         }
     }
 
-    /// The same in a few words, for progress.
-    pub(crate) fn in_short(&self) -> String {
+    /// How long the server asks to wait before the next request.
+    pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
-            Fault::Refused(Refusal { status: 429, host, .. }) => format!("{host} asks to slow down"),
+            Fault::Refused(refusal) => refusal.wait,
+            _ => None,
+        }
+    }
+
+    /// A fault that may pass, in a few words, for progress.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Fault::Refused(Refusal { status: 429, host, .. }) => format!("{host} limits requests"),
             Fault::Refused(refusal) => format!("{} answered {}", refusal.host, refusal.status),
             Fault::NoConnection { reason, .. } | Fault::Broken { reason, .. } => reason.clone(),
-            Fault::Mismatch(text) | Fault::Redirect(text) | Fault::Nonsense(text) | Fault::Proxy(text) => {
-                text.clone()
-            }
-            Fault::NotTrusted { reason, .. } => reason.clone(),
-            Fault::Interrupted(_) | Fault::Stopped => "interrupted".to_owned(),
+            Fault::Mismatch(text) => text.clone(),
+            _ => "the request failed".to_owned(),
         }
     }
 }
 
-/// What was asked for.
+/// What is requested, for messages.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Request<'a> {
     pub(crate) settings: &'a HubSettings,
     /// `org/repo`.
     pub(crate) repo: &'a str,
     pub(crate) revision: Option<&'a str>,
-    /// The file, where it was one.
+    /// A file of it, where only that is requested.
     pub(crate) file: Option<&'a str>,
 }
 
-impl Asked<'_> {
-    /// The failure as the user meets it.
-    pub(crate) fn failed(&self, fault: Fault) -> SandboxError {
+impl Request<'_> {
+    /// The error that a user sees for a fault.
+    pub(crate) fn error(&self, fault: Fault) -> SandboxError {
         let endpoint = self.settings.endpoint_text();
         let what = self.what();
         let problem = match fault {
             Fault::Interrupted(signal) => return SandboxError::Interrupted(signal),
+            Fault::System(error) => return error,
+            Fault::Offline => return offline(&format!("{what} is not on this machine")),
+            Fault::Occupied(path) => {
+                return SandboxError::System(Problem::new(
+                    format!("{} exists already", path.display()),
+                    "run it again",
+                ));
+            }
             Fault::Refused(refusal) => self.refused(&refusal),
             Fault::NoConnection { host, reason } => Problem::new(
                 format!("{what} cannot be fetched: no connection to {host}: {reason}"),
                 "check the network, HTTPS_PROXY and HF_ENDPOINT",
             )
-            .hint("what was fetched before is used with HF_HUB_OFFLINE=1"),
+            .hint("with HF_HUB_OFFLINE=1, files that were fetched before are used without a network"),
             Fault::NotTrusted { host, reason } => Problem::new(
                 format!("{what} cannot be fetched: the certificate of {host} is not trusted: {reason}"),
-                "behind a company's proxy, set SSL_CERT_FILE to its certificates, or add them to the system's",
+                "behind a company's proxy, set SSL_CERT_FILE to its certificates, or add these to the system's",
             )
-            .hint("is this machine's clock right?"),
+            .hint("check that this machine's clock is right"),
             Fault::Proxy(reason) => Problem::new(
                 format!("{what} cannot be fetched through the proxy: {reason}"),
                 "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
             ),
             Fault::Broken { host, reason } => Problem::new(
                 format!("{what} cannot be fetched: the connection to {host} keeps breaking ({reason})"),
-                "run it again: what is there already is not fetched twice",
+                "run it again: it goes on where it ended",
             ),
             Fault::Redirect(why) => Problem::new(
-                format!("{what} is not fetched: {why}"),
-                format!("is {endpoint} the Hub? check HF_ENDPOINT"),
+                format!("{what} cannot be fetched: {why}"),
+                format!("check HF_ENDPOINT: is {endpoint} a Hub?"),
             ),
-            Fault::Nonsense(why) => Problem::new(
+            Fault::Unexpected(why) => Problem::new(
                 format!("{what} cannot be fetched: {endpoint} does not answer like a Hub: {why}"),
-                "check HF_ENDPOINT; a login page of the network in between looks like that too",
+                "check HF_ENDPOINT, and that the network does not need a login first",
+            ),
+            Fault::Unsafe(error) => Problem::new(
+                format!("{what} is refused: {error}"),
+                "nothing of it was fetched; ask the owner of the repository to change it",
             ),
             Fault::Mismatch(why) => Problem::new(
-                format!("{what} is not what the commit says: {why}"),
-                "run it again; if it stays, the Hub or something on the way to it changes the file: do not trust it",
+                format!("{what} is not the file that the commit records: {why}"),
+                "run it again; if that does not help, do not trust the file: it is changed at the Hub or on the way",
             ),
             Fault::Stopped => Problem::new(format!("{what} was not fetched"), "run it again"),
         };
@@ -185,16 +226,16 @@ impl Asked<'_> {
     fn refused(&self, refusal: &Refusal) -> Problem {
         let (what, endpoint, repo) = (self.what(), self.settings.endpoint_text(), self.repo);
         let message = refusal.message.as_deref().unwrap_or_default();
-        if !refusal.is_home {
+        if !refusal.is_hub {
             return Problem::new(
                 format!(
                     "{what} cannot be fetched: the file store {} answered {}",
                     refusal.host, refusal.status
                 ),
-                "run it again: what is there already is not fetched twice",
+                "run it again: it goes on where it ended",
             );
         }
-        let token = self.settings.token.as_ref().map(|token| token.origin.as_str());
+        let token = self.settings.token.as_ref().map(|token| token.origin());
         let log_in = "set HF_TOKEN, or log in with `hf auth login`";
         match (refusal.status, refusal.code.as_deref()) {
             (401, _) if message.contains("Invalid credentials") => match token {
@@ -224,28 +265,28 @@ impl Asked<'_> {
             },
             (404, Some("RevisionNotFound")) => Problem::new(
                 format!("hf://{repo} has no revision {}", self.revision.unwrap_or("of that name")),
-                format!("see {endpoint}/{repo}/commits/main; a commit needs all of its 40 digits"),
+                format!("see {endpoint}/{repo}/commits/main; a commit id needs all of its 40 digits"),
             ),
             (404, Some("EntryNotFound")) => Problem::new(
-                format!("{what} is listed, and yet the Hub does not have it"),
-                "run it again; if it stays, the repository is damaged",
+                format!("{what} cannot be fetched: the Hub lists it, but does not have it"),
+                "run it again; if that does not help, the repository is damaged",
             ),
             (404, None) if !self.settings.is_public() => Problem::new(
-                format!("{endpoint} knows no hf://{repo}"),
-                "check the name, and that HF_ENDPOINT is a Hub",
+                format!("hf://{repo} was not found at {endpoint}"),
+                "check the name and HF_ENDPOINT",
             ),
             (401 | 404, _) => match token {
                 Some(origin) => Problem::new(
                     format!(
-                        "the Hub shows no hf://{repo}: there is none, or the token from {origin} may not read it"
+                        "hf://{repo} was not found: it does not exist, or the token from {origin} may not read it"
                     ),
                     format!(
-                        "check the name at {endpoint}/{repo}; a private repository needs a token of somebody who may read it"
+                        "check the name at {endpoint}/{repo}; a private repository needs the token of a user who may read it"
                     ),
                 ),
                 None => Problem::new(
-                    format!("the Hub shows no hf://{repo}: there is none, or it is private or gated"),
-                    format!("check the name at {endpoint}/{repo}; for a private one {log_in}"),
+                    format!("hf://{repo} was not found: it does not exist, or it is private or gated"),
+                    format!("check the name at {endpoint}/{repo}; for a private one, {log_in}"),
                 ),
             },
             (429, _) => {
@@ -254,30 +295,30 @@ impl Asked<'_> {
                     |wait| format!("in {} s", wait.as_secs_f64().ceil()),
                 );
                 let problem = Problem::new(
-                    format!("{what} cannot be fetched: the Hub asks to slow down"),
-                    format!("try again {when}: what is there already is not fetched twice"),
+                    format!("{what} cannot be fetched: there were too many requests to the Hub"),
+                    format!("try again {when}: it goes on where it ended"),
                 );
                 if token.is_some() {
                     problem
                 } else {
-                    problem.hint(format!("users with a token get more: {log_in}"))
+                    problem.hint(format!("with a token, the Hub allows more requests: {log_in}"))
                 }
             }
             (status @ 500.., _) => Problem::new(
-                format!("{what} cannot be fetched: the Hub is in trouble (it answered {status})"),
-                "try again later; https://status.huggingface.co tells more",
+                format!("{what} cannot be fetched: the Hub has a problem, it answered {status}"),
+                "try again later; see https://status.huggingface.co",
             ),
             (status, _) => {
-                let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+                let message = if message.is_empty() { String::new() } else { format!(": {message}") };
                 Problem::new(
-                    format!("{what} cannot be fetched: the Hub answered {status}{said}"),
+                    format!("{what} cannot be fetched: the Hub answered {status}{message}"),
                     format!("check the name at {endpoint}/{repo}, and HF_ENDPOINT"),
                 )
             }
         }
     }
 
-    /// What was asked for, in words.
+    /// What is requested, as a source is written.
     pub(crate) fn what(&self) -> String {
         match (self.file, self.revision) {
             (Some(file), _) => format!("{file} of hf://{}", self.repo),
@@ -292,15 +333,15 @@ mod tests {
     use super::*;
 
     fn error(variables: &[(&str, &str)], status: u16, code: Option<&str>, message: Option<&str>) -> String {
-        let settings = HubSettings::from_environment(&variables.iter().copied().collect()).unwrap();
-        let asked = Asked { settings: &settings, repo: "org/repo", revision: Some("v1"), file: None };
-        let error = asked.failed(Fault::Refused(Refusal {
+        let settings = HubSettings::from_variables(&variables.iter().copied().collect()).unwrap();
+        let request = Request { settings: &settings, repo: "org/repo", revision: Some("v1"), file: None };
+        let error = request.error(Fault::Refused(Refusal {
             status,
             code: code.map(str::to_owned),
             message: message.map(str::to_owned),
             wait: None,
             host: "huggingface.co".to_owned(),
-            is_home: true,
+            is_hub: true,
         }));
         assert_eq!(error.kind(), "SourceResolution");
         assert!(!error.hints().is_empty());
@@ -326,7 +367,7 @@ mod tests {
             (&[][..], 403, None, Some("Access to this resource is disabled."), "disabled"),
             (&[][..], 404, Some("RevisionNotFound"), None, "no revision v1"),
             (&[][..], 404, Some("EntryNotFound"), None, "does not have it"),
-            (&[][..], 429, None, None, "slow down"),
+            (&[][..], 429, None, None, "too many requests"),
             (&[][..], 503, None, None, "answered 503"),
             (&[][..], 418, None, Some("teapot"), "answered 418: teapot"),
         ] {

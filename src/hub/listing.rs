@@ -1,4 +1,4 @@
-//! The Hub's answers about repositories: the commit behind a name, and the entries of a commit, page by page; it keeps nothing.
+//! The Hub's answers about repositories: the commit that a revision names, and the entries of a commit, page by page.
 
 use std::io::{self, BufReader};
 
@@ -10,12 +10,16 @@ use url::Url;
 
 use crate::hub::client::{Client, Patience, Reach};
 use crate::hub::failure::Fault;
-use crate::hub::tell_pause;
-use crate::hub::tree::{Hostile, ListedEntry, Tree, TreeBuilder};
+use crate::hub::report_pause;
+use crate::hub::tree::{ListedEntry, ListingError, Tree, TreeBuilder};
 use crate::progress::Listener;
 
-/// The most that is read of one answer, in bytes: far beyond what a Hub sends.
-const LARGEST_ANSWER: u64 = 512 << 20;
+/// The largest answer about a repository, in bytes. It names each file: about 100 bytes for each of 100,000.
+const LARGEST_INFO: u64 = 16 << 20;
+
+/// The largest page of a listing, in bytes. The Hub's have 1000 entries of about 250 bytes; a mirror's may have
+/// all entries.
+const LARGEST_PAGE: u64 = 32 << 20;
 
 #[derive(Deserialize)]
 struct Model {
@@ -32,79 +36,69 @@ pub(crate) fn commit(
     patience: Patience,
     on_event: &mut Listener<'_>,
 ) -> Result<String, Fault> {
-    client.persistently(patience, &mut |pause, fault| tell_pause(on_event, pause, fault), || {
+    client.with_retries(patience, &mut |pause, fault| report_pause(on_event, pause, fault), || {
         let answer = client.get(address, 0, Reach::Hub)?;
-        let model: Model = serde_json::from_reader(reader(answer.into_body()))
+        let model: Model = serde_json::from_reader(reader(answer.into_body(), LARGEST_INFO))
             .map_err(|error| wrong_json(client, error, address))?;
-        // Whatever else it is, it would end in a path, in an image's hash and on the user's terminal.
+        // It becomes part of paths, of the image's hash and of messages.
         model
             .sha
             .filter(|sha| {
                 sha.len() == 40 && sha.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
             })
-            .ok_or_else(|| Fault::Nonsense("it names no full commit id".to_owned()))
+            .ok_or_else(|| Fault::Unexpected("it does not name a full commit id".to_owned()))
     })
-}
-
-/// Why there is no listing.
-pub(crate) enum Failed {
-    Fault(Fault),
-    /// There is one, and it must not be used.
-    Hostile(Hostile),
 }
 
 /// The whole tree at an address of the Hub's tree API.
 ///
 /// # Errors
-/// [`Failed`].
-pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) -> Result<Tree, Failed> {
+/// [`Fault`]; [`Fault::Unsafe`] for a listing that must not be used.
+pub(crate) fn tree(client: &Client, address: &Url, on_event: &mut Listener<'_>) -> Result<Tree, Fault> {
     let mut builder = TreeBuilder::default();
     let mut page = address.clone();
     page.set_query(Some("recursive=true"));
     loop {
-        let mut reading = Reading { builder: &mut builder, taken: 0, hostile: None };
-        let next = client.persistently(
+        let mut reader = PageReader { builder: &mut builder, taken: 0, error: None };
+        let next = client.with_retries(
             Patience::Usual,
-            &mut |pause, fault| tell_pause(on_event, pause, fault),
-            || reading.page(client, &page),
-        );
-        if let Some(hostile) = reading.hostile {
-            return Err(Failed::Hostile(hostile));
-        }
-        let Some(query) = next.map_err(Failed::Fault)? else { return Ok(builder.finish()) };
-        if reading.taken == 0 || Some(query.as_str()) == page.query() {
-            return Err(Failed::Fault(Fault::Nonsense("its listing has pages without an end".to_owned())));
+            &mut |pause, fault| report_pause(on_event, pause, fault),
+            || reader.read(client, &page),
+        )?;
+        let Some(query) = next else { return Ok(builder.finish()) };
+        if reader.taken == 0 || Some(query.as_str()) == page.query() {
+            return Err(Fault::Unexpected("its listing never ends".to_owned()));
         }
         page.set_query(Some(&query));
     }
 }
 
-/// A page on its way into the tree. A page that breaks off is asked for again, and what was taken is passed over.
-struct Reading<'a> {
+/// Adds the entries of one page to the tree. If the connection breaks, the page is requested again, and the
+/// entries that were taken are skipped.
+struct PageReader<'a> {
     builder: &'a mut TreeBuilder,
     taken: usize,
-    hostile: Option<Hostile>,
+    error: Option<ListingError>,
 }
 
-impl Reading<'_> {
-    /// Takes a page in, and gives the query of the next one.
-    fn page(&mut self, client: &Client, address: &Url) -> Result<Option<String>, Fault> {
+impl PageReader<'_> {
+    /// Reads the page, and returns the query of the next one.
+    fn read(&mut self, client: &Client, address: &Url) -> Result<Option<String>, Fault> {
         let answer = client.get(address, 0, Reach::Hub)?;
         let next = next_query(answer.headers(), address)?;
-        let mut json = serde_json::Deserializer::from_reader(reader(answer.into_body()));
-        let read = Entries { reading: self }.deserialize(&mut json).and_then(|()| json.end());
-        match read {
-            // Not the network's fault: the caller looks at what was found.
-            _ if self.hostile.is_some() => Ok(None),
-            Ok(()) => Ok(next),
-            Err(error) => Err(wrong_json(client, error, address)),
+        let mut json = serde_json::Deserializer::from_reader(reader(answer.into_body(), LARGEST_PAGE));
+        let read = Entries { page: self }.deserialize(&mut json).and_then(|()| json.end());
+        match (read, self.error.take()) {
+            (_, Some(error)) => Err(Fault::Unsafe(error)),
+            (Ok(()), None) => Ok(next),
+            (Err(error), None) => Err(wrong_json(client, error, address)),
         }
     }
 }
 
 /// The entries of a page, each checked before the next one is read.
 struct Entries<'a, 'b> {
-    reading: &'a mut Reading<'b>,
+    page: &'a mut PageReader<'b>,
 }
 
 impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
@@ -123,27 +117,27 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let mut at = 0;
+        let mut count = 0;
         while let Some(entry) = entries.next_element::<ListedEntry>()? {
-            at += 1;
-            if at <= self.reading.taken {
+            count += 1;
+            if count <= self.page.taken {
                 continue;
             }
-            if let Err(hostile) = self.reading.builder.add(entry) {
-                self.reading.hostile = Some(hostile);
+            if let Err(error) = self.page.builder.add(entry) {
+                self.page.error = Some(error);
                 return Err(serde::de::Error::custom("refused"));
             }
-            self.reading.taken = at;
+            self.page.taken = count;
         }
         Ok(())
     }
 }
 
-fn reader(body: Body) -> impl io::Read {
-    BufReader::new(body.into_with_config().limit(LARGEST_ANSWER).reader())
+fn reader(body: Body, limit: u64) -> impl io::Read {
+    BufReader::new(body.into_with_config().limit(limit).reader())
 }
 
-/// An answer that broke off is the network's fault; one that is whole and no JSON is nobody's that we want.
+/// Why an answer could not be read: the connection broke, or it is not the JSON of a Hub.
 fn wrong_json(client: &Client, error: serde_json::Error, address: &Url) -> Fault {
     if error.is_io() {
         return client.fault(io::Error::from(error).into(), address);
@@ -151,17 +145,17 @@ fn wrong_json(client: &Client, error: serde_json::Error, address: &Url) -> Fault
     if error.is_eof() {
         return client.fault(io::Error::from(io::ErrorKind::UnexpectedEof).into(), address);
     }
-    Fault::Nonsense(error.to_string())
+    Fault::Unexpected(error.to_string())
 }
 
-/// The query of the next page. Only that: mirrors pass on links that name the Hub which they mirror, and
-/// nobody is to send this program, with its token, elsewhere.
+/// The query of the next page. The rest of the link is not used: a mirror may pass on links to the Hub that it
+/// mirrors, and no server decides where the token is sent.
 fn next_query(headers: &HeaderMap, address: &Url) -> Result<Option<String>, Fault> {
-    let nonsense = || Fault::Nonsense("its link to the next page is none".to_owned());
+    let not_valid = || Fault::Unexpected("its link to the next page is not valid".to_owned());
     for value in headers.get_all(header::LINK) {
-        let mut rest = value.to_str().map_err(|_| nonsense())?;
+        let mut rest = value.to_str().map_err(|_| not_valid())?;
         while let Some((_, link)) = rest.split_once('<') {
-            let (target, after) = link.split_once('>').ok_or_else(nonsense)?;
+            let (target, after) = link.split_once('>').ok_or_else(not_valid)?;
             let parameters = after.split(',').next().unwrap_or_default();
             let is_next = parameters.split(';').any(|parameter| {
                 parameter.trim().split_once('=').is_some_and(|(name, value)| {
@@ -170,8 +164,8 @@ fn next_query(headers: &HeaderMap, address: &Url) -> Result<Option<String>, Faul
                 })
             });
             if is_next {
-                let target = address.join(target).map_err(|_| nonsense())?;
-                return target.query().map(|query| Some(query.to_owned())).ok_or_else(nonsense);
+                let target = address.join(target).map_err(|_| not_valid())?;
+                return target.query().map(|query| Some(query.to_owned())).ok_or_else(not_valid);
             }
             rest = after;
         }

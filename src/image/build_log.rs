@@ -1,4 +1,4 @@
-//! The whole log of a build, kept in a file where the build fails; that it cannot be written is no reason for a build to fail.
+//! The whole log of a build, kept in a file if the build fails. A log that cannot be written fails no build.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::engine::docker::log::Tail;
-use crate::engine::docker::rawjson::BuildEvent;
+use crate::progress::BuildEvent;
 
 /// How many logs of failed builds are kept.
 const KEPT: usize = 30;
@@ -35,7 +35,7 @@ pub(crate) struct BuildLog {
 }
 
 impl BuildLog {
-    /// Begins the log of a build in the folder, or none where there is no folder or it cannot be written.
+    /// Begins the log of a build in the folder; `None` where there is no folder, or it cannot be written.
     pub(crate) fn begin(folder: Option<&Path>, tag: &str) -> Option<Self> {
         let folder = folder?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
@@ -57,8 +57,8 @@ impl BuildLog {
         Some(log)
     }
 
-    /// Writes down what happened.
-    pub(crate) fn tell(&mut self, event: &BuildEvent) {
+    /// Writes an event down.
+    pub(crate) fn add(&mut self, event: &BuildEvent) {
         self.has_events = true;
         match event {
             BuildEvent::StepStarted { step, name } => self.line(&format!("#{step} {name}")),
@@ -81,7 +81,7 @@ impl BuildLog {
         }
     }
 
-    /// Keeps the log, and only the newest beside it. A build that never began leaves none.
+    /// Keeps the log, and of the others only the newest. A build that never began leaves none.
     pub(crate) fn keep(mut self) -> Option<PathBuf> {
         if !self.has_events {
             return None;
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_build_is_told_whole_and_to_its_user_alone() {
+    fn the_log_of_a_failed_build_is_whole_and_private() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("state/logs");
         let mut log = BuildLog::begin(Some(&folder), "image:1234").unwrap();
-        log.tell(&BuildEvent::StepStarted { step: 3, name: "[2/2] RUN x".to_owned() });
-        log.tell(&output("one\ntw"));
-        log.tell(&output("o\n\x1b[31mred\x07\r\nhalf"));
-        log.tell(&BuildEvent::StepFailed {
+        log.add(&BuildEvent::StepStarted { step: 3, name: "[2/2] RUN x".to_owned() });
+        log.add(&output("one\ntw"));
+        log.add(&output("o\n\x1b[31mred\x07\r\nhalf"));
+        log.add(&BuildEvent::StepFailed {
             step: 3,
             name: "[2/2] RUN x".to_owned(),
             error: "exit code: 1".to_owned(),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_kept_is_gone() {
+    fn a_log_that_is_not_kept_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
         assert_eq!(logs_in(home.path()).unwrap().len(), 1);
@@ -242,7 +242,7 @@ mod tests {
         }
         fs::write(home.path().join("notes.txt"), "").unwrap();
         let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
-        kept.tell(&output("line\n"));
+        kept.add(&output("line\n"));
         let kept = kept.keep().unwrap();
         assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none(), "nothing happened");
         let logs = logs_in(home.path()).unwrap();
@@ -259,7 +259,7 @@ mod tests {
         let mut log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
         log.room = 1000;
         for number in 0..5000 {
-            log.tell(&output(&format!("line {number}\n")));
+            log.add(&output(&format!("line {number}\n")));
         }
         let text = fs::read_to_string(log.keep().unwrap()).unwrap();
         assert!(text.len() < 80 * 1024, "{}", text.len());

@@ -223,7 +223,7 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let output = step.output.rsplit_once(TAKEN_OVER).map_or(step.output.as_str(), |(_, output)| output);
     let cause = cause(output, &step.error);
     // uv breaks its sentences anywhere; the cause has them whole.
-    let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.said.join("\n"));
+    let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.messages.join("\n"));
     let of_the_base = if has_a_process(&step.name) { &[] } else { KNOWN_OF_THE_BASE };
     let hint = known_hint(of_the_base, &evidence)
         .or_else(|| known_hint(KNOWN, &evidence))
@@ -346,7 +346,7 @@ mod tests {
                 output: output.to_owned(),
             }),
             unfinished: Vec::new(),
-            said: Vec::new(),
+            messages: Vec::new(),
         })
     }
 

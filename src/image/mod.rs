@@ -1,4 +1,4 @@
-//! Plan → image: found, built or pulled; it starts no container.
+//! Plan → image: found, reused, built or pulled.
 
 pub(crate) mod build_context;
 pub(crate) mod build_log;
@@ -11,20 +11,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::build::{BuildRequest, Goal, ProgressForm};
-use crate::engine::docker::rawjson::BuildEvent;
-use crate::error::{Problem, SandboxError};
+use crate::engine::docker::build::{BuildRequest, Goal};
+use crate::error::{Problem, SandboxError, cannot_read, invalid_option};
 use crate::host::run_dir::RunDir;
-use crate::hub::{Hub, Wanted};
+use crate::hub::{Checkout, Hub};
+use crate::image::build_context::dockerfile::Steps;
+use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::image::build_log::BuildLog;
-use crate::image::memory_limit::Bounded;
-use crate::plan::lockfile::{self, Locking};
-use crate::plan::{EffectiveSpec, Plan, ResolvedSource};
-use crate::progress::{Event, Listener};
-use crate::settings::build::{BuildOptions, Rebuild, is_for_platform};
-use crate::settings::package_index::InstallSettings;
+use crate::plan::bootstrap::bootstrap_json;
+use crate::plan::{BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, lockfile};
+use crate::progress::{BuildEvent, Event, Listener};
+use crate::settings::Settings;
+use crate::settings::build::{BuildOptions, PublishOptions, is_for_platform};
 use crate::settings::size::BuildMemory;
-use crate::settings::variables::Variables;
 
 /// An image that the engine has.
 #[derive(Debug, Clone)]
@@ -36,216 +35,275 @@ pub(crate) struct Image {
     pub(crate) built_in: Option<Duration>,
 }
 
-/// What is known of the plan's image already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    Nothing,
-    /// The engine has just said that it has none.
-    Missing,
+/// A plan's image, and how it is made.
+#[derive(Clone, Copy)]
+pub(crate) struct ImageRequest<'a> {
+    pub(crate) docker: &'a Docker,
+    pub(crate) settings: &'a Settings,
+    pub(crate) plan: &'a Plan,
+    pub(crate) build: &'a BuildOptions,
+    pub(crate) publish: &'a PublishOptions,
 }
 
-/// Makes sure that the plan's image is there, under every name that is asked for.
+/// Refuses options that would have no effect.
 ///
 /// # Errors
-/// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
-pub(crate) fn ensure(
-    docker: &Docker,
-    plan: &Plan,
-    build: &BuildOptions,
-    variables: &Variables,
-    known: Known,
-    on_event: &mut Listener<'_>,
-) -> Result<Image, SandboxError> {
-    check(plan, build)?;
-    let there = if known == Known::Missing { None } else { there(docker, plan, build, on_event)? };
-    let image = match there {
-        Some(image) => image,
-        None => make(docker, plan, build, variables, on_event)?,
-    };
-    for name in build.tags.iter().chain(&build.pushes) {
-        docker.tag_image(&image.tag, name)?;
-    }
-    for name in &build.pushes {
-        on_event(Event::Pushing { image: name.clone() });
-        docker.push_image(name)?;
-    }
-    Ok(image)
-}
-
-/// The image, where the engine has it already and it is good enough.
-fn there(
-    docker: &Docker,
-    plan: &Plan,
-    build: &BuildOptions,
-    on_event: &mut Listener<'_>,
-) -> Result<Option<Image>, SandboxError> {
-    // What a lock lists is what this build installs.
-    if build.rebuild == Rebuild::Always || plan.is_to_be_locked() {
-        return Ok(None);
-    }
-    let tag = plan.image();
-    let Some(facts) = docker.image(&tag)? else { return Ok(None) };
-    // The tag is the same for every platform, and an image for another one is not what was asked for.
-    let wanted = match (&build.platform, plan, &facts.platform) {
-        (Some(platform), _, _) => Some(platform.clone()),
-        (None, Plan::Build(_), Some(_)) => {
-            let engine = docker.engine()?;
-            Some(format!("{}/{}", engine.os, engine.arch))
-        }
-        (None, _, _) => None,
-    };
-    if let (Some(has), Some(wanted)) = (facts.platform, wanted)
-        && !is_for_platform(&has, &wanted)
-    {
-        on_event(Event::Warning(format!("the image {tag} is for {has}, and makes way for one for {wanted}")));
-        return Ok(None);
-    }
-    Ok(Some(Image { tag, id: facts.id, built_in: None }))
-}
-
-/// Builds or pulls the image.
-fn make(
-    docker: &Docker,
-    plan: &Plan,
-    build: &BuildOptions,
-    variables: &Variables,
-    on_event: &mut Listener<'_>,
-) -> Result<Image, SandboxError> {
-    let tag = plan.image();
-    let started = Instant::now();
-    match plan {
-        Plan::Build(spec) => {
-            on_event(Event::Building { tag: tag.clone() });
-            let settings = InstallSettings::read(variables, build.ca_cert.as_deref())?;
-            let secrets = settings.secrets();
-            let twin = match build.recipe_instead_of_a_build(spec, secrets) {
-                Some(recipe) => {
-                    let labels = build.image_labels(spec, secrets);
-                    let wanted = reuse::Wanted {
-                        tag: &tag,
-                        recipe: &recipe,
-                        base_image: &spec.base_image,
-                        labels: &labels,
-                    };
-                    reuse::make(docker, &wanted, &variables.temp_dir(), on_event)?
-                }
-                None => None,
-            };
-            if let Some(id) = twin {
-                let took = started.elapsed();
-                on_event(Event::Built { seconds: took.as_secs_f64() });
-                return Ok(Image { tag, id, built_in: Some(took) });
-            }
-            build_spec(docker, spec, &tag, build, &settings, variables, on_event)?;
-        }
-        Plan::Prebuilt { reference, .. } => {
-            on_event(Event::Pulling { image: reference.clone() });
-            docker.pull(reference, build.platform.as_deref())?;
-        }
-    }
-    let took = started.elapsed();
-    on_event(Event::Built { seconds: took.as_secs_f64() });
-    let facts = docker.image(&tag)?.ok_or_else(|| {
-        SandboxError::ImageBuild(Problem::new(
-            format!("the build went well, but the engine has no image {tag}"),
-            "is the builder another engine's? check `docker buildx ls` and BUILDX_BUILDER",
-        ))
-    })?;
-    Ok(Image { tag, id: facts.id, built_in: Some(took) })
-}
-
-/// Builds the image of a spec.
-fn build_spec(
-    docker: &Docker,
-    spec: &EffectiveSpec,
-    tag: &str,
-    build: &BuildOptions,
-    settings: &InstallSettings,
-    variables: &Variables,
-    on_event: &mut Listener<'_>,
-) -> Result<(), SandboxError> {
-    // Nothing long is begun without buildx. Any other build tells by itself, and asking takes time.
-    let is_long = matches!(spec.source, ResolvedSource::Hf { .. }) || spec.build_memory != BuildMemory::Off;
-    let buildx = if is_long { Some(docker.buildx()?) } else { None };
-    let folder = RunDir::create(&variables.temp_dir())?;
-    let context = build_context::write(folder.path(), spec, build.steps(settings.secrets()))?;
-    fetch_source(spec, &context, docker, variables, on_event)?;
-    let handed = handed_over(spec, folder.path(), settings, on_event)?;
-    let flags = [build.flags(spec, settings.secrets()), handed.clone()].concat();
-    let request = BuildRequest {
-        tag,
-        goal: Goal::Image,
-        context: &context,
-        builder: None,
-        images: &[],
-        progress: buildx.as_deref().map_or(ProgressForm::RawJson, ProgressForm::of_buildx),
-        mask: &settings.mask(),
-        flags: &flags,
-    };
-    let site = Site { docker, spec, build, variables, buildx: buildx.as_deref(), folder: folder.path() };
-    site.run(&request, on_event)?;
-    if let Locking::Write(file) = &spec.locking {
-        let flags = [build.flags_beside_the_image(), handed].concat();
-        site.write_lock(file, &BuildRequest { flags: &flags, ..request }, on_event)?;
+/// [`SandboxError::InvalidOption`].
+pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxError> {
+    if plan.build().is_none() && !build.cache_from.is_empty() {
+        return Err(invalid_option(
+            "--cache-from has no effect on a prebuilt image",
+            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
+        ));
     }
     Ok(())
 }
 
-/// The flags that let the installers know, and reach, what the user's environment says of indexes and proxies.
-fn handed_over(
-    spec: &EffectiveSpec,
-    folder: &Path,
-    settings: &InstallSettings,
-    on_event: &mut Listener<'_>,
-) -> Result<Vec<String>, SandboxError> {
-    let mut flags = build_context::write_secrets(folder, settings)?;
-    if settings.needs_host_network() {
-        match spec.build_memory {
-            BuildMemory::Off => flags.push("--network=host".to_owned()),
-            BuildMemory::Within(_) => on_event(Event::Warning(
-                "a bounded build has a network of its own, in which the loopback address of an index or proxy leads nowhere"
-                    .to_owned(),
-            )),
+impl ImageRequest<'_> {
+    /// Makes sure that the image is there, and names and pushes it as asked.
+    ///
+    /// # Errors
+    /// ImageBuild, ContainerStartup (an image that cannot be pulled), Docker, Interrupted.
+    pub(crate) fn ensure(&self, on_event: &mut Listener<'_>) -> Result<Image, SandboxError> {
+        let image = match self.find(on_event)? {
+            Some(image) => image,
+            None => self.make(on_event)?,
+        };
+        for name in self.publish.tags.iter().chain(&self.publish.pushes) {
+            self.docker.tag_image(&image.tag, name)?;
         }
+        for name in &self.publish.pushes {
+            on_event(Event::Pushing { image: name.clone() });
+            self.docker.push_image(name)?;
+        }
+        Ok(image)
     }
-    Ok(flags)
+
+    /// Whether an image that exists is good enough.
+    pub(crate) fn takes_existing(&self) -> bool {
+        // What a lockfile lists is what this very build installs.
+        !self.build.rebuild && !self.build.pull && !self.plan.writes_lockfile()
+    }
+
+    /// The image, where the engine has it already and it is good enough.
+    fn find(&self, on_event: &mut Listener<'_>) -> Result<Option<Image>, SandboxError> {
+        if !self.takes_existing() {
+            return Ok(None);
+        }
+        let tag = self.plan.image_name();
+        let Some(found) = self.docker.image(&tag)? else { return Ok(None) };
+        // The tag is the same for every platform, and an image for another one is not what was asked for.
+        let wanted = match (&self.build.platform, self.plan.build(), &found.platform) {
+            (Some(platform), _, _) => Some(platform.clone()),
+            (None, Some(_), Some(_)) => {
+                let engine = self.docker.engine()?;
+                Some(format!("{}/{}", engine.os, engine.arch))
+            }
+            (None, _, _) => None,
+        };
+        if let (Some(has), Some(wanted)) = (found.platform, wanted)
+            && !is_for_platform(&has, &wanted)
+        {
+            on_event(Event::Warning(format!(
+                "the image {tag} is for {has}: it is replaced by one for {wanted}"
+            )));
+            return Ok(None);
+        }
+        Ok(Some(Image { tag, id: found.id, built_in: None }))
+    }
+
+    /// Builds or pulls the image, or uses an existing one that is the same.
+    ///
+    /// # Errors
+    /// As [`Self::ensure`].
+    pub(crate) fn make(&self, on_event: &mut Listener<'_>) -> Result<Image, SandboxError> {
+        let tag = self.plan.image_name();
+        let started = Instant::now();
+        let id = match &self.plan.image {
+            PlannedImage::Built(build) => {
+                on_event(Event::Building { tag: tag.clone() });
+                self.reuse_or_build(build, &tag, on_event)?
+            }
+            PlannedImage::Prebuilt(reference) => {
+                on_event(Event::Pulling { image: reference.clone() });
+                self.docker.pull(reference, self.build.platform.as_deref())?;
+                None
+            }
+        };
+        let took = started.elapsed();
+        on_event(Event::Built { seconds: took.as_secs_f64() });
+        let id = match id {
+            Some(id) => id,
+            None => self.id_of(&tag)?,
+        };
+        Ok(Image { tag, id, built_in: Some(took) })
+    }
+
+    fn id_of(&self, tag: &str) -> Result<String, SandboxError> {
+        let image = self.docker.image(tag)?.ok_or_else(|| {
+            SandboxError::ImageBuild(Problem::new(
+                format!("the build succeeded, but the engine has no image {tag}"),
+                "the builder may belong to another engine: check `docker buildx ls` and BUILDX_BUILDER",
+            ))
+        })?;
+        Ok(image.id)
+    }
+
+    /// The id of an existing image that is the same, or `None` after a build.
+    fn reuse_or_build(
+        &self,
+        build: &BuildPlan,
+        tag: &str,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Option<String>, SandboxError> {
+        // An image for another platform, or with labels of the user's, is nothing for other environments.
+        let recipe = if self.build.platform.is_none() && self.publish.labels.is_empty() {
+            reuse::recipe(self.docker, &build.spec, self.steps())?
+        } else {
+            None
+        };
+        let is_about_the_build = !self.takes_existing()
+            || !self.build.cache_from.is_empty()
+            || !self.publish.cache_to.is_empty()
+            || build.build_memory != BuildMemory::Off;
+        if let (Some(recipe), false) = (&recipe, is_about_the_build)
+            && let Some(id) = reuse::tag(self.docker, recipe, tag)?
+        {
+            return Ok(Some(id));
+        }
+        self.build(build, tag, recipe, on_event)?;
+        Ok(None)
+    }
+
+    /// Builds the image, and writes its lockfile where that is asked for.
+    fn build(
+        &self,
+        build: &BuildPlan,
+        tag: &str,
+        recipe: Option<String>,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(), SandboxError> {
+        // A long build does not begin without buildx. A short one fails at once, and the check costs 20 ms.
+        let is_long =
+            matches!(build.spec.source, ResolvedSource::Hf { .. }) || build.build_memory != BuildMemory::Off;
+        let buildx = if is_long { Some(self.docker.buildx()?) } else { None };
+        let folder = RunDir::create(&self.settings.temp_folder)?;
+        let payload = bootstrap_json(&build.spec, &self.plan.serving);
+        let context = build_context::write(folder.path(), build, &payload, self.steps())?;
+        self.fetch_source(build, &context, on_event)?;
+        let secrets = self.secret_flags(build, folder.path(), on_event)?;
+        let request = BuildRequest {
+            tag,
+            goal: Goal::Image,
+            context: &context,
+            builder: None,
+            images: &[],
+            redactor: &self.settings.package_index.redactor(),
+            flags: &[self.flags(&build.spec, recipe), secrets.clone()].concat(),
+        };
+        let builder = Build { request: self, plan: build, buildx: buildx.as_deref(), folder: folder.path() };
+        builder.run(&request, on_event)?;
+        if let Some(file) = &build.lockfile_to_write {
+            let flags = [self.shared_flags(), secrets].concat();
+            builder.write_lockfile(file, &BuildRequest { flags: &flags, ..request }, on_event)?;
+        }
+        Ok(())
+    }
+
+    /// How the steps of the build install.
+    pub(crate) fn steps(&self) -> Steps {
+        steps(self.build, self.settings)
+    }
+
+    /// Flags of `docker buildx build` that also hold for looking into an image that was just built.
+    fn shared_flags(&self) -> Vec<String> {
+        let platform = self.build.platform.iter().map(|platform| format!("--platform={platform}"));
+        platform.chain(self.build.cache_from.iter().map(|spec| format!("--cache-from={spec}"))).collect()
+    }
+
+    /// Flags of `docker buildx build`.
+    fn flags(&self, spec: &EffectiveSpec, recipe: Option<String>) -> Vec<String> {
+        let mut flags = self.shared_flags();
+        if self.build.pull {
+            flags.push("--pull".to_owned());
+        }
+        flags.extend(self.publish.cache_to.iter().map(|spec| format!("--cache-to={spec}")));
+        // Given to the builder beside the Dockerfile, so that images share their layers all the same. Of two
+        // labels with one key, the latter wins.
+        let mut labels = labels::of(spec);
+        labels.extend(recipe.map(|digest| (labels::RECIPE.to_owned(), digest)));
+        labels.extend_from_slice(&self.publish.labels);
+        flags.extend(labels.iter().map(|(key, value)| format!("--label={key}={value}")));
+        flags
+    }
+
+    /// Flags that give the installers the user's indexes, proxies and certificates, and a way to reach them.
+    fn secret_flags(
+        &self,
+        build: &BuildPlan,
+        folder: &Path,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Vec<String>, SandboxError> {
+        let index = &self.settings.package_index;
+        let mut flags = build_context::write_secrets(folder, index)?;
+        if index.needs_host_network() {
+            if build.build_memory == BuildMemory::Off {
+                flags.push("--network=host".to_owned());
+            } else {
+                on_event(Event::Warning(
+                    "a build with --build-memory cannot reach an index or proxy on this machine's loopback interface"
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(flags)
+    }
+
+    /// Puts a Hugging Face repository's files into the context.
+    fn fetch_source(
+        &self,
+        build: &BuildPlan,
+        context: &Path,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(), SandboxError> {
+        let ResolvedSource::Hf { repo, resolved_revision, .. } = &build.spec.source else { return Ok(()) };
+        let checkout = Checkout { repo, commit: resolved_revision, limit: build.max_source_size };
+        let hub = Hub::new(&self.settings.hub, self.docker.interrupt.clone());
+        hub.check_out(&checkout, &build_context::source_folder(context), on_event)?;
+        build_context::write_requirements(context)
+    }
 }
 
-/// Where and how a spec is built.
-struct Site<'a> {
-    docker: &'a Docker,
-    spec: &'a EffectiveSpec,
-    build: &'a BuildOptions,
-    variables: &'a Variables,
+/// How the steps of a build install.
+pub(crate) fn steps(build: &BuildOptions, settings: &Settings) -> Steps {
+    Steps { installer: build.installer, secrets: settings.package_index.secrets() }
+}
+
+/// One build, and what it works with.
+struct Build<'a> {
+    request: &'a ImageRequest<'a>,
+    plan: &'a BuildPlan,
     /// The version of buildx, where it was asked for.
     buildx: Option<&'a str>,
     /// A folder that goes with the build.
     folder: &'a Path,
 }
 
-impl Site<'_> {
-    /// Builds, within the ceiling if there is one, and keeps the whole log of a build that failed.
+impl Build<'_> {
+    /// Builds, within the memory ceiling if there is one, and keeps the whole log of a build that failed.
     fn run(&self, request: &BuildRequest<'_>, on_event: &mut Listener<'_>) -> Result<(), SandboxError> {
-        let logs = self.variables.state_folder().map(|state| state.join("logs"));
+        let logs = self.request.settings.state_folder.as_ref().map(|state| state.join("logs"));
         let mut log = BuildLog::begin(logs.as_deref(), request.tag);
         let mut on_event = |event| {
             if let (Some(log), Event::Build(event)) = (&mut log, &event) {
-                log.tell(event);
+                log.add(event);
             }
             on_event(event);
         };
-        let built = match self.spec.build_memory {
-            BuildMemory::Off => self.run_unbounded(request, &mut |event| on_event(Event::Build(event))),
-            BuildMemory::Within(memory) => Bounded {
-                docker: self.docker,
-                variables: self.variables,
-                memory,
-                buildx: self.buildx.unwrap_or_default(),
-                // What the engine has may be old, or for its own platform only.
-                base_image: self.build.takes_the_base_as_it_is().then_some(self.spec.base_image.as_str()),
-                folder: self.folder,
-            }
-            .build(request, &mut on_event),
+        let built = if self.plan.build_memory == BuildMemory::Off {
+            self.run_unbounded(request, &mut |event| on_event(Event::Build(event)))
+        } else {
+            self.run_bounded(request, &mut on_event)
         };
         built.map_err(|error| match error {
             SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_) => {
@@ -256,7 +314,7 @@ impl Site<'_> {
                     None => error,
                 }
             }
-            // Nothing was built: docker does not answer, or the user had enough.
+            // Nothing was built: docker does not answer, or the user interrupted it.
             error => error,
         })
     }
@@ -264,88 +322,63 @@ impl Site<'_> {
     fn run_unbounded(
         &self,
         request: &BuildRequest<'_>,
-        event: &mut dyn FnMut(BuildEvent),
+        on_event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), SandboxError> {
-        let mut built = self.docker.build(request, event);
-        if let (Err(failed), None) = (&built, self.buildx)
-            && failed.step.is_none()
-        {
-            // Nothing was begun: is there a buildx at all, and one that is new enough?
-            let progress = ProgressForm::of_buildx(&self.docker.buildx()?);
-            if progress != request.progress {
-                built = self.docker.build(&BuildRequest { progress, ..*request }, event);
+        let docker = self.request.docker;
+        docker.build(request, on_event).map_err(|failed| {
+            let has_begun = failed.step.is_some() || !failed.unfinished.is_empty();
+            // A buildx that is missing or too old fails before the first step.
+            if !has_begun
+                && self.buildx.is_none()
+                && let Err(error) = docker.buildx()
+            {
+                return error;
             }
+            failure::build_error(*failed)
+        })
+    }
+
+    fn run_bounded(
+        &self,
+        request: &BuildRequest<'_>,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(), SandboxError> {
+        let local_base = self.request.build.uses_local_base_image();
+        memory_limit::Bounded {
+            docker: self.request.docker,
+            settings: self.request.settings,
+            memory: self.plan.build_memory,
+            buildx: self.buildx.unwrap_or_default(),
+            base_image: local_base.then_some(self.plan.spec.base_image.as_str()),
+            folder: self.folder,
         }
-        built.map_err(|failed| failure::build_error(*failed))
+        .build(request, on_event)
     }
 
     /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.
-    fn write_lock(
+    fn write_lockfile(
         &self,
         file: &Path,
         request: &BuildRequest<'_>,
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
-        let dockerfile = request.context.join(build_context::lockfile::LOCK_DOCKERFILE);
+        let dockerfile = request.context.join(LOCK_DOCKERFILE);
         let folder = request.context.with_file_name("found");
         let request =
             BuildRequest { goal: Goal::Files { dockerfile: &dockerfile, folder: &folder }, ..*request };
-        // The image's own steps come by once more, out of the cache: nobody needs to see that.
+        // The image's own steps run once more, out of the cache: they are not shown again.
         self.run(&request, &mut |_| {})?;
-        let found =
-            std::fs::read_to_string(folder.join(build_context::lockfile::LOCK_FILE)).map_err(|error| {
-                SandboxError::ImageBuild(Problem::new(
-                    format!("the build went well, but left no lock: {error}"),
-                    "is the builder another machine's? check `docker buildx ls` and BUILDX_BUILDER",
-                ))
-            })?;
-        let lock = lockfile::write(file, &found, self.spec)?;
-        let locked = EffectiveSpec { locking: Locking::Install(lock), ..self.spec.clone() };
+        let found = folder.join(LOCK_FILE);
+        let text = std::fs::read_to_string(&found).map_err(|error| {
+            cannot_read(
+                &found,
+                &error,
+                "the builder may be on another machine: check `docker buildx ls` and BUILDX_BUILDER",
+            )
+        })?;
+        let lockfile = lockfile::write(file, &text, &self.plan.spec)?;
+        let locked = EffectiveSpec { lockfile: Some(lockfile), ..self.plan.spec.clone() };
         on_event(Event::Locked { file: file.display().to_string(), image: locked.image_tag() });
         Ok(())
     }
-}
-
-/// Refuses what would come to nothing.
-///
-/// # Errors
-/// [`SandboxError::InvalidSource`], [`SandboxError::InvalidOption`].
-pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxError> {
-    check_name(plan)?;
-    match (plan, build.first_of_a_build()) {
-        (Plan::Prebuilt { .. }, Some(flag)) => Err(SandboxError::InvalidOption(Problem::new(
-            format!("{flag} has no effect on a prebuilt image"),
-            "leave it out, or name a source that is built: a Gymnasium id or hf://org/repo@commit",
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Puts an hf source's files into the context.
-fn fetch_source(
-    spec: &EffectiveSpec,
-    context: &Path,
-    docker: &Docker,
-    variables: &Variables,
-    on_event: &mut Listener<'_>,
-) -> Result<(), SandboxError> {
-    let ResolvedSource::Hf { repo, resolved_revision, .. } = &spec.source else { return Ok(()) };
-    let wanted = Wanted { repo, commit: resolved_revision, lfs: spec.lfs, limit: spec.source_limit };
-    let hub = Hub::new(variables, docker.interrupt.clone())?;
-    hub.check_out(&wanted, &build_context::source_folder(context), on_event)?;
-    build_context::write_requirements(context)
-}
-
-/// Refuses a plan whose image docker could not hold.
-///
-/// # Errors
-/// [`SandboxError::InvalidSource`].
-pub(crate) fn check_name(plan: &Plan) -> Result<(), SandboxError> {
-    if plan.image_name_fits() {
-        return Ok(());
-    }
-    Err(SandboxError::InvalidSource(Problem::new(
-        "the source is too long: docker cannot hold an image of that name",
-        "use an env id of less than 240 characters",
-    )))
 }

@@ -1,4 +1,4 @@
-//! What people and scripts see: the one owner of stdout and stderr; it decides how things look, never what is done.
+//! What people and scripts see: the one owner of stdout and stderr.
 
 pub(crate) mod json;
 pub(crate) mod progress;
@@ -15,10 +15,11 @@ use serde::Serialize;
 use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
 use crate::error::SandboxError;
 use crate::progress::Event;
-use crate::settings::variables::Variables;
+use crate::settings::terminal::Terminal;
 use progress::Progress;
+use text::VisibleStream;
 
-/// What the results are for.
+/// The form of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -26,7 +27,7 @@ pub(crate) enum Format {
     Env,
 }
 
-/// How much is said beside results and errors.
+/// How much is printed beside results and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Volume {
     Quiet,
@@ -36,7 +37,7 @@ enum Volume {
 
 /// The output. Clones write to the same streams.
 #[derive(Clone)]
-pub(crate) struct Report {
+pub(crate) struct Output {
     inner: Arc<Inner>,
 }
 
@@ -47,16 +48,18 @@ struct Inner {
     /// Knows what stands on the terminal, so that a line can go above it.
     bars: MultiProgress,
     progress: Mutex<Progress>,
+    /// What a container's log is shown through on a terminal; `None` elsewhere.
+    log: Option<Mutex<VisibleStream>>,
 }
 
-impl Report {
-    pub(crate) fn new(global: &GlobalArgs, format: Format, variables: &Variables) -> Self {
+impl Output {
+    pub(crate) fn new(global: &GlobalArgs, format: Format, terminal: Terminal) -> Self {
+        let Terminal { no_color, is_dumb } = terminal;
         let is_terminal = io::stderr().is_terminal();
-        let is_dumb = variables.text("TERM").ok().flatten() == Some("dumb");
         let has_color = match global.color {
             Some(ColorWhen::Always) => true,
             Some(ColorWhen::Never) => false,
-            Some(ColorWhen::Auto) | None => is_terminal && !is_dumb && !variables.is_set("NO_COLOR"),
+            Some(ColorWhen::Auto) | None => is_terminal && !is_dumb && !no_color,
         };
         let volume = match (global.quiet, global.verbose) {
             (true, _) => Volume::Quiet,
@@ -68,7 +71,7 @@ impl Report {
             _ if volume == Volume::Quiet => progress::How::None,
             Some(ProgressHow::None) => progress::How::None,
             Some(ProgressHow::Plain) => progress::How::Plain,
-            // Somebody who asked for JSON reads stderr by machine too.
+            // A program that reads JSON from stdout most likely reads stderr too.
             Some(ProgressHow::Auto) | None if format == Format::Json => progress::How::None,
             Some(ProgressHow::Auto) | None if is_terminal && !is_dumb && volume == Volume::Normal => {
                 progress::How::Bars
@@ -77,7 +80,8 @@ impl Report {
         };
         let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
         let progress = Mutex::new(Progress::new(how, bars.clone(), has_color));
-        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress }) }
+        let log = is_terminal.then(Mutex::default);
+        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log }) }
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -91,7 +95,7 @@ impl Report {
     /// Prints a result: text on stdout, with a line break, in one piece.
     ///
     /// # Errors
-    /// When nobody reads stdout any more; a result that nobody got is a failure.
+    /// When stdout is closed: a result that was not read is a failure.
     pub(crate) fn result(&self, text: &str) -> Result<(), SandboxError> {
         let line = format!("{text}\n");
         Ok(self.inner.bars.suspend(|| write_out(line.as_bytes()))?)
@@ -105,7 +109,7 @@ impl Report {
         self.result(&serde_json::to_string(result).context("the result cannot be written as JSON")?)
     }
 
-    /// Passes bytes on to stdout as they are.
+    /// Writes bytes to stdout as they are.
     ///
     /// # Errors
     /// As [`Self::result`].
@@ -113,25 +117,26 @@ impl Report {
         Ok(write_out(bytes)?)
     }
 
-    /// Passes on a line of a file that nobody vouches for: as it is, but not to a terminal, which would act on some of it.
+    /// Writes untrusted text to stdout, in pieces of any size: as it is into a file or pipe, and with everything
+    /// made visible that a terminal would act on.
     ///
     /// # Errors
     /// As [`Self::result`].
-    pub(crate) fn foreign(&self, bytes: &[u8]) -> Result<(), SandboxError> {
+    pub(crate) fn untrusted(&self, stream: &mut VisibleStream, bytes: &[u8]) -> Result<(), SandboxError> {
         if !io::stdout().is_terminal() {
             return self.raw_result(bytes);
         }
-        self.raw_result(text::visible(&String::from_utf8_lossy(bytes)).as_bytes())
+        self.raw_result(stream.push(bytes).as_bytes())
     }
 
-    /// Says something to people.
+    /// Prints something for people.
     pub(crate) fn note(&self, text: &str) {
         if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
             self.say(text);
         }
     }
 
-    /// Says something that people should act on.
+    /// Prints something that people should act on.
     pub(crate) fn warn(&self, text: &str) {
         if self.inner.format == Format::Json {
             self.say(&serde_json::json!({ "warning": { "message": text } }).to_string());
@@ -140,21 +145,31 @@ impl Report {
         }
     }
 
-    /// Says something to those who asked for more.
+    /// Prints something for those who asked for more.
     pub(crate) fn trace(&self, text: &str) {
         if self.inner.volume == Volume::Verbose {
             self.say(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
         }
     }
 
-    /// Passes a container's log on to people, byte for byte.
+    /// Shows a container's log: as it is in a file or pipe, and with everything made visible that a terminal would
+    /// act on.
     pub(crate) fn log(&self, bytes: &[u8]) {
-        if self.inner.volume > Volume::Quiet {
-            let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
+        if self.inner.volume == Volume::Quiet {
+            return;
         }
+        let visible;
+        let bytes = match &self.inner.log {
+            Some(stream) => {
+                visible = stream.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+                visible.as_bytes()
+            }
+            None => bytes,
+        };
+        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
 
-    /// Tells why the program failed. Always said, in every format and at every volume.
+    /// Prints why the program failed, in every format and at every volume.
     pub(crate) fn error(&self, error: &SandboxError) {
         self.progress().clear();
         if self.inner.format == Format::Json {
@@ -162,7 +177,7 @@ impl Report {
             return;
         }
         if let SandboxError::Interrupted(_) = error {
-            // What the user asked for is no error.
+            // What the user asked for is not an error.
             return self.note(&error.to_string());
         }
         self.say(&format!("{} {}", self.paint(Paint::Error, "error:"), text::safe(&error.to_string())));
@@ -179,13 +194,13 @@ impl Report {
         if let Event::Warning(text) = event {
             self.warn(text);
         }
-        let lines = self.progress().tell(event);
+        let lines = self.progress().lines(event);
         for line in lines {
             self.say(&line);
         }
     }
 
-    /// Takes what shows progress off the terminal.
+    /// Removes what shows progress from the terminal.
     pub(crate) fn clear(&self) {
         self.progress().clear();
     }
@@ -199,7 +214,7 @@ impl Report {
         self.inner.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One whole line on stderr. That nobody reads it is no reason to fail.
+    /// One whole line on stderr. A closed stderr is not a reason to fail.
     fn say(&self, text: &str) {
         let line = format!("{text}\n");
         let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(line.as_bytes()));
@@ -208,7 +223,7 @@ impl Report {
 
 fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("the result could not be written to stdout")
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write the result to stdout")
 }
 
 /// What a colour is for.

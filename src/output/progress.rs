@@ -1,4 +1,4 @@
-//! What long work is doing, as bars, lines or JSON: stages in, what to show out.
+//! What long work is doing, as bars, lines or JSON.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::docker::inspection::short;
-use crate::engine::docker::rawjson::BuildEvent;
 use crate::image::build_context::step_title::title;
 use crate::output::Paint;
 use crate::output::text::{safe, seconds};
+use crate::progress::BuildEvent;
 use crate::progress::Event;
 
 /// How long work may take before anything is drawn: most of it is over by then.
@@ -59,8 +59,8 @@ impl Progress {
         }
     }
 
-    /// Takes a stage in; the lines are to be printed.
-    pub(crate) fn tell(&mut self, event: &Event) -> Vec<String> {
+    /// Takes an event in; the lines are to be printed.
+    pub(crate) fn lines(&mut self, event: &Event) -> Vec<String> {
         match self.how {
             How::None => Vec::new(),
             How::Json => json(event).into_iter().collect(),
@@ -69,7 +69,7 @@ impl Progress {
         }
     }
 
-    /// Takes everything off the terminal.
+    /// Removes everything from the terminal.
     pub(crate) fn clear(&mut self) {
         for (_, bar) in self.steps.drain() {
             bar.finish_and_clear();
@@ -99,10 +99,10 @@ impl Progress {
                 fetched(*files, *size, *from_network, *seconds)
             }
             Event::Building { tag } => format!("building {tag}"),
-            Event::Build(BuildEvent::StepFinished { name, cached: true, .. }) if is_telling(name) => {
+            Event::Build(BuildEvent::StepFinished { name, cached: true, .. }) if is_shown(name) => {
                 format!("  {} {}", safe(&title(name)), dim("(cached)"))
             }
-            Event::Build(BuildEvent::StepFinished { name, seconds, .. }) if is_telling(name) => {
+            Event::Build(BuildEvent::StepFinished { name, seconds, .. }) if is_shown(name) => {
                 format!("  {} {}", safe(&title(name)), dim(&format!("({seconds:.1} s)")))
             }
             Event::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
@@ -205,7 +205,7 @@ impl Progress {
 
     fn draw_build(&mut self, event: &BuildEvent) {
         match event {
-            BuildEvent::StepStarted { step, name } if is_telling(name) => {
+            BuildEvent::StepStarted { step, name } if is_shown(name) => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 bar.set_style(style("  {prefix} {wide_msg:.dim} {elapsed:>5}"));
                 bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
@@ -214,7 +214,7 @@ impl Progress {
             }
             BuildEvent::StepFinished { step, name, seconds, cached } => {
                 self.end_step(*step);
-                if is_telling(name) {
+                if is_shown(name) {
                     self.show_finished(
                         name,
                         if *cached { "cached".to_owned() } else { format!("{seconds:.1} s") },
@@ -223,7 +223,7 @@ impl Progress {
             }
             BuildEvent::StepFailed { step, .. } => self.end_step(*step),
             BuildEvent::Output { step, text } => {
-                // The last thing that the step said, which pip and uv rewrite with carriage returns.
+                // The step's last line, which pip and uv rewrite with carriage returns.
                 let last = text.split(['\n', '\r']).map(str::trim).rfind(|line| !line.is_empty());
                 if let (Some(bar), Some(last)) = (self.steps.get(step), last) {
                     // pip draws a bar of its own before the bytes.
@@ -260,8 +260,8 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// BuildKit's own housekeeping says nothing to anybody.
-fn is_telling(name: &str) -> bool {
+/// Whether a step is worth showing: BuildKit's own housekeeping is not.
+fn is_shown(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("[internal]") && !name.contains("] load metadata for ")
 }
 
@@ -324,9 +324,9 @@ mod tests {
         let finished = |name: &str, cached| {
             Event::Build(BuildEvent::StepFinished { step: 0, name: name.into(), seconds: 1.25, cached })
         };
-        assert_eq!(progress.tell(&finished("[1/2] RUN x", false)), ["  [1/2] RUN x (1.2 s)"]);
-        assert_eq!(progress.tell(&finished("[1/2] RUN x", true)), ["  [1/2] RUN x (cached)"]);
-        assert!(progress.tell(&finished("[internal] load .dockerignore", false)).is_empty());
-        assert!(progress.tell(&Event::Starting).is_empty());
+        assert_eq!(progress.lines(&finished("[1/2] RUN x", false)), ["  [1/2] RUN x (1.2 s)"]);
+        assert_eq!(progress.lines(&finished("[1/2] RUN x", true)), ["  [1/2] RUN x (cached)"]);
+        assert!(progress.lines(&finished("[internal] load .dockerignore", false)).is_empty());
+        assert!(progress.lines(&Event::Starting).is_empty());
     }
 }

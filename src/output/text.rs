@@ -1,16 +1,17 @@
-//! Results as people read them: plain text made from values; it writes nothing.
+//! Results as people read them: values → plain text.
 
 use std::time::Duration;
 
 use crate::engine::docker::inspection::short;
 use crate::sandbox::start::Running;
 
-/// What a terminal would act on, taken out: names, logs and errors come from code that nobody vouches for.
+/// Text without control characters: names, logs and errors come from untrusted code.
 pub(crate) fn safe(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-/// What a terminal would act on, or use to show another order than there is, made visible.
+/// Text in which everything is visible that a terminal would act on, or that would change the order of what is
+/// shown.
 pub(crate) fn visible(text: &str) -> String {
     let acts = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
@@ -19,6 +20,40 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars()
         .flat_map(|c| if acts(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+/// A stream of bytes, in pieces of any size, as [`visible`] text. A carriage return counts as a line break.
+#[derive(Debug, Default)]
+pub(crate) struct VisibleStream {
+    /// The start of a character, or a carriage return, whose rest is still to come.
+    held: Vec<u8>,
+}
+
+impl VisibleStream {
+    pub(crate) fn push(&mut self, piece: &[u8]) -> String {
+        self.held.extend_from_slice(piece);
+        let whole = self.held.len() - incomplete(&self.held);
+        let rest = self.held.split_off(whole);
+        let bytes = std::mem::replace(&mut self.held, rest);
+        visible(&String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n"))
+    }
+}
+
+/// How many bytes at the end may go on in the next piece.
+fn incomplete(bytes: &[u8]) -> usize {
+    if bytes.last() == Some(&b'\r') {
+        return 1;
+    }
+    // A character has at most four bytes, of which all but the first are 0b10……….
+    let tail = bytes.iter().rev().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let first = bytes.len().checked_sub(tail + 1).and_then(|at| bytes.get(at)).copied().unwrap_or_default();
+    let length = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 0,
+    };
+    if tail + 1 < length { tail + 1 } else { 0 }
 }
 
 /// A duration as people say it: `0.8 s`, `75 s`.
@@ -94,6 +129,18 @@ mod tests {
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
         assert_eq!(safe("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m"), "a[2Jbc\nd\te31m");
+    }
+
+    #[test]
+    fn a_stream_is_visible_however_it_is_cut() {
+        let text = "é\x1b[2J\r\nü\u{202e}x\r50%\r100%\n\u{9b}31m€🎉";
+        let expected = "é\\u{1b}[2J\nü\\u{202e}x\n50%\n100%\n\\u{9b}31m€🎉";
+        for size in 1..=text.len() {
+            let mut stream = VisibleStream::default();
+            let shown: String = text.as_bytes().chunks(size).map(|piece| stream.push(piece)).collect();
+            assert_eq!(shown, expected, "pieces of {size}");
+        }
+        assert_eq!(VisibleStream::default().push(b"a\xffb"), "a\u{fffd}b");
     }
 
     #[test]

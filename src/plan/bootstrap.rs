@@ -1,13 +1,11 @@
-//! The payload that tells a built image what to serve, as pure text; how it reaches the container is `docker`'s matter.
+//! The payload that tells a built image what to serve.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::plan::{EffectiveSpec, ResolvedSource};
+use crate::contract::SOURCE_FOLDER;
+use crate::plan::{EffectiveSpec, ResolvedSource, Serving};
 use crate::settings::sandbox::VectorizationMode;
-
-/// The folder under the image's own that holds an hf source's repository.
-pub(crate) const SOURCE_SUBDIR: &str = "source";
 
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -20,7 +18,7 @@ struct Spec<'a> {
     source: Source<'a>,
     imports: &'a [String],
     kwargs: &'a Map<String, Value>,
-    num_envs: usize,
+    num_envs: u32,
     vectorization_mode: VectorizationMode,
 }
 
@@ -32,20 +30,20 @@ enum Source<'a> {
 }
 
 /// The JSON that rlmesh's bootstrap reads, on one line.
-pub(crate) fn bootstrap_json(spec: &EffectiveSpec) -> String {
+pub(crate) fn bootstrap_json(spec: &EffectiveSpec, serving: &Serving) -> String {
     let source = match &spec.source {
         ResolvedSource::Gym { env_id } => Source::Gym { env_id },
         ResolvedSource::Hf { suite, task, .. } => {
-            Source::Hf { source_subdir: SOURCE_SUBDIR, suite: suite.as_deref(), task: task.as_deref() }
+            Source::Hf { source_subdir: SOURCE_FOLDER, suite: suite.as_deref(), task: task.as_deref() }
         }
     };
     let payload = Payload {
         spec: Spec {
             source,
             imports: &spec.imports,
-            kwargs: &spec.serving.kwargs,
-            num_envs: spec.serving.num_envs,
-            vectorization_mode: spec.serving.vectorization_mode.unwrap_or_default(),
+            kwargs: &serving.kwargs,
+            num_envs: serving.num_envs,
+            vectorization_mode: serving.vectorization_mode.unwrap_or_default(),
         },
     };
     serde_json::to_string(&payload)

@@ -1,104 +1,84 @@
-//! A lock: the exact packages of an image with their hashes, as a requirements file; read, checked and written here, resolved nowhere.
+//! A lockfile: the exact packages of an image with their hashes, as a requirements file.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Problem, SandboxError};
-use crate::host::run_dir::cannot_write;
+use crate::error::{Field, Problem, SandboxError, cannot_write, invalid_option};
 use crate::plan::EffectiveSpec;
 use crate::plan::rlmesh_package::RlmeshPackage;
-use crate::settings::sandbox::{Field, invalid};
 
-const LOCK: Field = Field("lock", "--lock");
+/// What starts the comment that lists what the base image had already.
+const BASE_PACKAGES: &str = "# the base image has: ";
 
-/// What starts the comment that lists what the base image brought along.
-const OF_THE_BASE: &str = "# the base image has: ";
-
-/// The largest file that is taken for a lock, in bytes.
+/// The largest file that is read as a lockfile, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// What a build does about a lock.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Locking {
-    #[default]
-    Unlocked,
-    /// The file is not there: it is written after the build.
-    Write(PathBuf),
-    /// The build installs this and nothing else.
-    Install(Lock),
-}
-
-/// A lock that was read.
+/// A lockfile that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lock {
+pub(crate) struct Lockfile {
     /// One requirement a line, with its hashes; no comments.
     pub(crate) requirements: String,
     /// Of the requirements, in lower-case hex: a comment changes no image.
     pub(crate) sha256: String,
 }
 
-impl Locking {
-    /// Looks at the file.
-    ///
-    /// # Errors
-    /// [`SandboxError::InvalidOption`] where it cannot be read or written, is no lock, or lacks what is asked for.
-    pub(crate) fn at(
-        file: &Path,
-        package: &RlmeshPackage,
-        packages: &[String],
-    ) -> Result<Self, SandboxError> {
-        let shown = file.display();
-        match fs::metadata(file) {
-            Ok(found) if !found.is_file() => {
-                Err(invalid(format!("{LOCK} {shown} is no file"), "name the file that is to hold the lock"))
-            }
-            Ok(found) if found.len() > LARGEST => Err(invalid(
-                format!("{LOCK} {shown} is {} bytes long", found.len()),
-                "name a lock, as this option writes it",
-            )),
-            Ok(_) => {
-                let text = fs::read_to_string(file).map_err(|error| {
-                    invalid(format!("{LOCK} {shown} cannot be read: {error}"), "check the file")
-                })?;
-                read(&text, package, packages).map(Locking::Install).map_err(|said| {
-                    invalid(
-                        format!("{LOCK} {shown} {said}"),
-                        "remove the file, and it is written anew after the build",
+/// Reads the lockfile; `None` where the file does not exist, and can be written after the build.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`] where it cannot be read or written, is not a lockfile, or lacks what is asked
+/// for.
+pub(crate) fn read(
+    file: &Path,
+    package: &RlmeshPackage,
+    packages: &[String],
+) -> Result<Option<Lockfile>, SandboxError> {
+    let (field, shown) = (Field::LOCK, file.display());
+    match fs::metadata(file) {
+        Ok(found) if !found.is_file() => {
+            Err(invalid_option(format!("{field}: {shown} is not a file"), "name a file for the lock"))
+        }
+        Ok(found) if found.len() > LARGEST => Err(invalid_option(
+            format!("{field}: {shown} is too large for a lockfile ({} bytes)", found.len()),
+            "name a lockfile that this option has written",
+        )),
+        Ok(_) => {
+            let text = fs::read_to_string(file).map_err(|error| {
+                invalid_option(format!("{field}: cannot read {shown}: {error}"), "check the file")
+            })?;
+            parse(&text, package, packages).map(Some).map_err(|reason| {
+                invalid_option(
+                    format!("{field}: {shown} {reason}"),
+                    "remove the file: the next build writes a new one",
+                )
+            })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Now, and not after a long build.
+            let folder = folder_of(file);
+            rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+                .map(|()| None)
+                .map_err(|error| {
+                    invalid_option(
+                        format!("{field}: cannot write {shown}: {}: {error}", folder.display()),
+                        "name a file in a folder that exists and is writable",
                     )
                 })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-                if folder.is_some_and(|folder| !folder.is_dir()) {
-                    return Err(invalid(
-                        format!("{LOCK} {shown} has no folder to be written into"),
-                        "make the folder first",
-                    ));
-                }
-                Ok(Locking::Write(file.to_owned()))
-            }
-            Err(error) => {
-                Err(invalid(format!("{LOCK} {shown} cannot be looked at: {error}"), "check the file"))
-            }
         }
-    }
-
-    /// What enters the build hash.
-    pub(crate) fn digest(&self) -> Option<&str> {
-        match self {
-            Locking::Install(lock) => Some(&lock.sha256),
-            Locking::Unlocked | Locking::Write(_) => None,
-        }
+        Err(error) => Err(invalid_option(format!("{field}: cannot read {shown}: {error}"), "check the file")),
     }
 }
 
-/// Reads a lock; the error goes on where the file's name ends.
-fn read(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Lock, String> {
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Parses a lockfile; the error continues a sentence that begins with the file's name.
+fn parse(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Lockfile, String> {
     let (mut requirements, mut names) = (String::new(), Vec::new());
-    let of_the_base = text.lines().find_map(|line| line.strip_prefix(OF_THE_BASE)).unwrap_or_default();
+    let in_base = text.lines().find_map(|line| line.strip_prefix(BASE_PACKAGES)).unwrap_or_default();
     for line in whole_lines(text) {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let (requirement, hashes) = line.split_once(" --hash=").unwrap_or((&line, ""));
@@ -121,13 +101,13 @@ fn read(text: &str, package: &RlmeshPackage, packages: &[String]) -> Result<Lock
     if matches!(package, RlmeshPackage::Pip { .. }) {
         wanted.push("rlmesh".to_owned());
     }
-    let is_there = |name: &String| names.contains(name) || of_the_base.split(' ').any(|had| had == name);
+    let is_there = |name: &String| names.contains(name) || in_base.split(' ').any(|base| base == name);
     // A requirement that is an address alone has no name to look for.
     if let Some(name) = wanted.iter().find(|name| !name.is_empty() && !is_there(name)) {
         return Err(format!("does not list {name}, which is to be installed"));
     }
     let sha256 = hex::encode(Sha256::digest(&requirements));
-    Ok(Lock { requirements, sha256 })
+    Ok(Lockfile { requirements, sha256 })
 }
 
 /// Lines without comments, and without the line breaks inside a requirement.
@@ -165,30 +145,31 @@ fn normal_name(requirement: &str) -> String {
 /// Writes what a build found installed, and returns it as the next build will read it.
 ///
 /// # Errors
-/// [`SandboxError::System`] where the file cannot be written; [`SandboxError::ImageBuild`] where `found` is no lock.
-pub(crate) fn write(file: &Path, found: &str, spec: &EffectiveSpec) -> Result<Lock, SandboxError> {
+/// [`SandboxError::System`] where the file cannot be written; [`SandboxError::ImageBuild`] where `found` is not a
+/// list of pinned packages.
+pub(crate) fn write(file: &Path, found: &str, spec: &EffectiveSpec) -> Result<Lockfile, SandboxError> {
     let text = format!(
-        "# made by rlmesh-sandbox {version} for {source} on {base}\n\
-         # exactly this is installed where --lock names the file; remove it to have it written anew\n{found}",
+        "# written by rlmesh-sandbox {version} for {source} on {base}\n\
+         # --lock with this file installs exactly these packages; remove the file to have a new one written\n{found}",
         version = env!("CARGO_PKG_VERSION"),
         source = spec.source.to_ref(),
         base = spec.base_image,
     );
-    let lock = read(&text, &spec.rlmesh_package, &spec.packages).map_err(|said| {
+    let lockfile = parse(&text, &spec.rlmesh_package, &spec.packages).map_err(|reason| {
         SandboxError::ImageBuild(Problem::new(
-            format!("no lock can be made of this image: its list of packages {said}"),
+            format!("cannot write a lockfile for this image: its list of packages {reason}"),
             "leave --lock out, or install what is missing by name and version",
         ))
     })?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error: &io::Error| cannot_write(file, error, "the image is built; name a writable file");
     let mut new = tempfile::Builder::new()
         .prefix(".rlmesh-sandbox-lock-")
         .permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(|error| cannot_write(file, &error))?;
-    new.write_all(text.as_bytes()).map_err(|error| cannot_write(file, &error))?;
-    new.persist(file).map_err(|error| cannot_write(file, &error.error))?;
-    Ok(lock)
+        .tempfile_in(folder_of(file))
+        .map_err(|error| failed(&error))?;
+    new.write_all(text.as_bytes()).map_err(|error| failed(&error))?;
+    new.persist(file).map_err(|error| failed(&error.error))?;
+    Ok(lockfile)
 }
 
 #[cfg(test)]
@@ -207,7 +188,7 @@ mod tests {
             format!("# made\nrlmesh==0.1.0 \\\n    --hash={A} \\\n    --hash={A}\nnumpy==2 --hash={A}\n");
         let two =
             format!("rlmesh==0.1.0 --hash={A} --hash={A}  # here\n\n    # via x\nnumpy==2   \\\n --hash={A}");
-        let read = |text: &str| read(text, &pip(), &[]).unwrap();
+        let read = |text: &str| parse(text, &pip(), &[]).unwrap();
         assert_eq!(read(&one), read(&two));
         assert_eq!(read(&one).requirements.lines().count(), 2);
         assert_ne!(read(&one).sha256, read(&one.replace("numpy==2", "numpy==3")).sha256);
@@ -224,7 +205,7 @@ mod tests {
             (&format!("numpy==2 --hash={A}"), "does not list rlmesh"),
             ("", "does not list rlmesh"),
         ] {
-            let error = read(text, &pip(), &[]).unwrap_err();
+            let error = parse(text, &pip(), &[]).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
     }
@@ -232,7 +213,7 @@ mod tests {
     #[test]
     fn a_package_that_the_lock_lacks_is_missed() {
         let text = format!("# the base image has: pip six\nrlmesh==0.1.0 --hash={A}\nale-py==1 --hash={A}");
-        let read = |package: &str| read(&text, &pip(), &[package.to_owned()]);
+        let read = |package: &str| parse(&text, &pip(), &[package.to_owned()]);
         for there in ["ALE_py>=1", "ale.py[extra]", "six", "git+https://x/y", "https://x/y.whl"] {
             assert!(read(there).is_ok(), "{there}");
         }

@@ -1,32 +1,55 @@
-//! The whole plan as one immutable value, its canonical JSON, build hash and image tag; it reads no disk, network or clock.
+//! The plan: everything looked up and nothing started. Its spec decides the image, its build hash and its tag.
 
 pub(crate) mod bootstrap;
 pub(crate) mod lockfile;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::hub::Lfs;
-use crate::plan::lockfile::Locking;
+use crate::contract::{BOOTSTRAP_SCHEMA_VERSION, IMAGE_PREFIX};
+use crate::plan::lockfile::Lockfile;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::sandbox::VectorizationMode;
 use crate::settings::size::BuildMemory;
 use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
 
-/// The version of the JSON that the build hash is taken of, shared with the rlmesh SDK.
-pub const BOOTSTRAP_SCHEMA_VERSION: u32 = 1;
-
-/// What image names start with; the slug and the hash follow.
-const IMAGE_PREFIX: &str = "rlmesh-sandbox-";
-
 /// Docker's own limit for the name of an image, without its tag.
 const LONGEST_IMAGE_NAME: usize = 255;
 
-/// Everything that decides what is built and what is served from it, validated and resolved.
+/// What is run: which image, and what its container is told.
 #[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) image: PlannedImage,
+    pub(crate) serving: Serving,
+}
+
+/// Where the image comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PlannedImage {
+    /// This tool builds it.
+    Built(Box<BuildPlan>),
+    /// It is run as it is; its reference.
+    Prebuilt(String),
+}
+
+/// What is built, and what concerns the build alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BuildPlan {
+    pub(crate) spec: EffectiveSpec,
+    /// The most that a Hugging Face repository's files may have together, in bytes.
+    pub(crate) max_source_size: u64,
+    pub(crate) build_memory: BuildMemory,
+    /// The lockfile to write after the build.
+    pub(crate) lockfile_to_write: Option<PathBuf>,
+}
+
+/// Everything that decides what is in the image, validated and resolved: what the build hash is taken of.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EffectiveSpec {
     pub(crate) source: ResolvedSource,
     pub(crate) base_image: String,
@@ -35,14 +58,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) imports: Vec<String>,
     /// Debian packages.
     pub(crate) apt: Vec<String>,
-    pub(crate) serving: Serving,
-    pub(crate) locking: Locking,
-    /// Which form of its LFS files an hf source is built with.
-    pub(crate) lfs: Lfs,
-    /// The most that an hf source's files may have together, in bytes. It decides whether there is an image, not which.
-    pub(crate) source_limit: u64,
-    /// What the build may use. Never part of the image, nor of its hash.
-    pub(crate) build_memory: BuildMemory,
+    /// The only packages that are installed.
+    pub(crate) lockfile: Option<Lockfile>,
 }
 
 /// A source of which nothing is left to look up, in the form that enters the build hash.
@@ -65,16 +82,9 @@ pub(crate) enum ResolvedSource {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Serving {
     pub(crate) kwargs: Map<String, Value>,
-    pub(crate) num_envs: usize,
+    pub(crate) num_envs: u32,
     /// `None` where the user named none: a built image then serves `sync`, a prebuilt one decides by itself.
     pub(crate) vectorization_mode: Option<VectorizationMode>,
-}
-
-/// What is run: an image made from a spec, or one that somebody else made.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Plan {
-    Build(Box<EffectiveSpec>),
-    Prebuilt { reference: String, serving: Serving },
 }
 
 impl ResolvedSource {
@@ -102,8 +112,6 @@ struct BuildInputs<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    lfs: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
 }
 
@@ -118,8 +126,7 @@ impl EffectiveSpec {
             packages: &self.packages,
             imports: &self.imports,
             apt: &self.apt,
-            lfs: (self.lfs == Lfs::Pointers).then_some("pointers"),
-            lock: self.locking.digest(),
+            lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -137,48 +144,66 @@ impl EffectiveSpec {
 
 impl Plan {
     /// The source with nothing left to look up, in its canonical form.
-    pub(crate) fn resolved_source(&self) -> String {
-        match self {
-            Plan::Build(spec) => spec.source.to_ref().to_string(),
-            Plan::Prebuilt { reference, .. } => format!("image://{reference}"),
-        }
-    }
-
-    /// The part of names that tells people what is inside.
-    pub(crate) fn slug(&self) -> String {
-        match self {
-            Plan::Build(spec) => spec.source.to_ref().slug(),
-            Plan::Prebuilt { reference, .. } => {
-                EnvironmentSourceRef::Image(ImageSourceRef { reference: reference.clone() }).slug()
+    pub(crate) fn resolved_source(&self) -> EnvironmentSourceRef {
+        match &self.image {
+            PlannedImage::Built(build) => build.spec.source.to_ref(),
+            PlannedImage::Prebuilt(reference) => {
+                EnvironmentSourceRef::Image(ImageSourceRef { reference: reference.clone() })
             }
         }
     }
 
     /// The image that the container is started from.
-    pub(crate) fn image(&self) -> String {
-        match self {
-            Plan::Build(spec) => spec.image_tag(),
-            Plan::Prebuilt { reference, .. } => reference.clone(),
+    pub(crate) fn image_name(&self) -> String {
+        match &self.image {
+            PlannedImage::Built(build) => build.spec.image_tag(),
+            PlannedImage::Prebuilt(reference) => reference.clone(),
         }
     }
 
-    /// Whether a lock is to be written of what the build installs.
-    pub(crate) fn is_to_be_locked(&self) -> bool {
-        matches!(self, Plan::Build(spec) if matches!(spec.locking, Locking::Write(_)))
+    /// The build hash; a prebuilt image has none.
+    pub(crate) fn build_hash(&self) -> Option<String> {
+        self.build().map(|build| build.spec.build_hash())
+    }
+
+    pub(crate) fn build(&self) -> Option<&BuildPlan> {
+        match &self.image {
+            PlannedImage::Built(build) => Some(build),
+            PlannedImage::Prebuilt(_) => None,
+        }
+    }
+
+    /// Whether a lockfile is to be written of what the build installs.
+    pub(crate) fn writes_lockfile(&self) -> bool {
+        self.build().is_some_and(|build| build.lockfile_to_write.is_some())
     }
 
     /// Whether Docker can hold an image of that name at all.
     pub(crate) fn image_name_fits(&self) -> bool {
-        match self {
-            Plan::Build(_) => IMAGE_PREFIX.len() + self.slug().len() <= LONGEST_IMAGE_NAME,
-            Plan::Prebuilt { .. } => true,
+        match &self.image {
+            PlannedImage::Built(_) => {
+                IMAGE_PREFIX.len() + self.resolved_source().slug().len() <= LONGEST_IMAGE_NAME
+            }
+            PlannedImage::Prebuilt(_) => true,
         }
     }
 }
 
+/// Specs and plans for tests.
 #[cfg(test)]
-mod tests {
+pub(crate) mod samples {
     use super::*;
+
+    /// The spec of `gym://ENV_ID` with nothing but the defaults.
+    pub(crate) fn gym(env_id: &str) -> EffectiveSpec {
+        spec(ResolvedSource::Gym { env_id: env_id.to_owned() })
+    }
+
+    /// The spec of `hf://org/repo` at commit 0….
+    pub(crate) fn hf() -> EffectiveSpec {
+        let (repo, resolved_revision) = ("org/repo".to_owned(), "0".repeat(40));
+        spec(ResolvedSource::Hf { repo, resolved_revision, suite: None, task: None })
+    }
 
     fn spec(source: ResolvedSource) -> EffectiveSpec {
         EffectiveSpec {
@@ -188,37 +213,40 @@ mod tests {
             packages: Vec::new(),
             imports: Vec::new(),
             apt: Vec::new(),
-            serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
-            locking: Locking::Unlocked,
-            lfs: Lfs::Files,
-            source_limit: 0,
-            build_memory: BuildMemory::Off,
+            lockfile: None,
         }
     }
 
-    fn cartpole() -> EffectiveSpec {
-        spec(ResolvedSource::Gym { env_id: "CartPole-v1".to_owned() })
+    pub(crate) fn serving() -> Serving {
+        Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None }
     }
 
-    #[test]
-    fn what_is_only_said_at_run_time_changes_nothing() {
-        let mut changed = cartpole();
-        changed.serving.num_envs = 8;
-        changed.serving.vectorization_mode = Some(VectorizationMode::Async);
-        changed.build_memory = BuildMemory::Within(crate::settings::size::Bound::Auto);
-        changed.serving.kwargs.insert("render_mode".to_owned(), Value::from("rgb_array"));
-        assert_eq!(changed.build_hash(), cartpole().build_hash());
+    /// The plan to build and serve a spec.
+    pub(crate) fn plan(spec: EffectiveSpec) -> Plan {
+        let build =
+            BuildPlan { spec, max_source_size: 0, build_memory: BuildMemory::Off, lockfile_to_write: None };
+        Plan { image: PlannedImage::Built(Box::new(build)), serving: serving() }
     }
+
+    /// The plan to serve a prebuilt image.
+    pub(crate) fn prebuilt(reference: &str) -> Plan {
+        Plan { image: PlannedImage::Prebuilt(reference.to_owned()), serving: serving() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn text_beyond_ascii_is_hashed_as_it_is() {
-        let spec = spec(ResolvedSource::Gym { env_id: "Ünï\"-v0".to_owned() });
+        let spec = samples::gym("Ünï\"-v0");
         assert!(spec.canonical_json().contains(r#""env_id":"Ünï\"-v0""#), "{}", spec.canonical_json());
     }
 
     #[test]
     fn a_wheel_enters_the_hash_with_its_path_and_digest() {
-        let mut spec = cartpole();
+        let mut spec = samples::gym("CartPole-v1");
         spec.rlmesh_package = RlmeshPackage::Wheel {
             source_path: "/w/a.whl".to_owned(),
             install_path: "/opt/rlmesh/packages/a.whl".to_owned(),
@@ -230,26 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn system_packages_join_only_where_there_are_some() {
-        let mut spec = cartpole();
+    fn later_inputs_join_only_where_there_are_some() {
+        let mut spec = samples::gym("CartPole-v1");
         assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
         spec.apt = vec!["libgl1".to_owned()];
-        assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"]}"#));
-    }
-
-    #[test]
-    fn pointers_in_place_of_files_make_another_image() {
-        let mut pointers = cartpole();
-        pointers.lfs = Lfs::Pointers;
-        assert!(pointers.canonical_json().ends_with(r#""imports":[],"lfs":"pointers"}"#));
-        pointers.source_limit = 7;
-        assert_ne!(pointers.build_hash(), cartpole().build_hash());
+        spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
+        assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
     }
 
     #[test]
     fn an_id_can_be_too_long_for_an_image_name() {
-        assert!(Plan::Build(Box::new(cartpole())).image_name_fits());
-        let long = spec(ResolvedSource::Gym { env_id: "x".repeat(300) });
-        assert!(!Plan::Build(Box::new(long)).image_name_fits());
+        assert!(samples::plan(samples::gym("CartPole-v1")).image_name_fits());
+        assert!(!samples::plan(samples::gym(&"x".repeat(300))).image_name_fits());
     }
 }

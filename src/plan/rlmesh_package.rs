@@ -1,4 +1,4 @@
-//! Which rlmesh goes into the image: a pip requirement, a wheel file, or the best wheel of a local checkout; it installs nothing.
+//! Which rlmesh goes into the image: a pip requirement, a wheel file, or the best wheel of a local checkout.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,13 +11,8 @@ use pep440_rs::Version;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::contract::{DEFAULT_PACKAGE_NAME, IMAGE_FOLDER, PACKAGES_FOLDER};
 use crate::error::{Problem, SandboxError};
-
-/// The distribution on PyPI that serves environments.
-pub const DEFAULT_PACKAGE_NAME: &str = "rlmesh";
-
-/// Where wheels stand in the image. Part of the build hash.
-const INSTALL_FOLDER: &str = "/opt/rlmesh/packages";
 
 /// The requirement that is installed unless another is named: this crate's own version, in PEP 440 spelling.
 pub fn default_rlmesh_package() -> String {
@@ -93,13 +88,13 @@ fn wheel_file(path: &Path) -> Result<RlmeshPackage, SandboxError> {
         return Err(fail(format!("the path of the wheel {shown} is not valid UTF-8")));
     };
     if source_path.chars().any(char::is_control) {
-        return Err(fail(format!("the path of the wheel {source_path:?} holds a control character")));
+        return Err(fail(format!("the path of the wheel {source_path:?} contains a control character")));
     }
     let sha256 =
         sha256_of(&found).map_err(|error| fail(format!("the wheel {shown} cannot be read: {error}")))?;
     Ok(RlmeshPackage::Wheel {
         source_path: source_path.to_owned(),
-        install_path: format!("{INSTALL_FOLDER}/{name}"),
+        install_path: format!("{IMAGE_FOLDER}/{PACKAGES_FOLDER}/{name}"),
         sha256,
     })
 }
@@ -130,7 +125,7 @@ fn resolve_local(
     let Some(python) = python_of_image(base_image) else {
         return Err(wheel_error(
             format!(
-                "--rlmesh-package local: the name of the base image {base_image} does not tell its Python"
+                "--rlmesh-package local: the Python version of the base image {base_image} is not clear from its name"
             ),
             "name the wheel file that fits it, or use an official image such as python:3.11-slim",
         ));
@@ -157,7 +152,7 @@ fn resolve_local(
                 "build one for that target with `maturin build`, or name a wheel file",
             )
             .details(if unfit.is_empty() {
-                "  the folder holds no wheel".to_owned()
+                "  the folder contains no wheel".to_owned()
             } else {
                 unfit.join("\n")
             }),
@@ -300,12 +295,12 @@ impl Candidate {
             | [distribution, version, _, python, abi, platform] => {
                 (distribution, version, python, abi, platform)
             }
-            _ => return Err("its name is not a wheel's".to_owned()),
+            _ => return Err("its name is not that of a wheel".to_owned()),
         };
         if distribution != DEFAULT_PACKAGE_NAME {
-            return Err(format!("it holds {distribution}, not {DEFAULT_PACKAGE_NAME}"));
+            return Err(format!("it contains {distribution}, not {DEFAULT_PACKAGE_NAME}"));
         }
-        let version = Version::from_str(version).map_err(|_| format!("{version} is no version"))?;
+        let version = Version::from_str(version).map_err(|_| format!("{version} is not a valid version"))?;
         let is_abi3 = fits_python(python, abi, target.python)?;
         let is_portable = fits_platform(platform, target)?;
         Ok(Self { name: name.to_owned(), is_abi3, version, is_portable })
@@ -534,6 +529,6 @@ mod tests {
         std::fs::create_dir_all(empty.path().join("python/rlmesh")).unwrap();
         std::fs::write(empty.path().join("python/rlmesh/pyproject.toml"), "").unwrap();
         let error = resolve("local", "ubuntu:24.04", empty.path(), || unreachable!()).unwrap_err();
-        assert!(error.to_string().contains("does not tell its Python"), "{error}");
+        assert!(error.to_string().contains("is not clear from its name"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Why a container did not serve: its end and its log in, cause and hints out.
+//! Why a container did not serve: from its end and its log to a cause and hints.
 
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{Plan, ResolvedSource};
@@ -66,8 +66,8 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str) -> Diag
     if hints.is_empty() {
         hints.push("read the end of its log below".to_owned());
     }
-    if let Plan::Build(spec) = plan
-        && let RlmeshPackage::Pip { spec: requirement } = &spec.rlmesh_package
+    if let Some(build) = plan.build()
+        && let RlmeshPackage::Pip { spec: requirement } = &build.spec.rlmesh_package
     {
         hints.push(format!(
             "the container has {requirement} as pip finds it; if your own rlmesh is another build the two may not match: \
@@ -166,7 +166,7 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
 
 /// The flags that a known family's environment needs and the plan does not have.
 fn family_flags(plan: &Plan) -> Option<String> {
-    let Plan::Build(spec) = plan else { return None };
+    let spec = &plan.build()?.spec;
     let ResolvedSource::Gym { env_id } = &spec.source else { return None };
     let family = families::of(env_id)?;
     let quoted = |text: &str| shlex::try_quote(text).map(|text| text.into_owned()).unwrap_or_default();
@@ -203,25 +203,11 @@ fn debian_package(library: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
-    use crate::plan::{EffectiveSpec, Serving};
+    use crate::plan::samples;
 
     fn plan(env_id: &str) -> Plan {
-        Plan::Build(Box::new(EffectiveSpec {
-            source: ResolvedSource::Gym { env_id: env_id.to_owned() },
-            base_image: "python:3.11-slim".to_owned(),
-            rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
-            packages: Vec::new(),
-            apt: Vec::new(),
-            imports: Vec::new(),
-            build_memory: crate::settings::size::BuildMemory::Off,
-            serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
-            lfs: crate::hub::Lfs::Files,
-            locking: crate::plan::lockfile::Locking::Unlocked,
-            source_limit: 0,
-        }))
+        samples::plan(samples::gym(env_id))
     }
 
     const DEAD: Option<ContainerEnd> = Some(ContainerEnd { exit_code: 1, is_out_of_memory: false });
@@ -304,9 +290,12 @@ mod tests {
 
     #[test]
     fn a_prebuilt_image_has_no_rlmesh_package_to_change() {
-        let serving = Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None };
-        let plan = Plan::Prebuilt { reference: "x".to_owned(), serving };
-        assert!(!startup(&plan, DEAD, "").hints.iter().any(|hint| hint.contains("--rlmesh-package")));
+        assert!(
+            !startup(&samples::prebuilt("x"), DEAD, "")
+                .hints
+                .iter()
+                .any(|hint| hint.contains("--rlmesh-package"))
+        );
     }
 
     #[test]

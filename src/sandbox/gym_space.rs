@@ -1,4 +1,4 @@
-//! Observation and action spaces as the handshake tells them, and how Gymnasium would print them; it checks no values.
+//! Observation and action spaces as the handshake describes them, and as Gymnasium prints them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ const MOST_BOUNDS: usize = 6;
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Space {
-    /// An array of numbers; `low` and `high` hold one bound for all elements, one for each, or none if not told.
+    /// An array of numbers; `low` and `high` hold one bound for all elements, one for each, or none if the server names none.
     Box {
         /// The length of each axis.
         shape: Vec<i64>,
@@ -245,7 +245,7 @@ fn dtype_name(number: i32) -> &'static str {
     DTYPES.iter().find(|(known, _)| *known == number).map_or("unknown", |(_, name)| name)
 }
 
-/// The numbers that these bytes hold. A type that JSON and people have no numbers for gives none.
+/// The numbers in these bytes; none for a type that JSON has no numbers for.
 fn elements(dtype: &str, bytes: &[u8]) -> Vec<f64> {
     fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()

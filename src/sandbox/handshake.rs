@@ -1,4 +1,4 @@
-//! The handshake: rlmesh's wire contract as far as readiness needs it, and the wait for its first answer; it starts and stops nothing.
+//! The handshake: rlmesh's wire protocol as far as readiness needs it, and the wait for its first answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -6,13 +6,9 @@ use std::time::{Duration, Instant};
 use http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
+use crate::contract::{HANDSHAKE_METHOD, PROTOCOL_GENERATION};
 use crate::host::interrupt::Interrupt;
 use crate::sandbox::gym_space::{Space, wire};
-
-/// The generation of the wire protocol that this crate speaks. Servers compare it letter by letter.
-pub(crate) const PROTOCOL_GENERATION: &str = "rlmesh-wire-v1";
-
-const HANDSHAKE: &str = "/rlmesh.env.v1.EnvService/Handshake";
 
 /// The pause between two attempts while most environments come up; a slow one is asked less often.
 const PAUSE: Duration = Duration::from_millis(6);
@@ -98,7 +94,7 @@ struct EnvSpec {
     observation_space: Option<wire::Space>,
 }
 
-/// What a server that is ready says of itself and of the environment that it serves.
+/// What a ready server says of itself and of the environment that it serves.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Handshake {
@@ -150,21 +146,21 @@ impl From<HandshakeResponse> for Handshake {
 pub(crate) enum NotReady {
     /// The time was up; the last attempt failed with this.
     TimedOut(String),
-    /// Whoever watches the container said that it has ended, or gave up.
-    GivenUp,
-    /// Something answers that is no rlmesh environment.
+    /// The container has ended.
+    Ended,
+    /// Something answers that is not an rlmesh environment.
     NotRlmesh(String),
     /// A signal came.
     Interrupted(crate::error::Signal),
 }
 
-/// Asks `address` (`host:port`) for a handshake again and again until it answers, `limit` is over, or
-/// `given_up` says so; that is asked between attempts, and must answer at once.
+/// Asks `address` (`host:port`) for a handshake again and again until it answers, `limit` is over, or `has_ended`
+/// is true; that is asked between attempts, and must answer at once.
 pub(crate) async fn wait(
     address: &str,
     limit: Duration,
     interrupt: &Interrupt,
-    given_up: impl Fn() -> bool,
+    has_ended: impl Fn() -> bool,
 ) -> Result<Handshake, NotReady> {
     let began = Instant::now();
     let deadline = began + limit;
@@ -180,8 +176,8 @@ pub(crate) async fn wait(
         if let Err(crate::SandboxError::Interrupted(signal)) = interrupt.check() {
             return Err(NotReady::Interrupted(signal));
         }
-        if given_up() {
-            return Err(NotReady::GivenUp);
+        if has_ended() {
+            return Err(NotReady::Ended);
         }
         let pause = if began.elapsed() < LATER { PAUSE } else { LATER_PAUSE };
         if Instant::now() + pause >= deadline {
@@ -204,8 +200,9 @@ async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
         let mut client = tonic::client::Grpc::new(channel);
         client.ready().await.map_err(|error| Attempt::NotYet(chain(&error)))?;
         let codec = tonic_prost::ProstCodec::<HandshakeRequest, HandshakeResponse>::default();
-        let answer =
-            client.unary(tonic::Request::new(request()), PathAndQuery::from_static(HANDSHAKE), codec).await;
+        let answer = client
+            .unary(tonic::Request::new(request()), PathAndQuery::from_static(HANDSHAKE_METHOD), codec)
+            .await;
         answer.map_err(|status| judge_status(&status))
     };
     match tokio::time::timeout(limit, call).await {
@@ -215,7 +212,7 @@ async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
     }
 }
 
-/// A server that does not know the call will not learn it; everything else may be a server that is not up yet.
+/// A server that does not know the method never will; any other error may come from a server that is not up yet.
 fn judge_status(status: &tonic::Status) -> Attempt {
     match status.code() {
         tonic::Code::Unimplemented => Attempt::Foreign(status.message().to_owned()),
@@ -262,18 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn a_mismatch_is_told_in_the_servers_words() {
+    fn a_mismatch_is_reported_in_the_servers_words() {
         let base = ResponseBase { error_message: Some("v9 is not v1".into()), ..ResponseBase::default() };
         let handshake = Handshake::from(HandshakeResponse { base: Some(base), contract: None });
         assert_eq!(handshake.mismatch.as_deref(), Some("v9 is not v1"));
     }
 
-    fn wait_here(address: &str, limit: Duration, interrupt: &Interrupt, given_up: bool) -> NotReady {
+    fn wait_here(address: &str, limit: Duration, interrupt: &Interrupt, has_ended: bool) -> NotReady {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(wait(address, limit, interrupt, || given_up)).unwrap_err()
+        runtime.block_on(wait(address, limit, interrupt, || has_ended)).unwrap_err()
     }
 
-    /// A port that nobody listens on.
+    /// A port without a server.
     fn closed() -> String {
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
     }
@@ -284,7 +281,7 @@ mod tests {
         let calm = Interrupt::default();
         assert!(matches!(wait_here(&closed(), limit, &calm, false), NotReady::TimedOut(_)));
         let long = Duration::from_secs(3600);
-        assert!(matches!(wait_here(&closed(), long, &calm, true), NotReady::GivenUp));
+        assert!(matches!(wait_here(&closed(), long, &calm, true), NotReady::Ended));
         let raised = Interrupt::default();
         raised.raise(crate::error::Signal::Interrupt);
         assert!(matches!(wait_here(&closed(), long, &raised, false), NotReady::Interrupted(_)));

@@ -1,8 +1,10 @@
-//! Image → running container → gone: start, the wait for the first answer, stop, and what killed runs left.
+//! Image → running container → gone: how it starts and is isolated, when it is ready, how it stops, and what killed
+//! runs left.
 
 pub(crate) mod failure;
 pub(crate) mod gym_space;
 pub(crate) mod handshake;
+pub(crate) mod isolation;
 pub(crate) mod orphans;
 pub(crate) mod owner;
 pub(crate) mod ready;

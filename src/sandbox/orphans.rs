@@ -1,7 +1,8 @@
-//! What killed runs left behind, found and removed: orphaned containers and run folders; who is an orphan is `owner`'s to decide.
+//! What killed runs left behind, found and removed: orphaned containers and run folders.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,17 +12,13 @@ use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
-use crate::sandbox::owner::{self, Owner, Phase, Proof, Reason, Verdict};
-use crate::settings::variables::Variables;
+use crate::sandbox::owner::{self, Owner, Proof, Reason, Verdict};
 
 /// How long an engine may take to finish making a container whose client was killed.
-pub(crate) const IN_FLIGHT: Duration = Duration::from_secs(2);
+const IN_FLIGHT: Duration = Duration::from_secs(2);
 
-/// How long after its making a container that nobody owns may still be somebody's start.
+/// How long after its creation a container without an owner may still be part of a start.
 const STARTING: Duration = Duration::from_secs(120);
-
-/// What the names of containers start with that never run and bear no label: an image is made of them.
-pub(crate) const IDLE_PREFIX: &str = "rlmesh-sandbox-idle-";
 
 /// How long the engine is left to the start of a container before it is asked for others' orphans.
 const HEAD_START: Duration = Duration::from_millis(400);
@@ -36,7 +33,7 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
 }
 
-/// Everything that was looked at. Until [`Findings::remove`], nothing has changed.
+/// Everything that was found. Until [`Findings::remove`], nothing has changed.
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) containers: Vec<Judged>,
@@ -44,105 +41,103 @@ pub(crate) struct Findings {
     pub(crate) folders: Vec<Abandoned>,
 }
 
-/// How much patience looking may take.
+/// Who asks for orphans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// See what can be seen now; the next one sees the rest.
-    Quick,
-    /// Wait for what a killed run may still have on the way, so that nothing is left afterwards.
-    Thorough,
+pub(crate) enum Request {
+    /// Another start, in the background: it takes what it can see now, and leaves what is in doubt.
+    Sweep,
+    /// The user: wait for what a killed run may still be making, so that nothing is left afterwards.
+    Reap,
 }
 
-/// Looks at every sandbox of the engine and every run folder of this user.
+/// Looks at every sandbox of the engine and every run folder of this user in `temp_folder`.
 ///
 /// # Errors
 /// [`SandboxError::Docker`].
-pub(crate) fn look(docker: &Docker, variables: &Variables, care: Care) -> Result<Findings, SandboxError> {
-    let parent = variables.temp_dir();
-    let mut survey = run_dir::survey(&parent);
-    if survey.is_unsettled && care == Care::Thorough {
+pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Result<Findings, SandboxError> {
+    let mut survey = run_dir::survey(temp_folder);
+    if survey.is_unsettled && request == Request::Reap {
         std::thread::sleep(run_dir::SETTLED);
-        // What the first look locked, the second can't: both together are the whole.
-        let second = run_dir::survey(&parent);
+        // What the first look has locked, the second cannot lock: both together are everything.
+        let second = run_dir::survey(temp_folder);
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
-    let seen = || {
-        // Beside a start, nothing is asked of containers that others are starting too: they stay.
-        let mut seen = match care {
-            Care::Quick => docker.sandboxes_but(&survey.starting)?,
-            Care::Thorough => docker.sandboxes()?,
-        };
-        seen.extend(idle(docker, &survey)?);
-        Ok::<_, SandboxError>(seen)
+    // A sweep asks nothing of containers that others are starting: they stay.
+    let list = || match request {
+        Request::Sweep => docker.sandboxes_but(&survey.starting),
+        Request::Reap => docker.sandboxes(),
     };
-    let mut sandboxes = seen()?;
-    if care == Care::Thorough {
+    let mut sandboxes = list()?;
+    if request == Request::Reap {
         let deadline = Instant::now() + IN_FLIGHT;
-        while Instant::now() < deadline && is_expecting(&survey, &sandboxes) {
+        while Instant::now() < deadline && expects_container(&survey, &sandboxes) {
             docker.interrupt.check()?;
             std::thread::sleep(Duration::from_millis(100));
-            sandboxes = seen()?;
+            sandboxes = list()?;
         }
     }
-    let here = Host::here();
-    let site = OnceCell::new();
-    let starting: HashSet<&str> = survey.starting.iter().map(String::as_str).collect();
-    let abandoned: HashSet<&str> =
-        survey.abandoned.iter().filter_map(|folder| folder.container.as_deref()).collect();
-    let containers = sandboxes
-        .into_iter()
-        .map(|container| {
-            let owner = Owner::from_labels(|name| container.label(name));
-            // Only an owner who names no machine makes it matter where the engine is.
-            let site = if owner.pid.is_some() && owner.host.host.is_none() {
-                *site.get_or_init(|| docker.site(variables))
-            } else {
-                owner::EngineSite::Elsewhere
-            };
-            let verdict = owner::judge(&owner, container.phase(), &here, site, process::liveness);
-            let verdict = match verdict {
-                // Nobody but a run that is gone knew its name.
-                Verdict::Orphan(_) if !container.is_sandbox() => Verdict::Orphan(Proof::StartAbandoned),
-                // Somebody whose run folder can't be seen from here may be about to start it, or to read why
-                // it ended. Who asks for `reap` knows better; a sweep that nobody asked for must not guess.
-                Verdict::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
-                    if care == Care::Quick && is_young(&container) =>
-                {
-                    Verdict::Keep(Reason::Starting)
-                }
-                Verdict::Orphan(_) if starting.contains(container.name()) => Verdict::Keep(Reason::Starting),
-                Verdict::Keep(reason)
-                    if abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
-                {
-                    Verdict::Orphan(Proof::StartAbandoned)
-                }
-                verdict => verdict,
-            };
-            Judged { container, verdict }
-        })
-        .collect();
+    let judge = Judge::new(docker, request, &survey);
+    let containers = sandboxes.into_iter().map(|container| judge.judge(container)).collect();
     Ok(Findings { containers, folders: survey.abandoned })
 }
 
-/// The containers without a label that runs which are gone were making images of. Another user's may have such
-/// a name too, and a started one is never ours.
-fn idle(docker: &Docker, survey: &Survey) -> Result<Vec<Inspection>, SandboxError> {
-    let named = survey.abandoned.iter().filter_map(|folder| folder.container.clone());
-    let named: Vec<String> = named.filter(|name| name.starts_with(IDLE_PREFIX)).collect();
-    let mut found = docker.inspect(&named)?;
-    found.retain(|container| !container.is_sandbox() && container.phase() == Phase::Created);
-    Ok(found)
+/// Decides about the containers of one engine.
+struct Judge<'a> {
+    docker: &'a Docker,
+    request: Request,
+    here: Host,
+    /// Containers that runs are starting now.
+    starting: HashSet<String>,
+    /// Containers that runs which are gone were starting.
+    abandoned: HashSet<String>,
+    /// The time on the engine's clock, which need not be this machine's.
+    engine_time: OnceCell<Option<SystemTime>>,
 }
 
-/// Whether a container was made so lately that its start may still be under way.
-fn is_young(container: &Inspection) -> bool {
-    let created = humantime::parse_rfc3339_weak(&container.created);
-    created.is_ok_and(|created| SystemTime::now().duration_since(created).unwrap_or_default() < STARTING)
+impl<'a> Judge<'a> {
+    fn new(docker: &'a Docker, request: Request, survey: &Survey) -> Self {
+        let starting = survey.starting.iter().cloned().collect();
+        let abandoned = survey.abandoned.iter().filter_map(|folder| folder.container.clone()).collect();
+        Self { docker, request, here: Host::here(), starting, abandoned, engine_time: OnceCell::new() }
+    }
+
+    fn judge(&self, container: Inspection) -> Judged {
+        let owner = Owner::from_labels(|name| container.label(name));
+        let site = || self.docker.site();
+        let verdict = match owner::judge(&owner, container.phase(), &self.here, site, process::liveness) {
+            // A run whose folder can't be seen from here may be about to start it, or to read why it ended. A
+            // user who asks for `reap` knows better; a sweep must not guess.
+            Verdict::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
+                if self.request == Request::Sweep && self.is_young(&container) =>
+            {
+                Verdict::Keep(Reason::Starting)
+            }
+            Verdict::Orphan(_) if self.starting.contains(container.name()) => Verdict::Keep(Reason::Starting),
+            Verdict::Keep(reason)
+                if self.abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
+            {
+                Verdict::Orphan(Proof::StartAbandoned)
+            }
+            verdict => verdict,
+        };
+        Judged { container, verdict }
+    }
+
+    /// Whether a container was made so recently that its start may still be under way. Where the engine's time is
+    /// not known, it may.
+    fn is_young(&self, container: &Inspection) -> bool {
+        let parse = |text: &str| humantime::parse_rfc3339_weak(text).ok();
+        let now = self.engine_time.get_or_init(|| parse(&self.docker.resources().ok()?.time?));
+        match (now, parse(&container.created)) {
+            (Some(now), Some(created)) => now.duration_since(created).unwrap_or_default() < STARTING,
+            _ => true,
+        }
+    }
 }
 
 /// Whether a killed run may still get a container that is not there yet.
-fn is_expecting(survey: &Survey, sandboxes: &[Inspection]) -> bool {
+fn expects_container(survey: &Survey, sandboxes: &[Inspection]) -> bool {
     let is_there = |name: &str| sandboxes.iter().any(|container| container.name() == name);
     survey.abandoned.iter().any(|folder| {
         folder.age < Duration::from_secs(600)
@@ -151,42 +146,38 @@ fn is_expecting(survey: &Survey, sandboxes: &[Inspection]) -> bool {
 }
 
 impl Findings {
-    /// Removes the orphans and the folders, many at once.
+    /// Removes the orphans and the folders, many at once, and calls `on_removed` with each orphan that is gone.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where some could not be removed; `removed` has been told the others.
+    /// [`SandboxError::Docker`] where some could not be removed.
     pub(crate) fn remove(
         self,
         docker: &Docker,
-        removed: &mut dyn FnMut(&Judged),
+        on_removed: &mut dyn FnMut(&Judged),
     ) -> Result<(), SandboxError> {
-        let orphans: Vec<Judged> = self
-            .containers
-            .into_iter()
-            .filter(|judged| matches!(judged.verdict, Verdict::Orphan(_)))
-            .collect();
+        let is_orphan = |judged: &Judged| matches!(judged.verdict, Verdict::Orphan(_));
+        let orphans: Vec<Judged> = self.containers.into_iter().filter(is_orphan).collect();
         let mut failed = None;
         for batch in orphans.chunks(BATCH) {
             let ids: Vec<String> = batch.iter().map(|judged| judged.container.id.clone()).collect();
-            match docker.remove_containers(&ids) {
-                Ok(()) => batch.iter().for_each(&mut *removed),
+            let left = match docker.remove_containers(&ids) {
+                Ok(()) => HashSet::new(),
                 Err(failure) => {
                     let left: HashSet<String> =
                         docker.inspect(&ids)?.into_iter().map(|container| container.id).collect();
-                    batch
-                        .iter()
-                        .filter(|judged| !left.contains(&judged.container.id))
-                        .for_each(&mut *removed);
                     if !left.is_empty() {
                         failed = Some((left.len(), failure));
                     }
+                    left
                 }
-            }
+            };
+            batch.iter().filter(|judged| !left.contains(&judged.container.id)).for_each(&mut *on_removed);
         }
         if let Some((count, failure)) = failed {
             // The folders still name what could not be removed: they stay for the next time.
+            let what = if count == 1 { "container" } else { "containers" };
             return Err(failure.into_error(
-                &format!("{count} orphaned containers could not be removed"),
+                &format!("{count} orphaned {what} could not be removed"),
                 "run `rlmesh-sandbox reap` again",
                 SandboxError::Docker,
             ));
@@ -200,8 +191,8 @@ impl Findings {
 
 /// Gives the engine time to finish what a killed client had asked it for.
 pub(crate) fn await_container(docker: &Docker, name: &str) {
-    let patience = Instant::now() + IN_FLIGHT;
-    while Instant::now() < patience && docker.interrupt.reached(Signals::Third).is_none() {
+    let deadline = Instant::now() + IN_FLIGHT;
+    while Instant::now() < deadline && docker.interrupt.reached(Signals::Third).is_none() {
         match docker.exists(name) {
             Ok(false) => std::thread::sleep(Duration::from_millis(50)),
             Ok(true) | Err(_) => return,
@@ -209,30 +200,30 @@ pub(crate) fn await_container(docker: &Docker, name: &str) {
     }
 }
 
-/// A sweep beside other work: what it can't do, the next one will.
+/// A removal of orphans beside other work: what it can't do, the next one will.
 pub(crate) struct Sweep {
     done: Receiver<()>,
 }
 
 impl Sweep {
     /// Begins to remove orphans, on a thread of its own.
-    pub(crate) fn begin(docker: &Docker, variables: &Variables) -> Self {
-        let (docker, variables) = (docker.low_priority(), variables.clone());
-        let (tell, done) = channel();
+    pub(crate) fn begin(docker: &Docker, temp_folder: &Path) -> Self {
+        let (docker, temp_folder) = (docker.low_priority(), temp_folder.to_owned());
+        let (sender, done) = channel();
         std::thread::spawn(move || {
             std::thread::sleep(HEAD_START);
-            let swept =
-                look(&docker, &variables, Care::Quick).and_then(|found| found.remove(&docker, &mut |_| {}));
+            let swept = find(&docker, &temp_folder, Request::Sweep)
+                .and_then(|found| found.remove(&docker, &mut |_| {}));
             if let Err(error) = swept {
                 docker.note(&format!("sweep: {error}"));
             }
-            let _ = tell.send(());
+            let _ = sender.send(());
         });
         Self { done }
     }
 
-    /// Gives it a moment to end, for a process that is about to.
-    pub(crate) fn finish(self, patience: Duration) {
-        let _ = self.done.recv_timeout(patience);
+    /// Waits for its end, for a process that is about to end itself.
+    pub(crate) fn finish(self, limit: Duration) {
+        let _ = self.done.recv_timeout(limit);
     }
 }

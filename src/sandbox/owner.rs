@@ -1,22 +1,10 @@
-//! Who owns a container, and is that process still there: a pure decision over facts that are passed in.
+//! Whether a container's owner is gone: a decision over facts that are passed in.
 
 use std::fmt;
 
+use crate::contract::label;
+use crate::engine::{EngineSite, Phase};
 use crate::host::process::{Host, Liveness};
-
-/// The mark that every sandbox container carries, of this tool and of the SDK.
-pub(crate) const MARK: (&str, &str) = ("rlmesh.sandbox", "1");
-
-const OWNER_PID: &str = "rlmesh.sandbox.owner-pid";
-const OWNER_PID_NAMESPACE: &str = "rlmesh.sandbox.owner-pid-ns";
-const OWNER_START: &str = "rlmesh.sandbox.owner-start";
-const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
-const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
-
-/// What a container serves.
-pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
-/// The build hash of the image that it was started from.
-pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
 
 /// What a container's labels say of its owner. A label that is not there is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,60 +15,38 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// The owner of a container that nobody owns: its host alone, so that its start is judged only there.
-    pub(crate) fn nobody(host: Host) -> Self {
+    /// What a container without an owner carries: its host alone, so that its start is judged only there.
+    pub(crate) fn unowned(host: Host) -> Self {
         Self { pid: None, start: None, host: Host { pid_namespace: None, ..host } }
     }
 
     /// Reads the labels of a container, of this tool's or the SDK's.
-    pub(crate) fn from_labels<'a>(label: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let text = |name| label(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
+    pub(crate) fn from_labels<'a>(read: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let text = |name| read(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
         Self {
-            pid: text(OWNER_PID).and_then(|pid| pid.parse().ok()),
-            start: text(OWNER_START),
+            pid: text(label::OWNER_PID).and_then(|pid| pid.parse().ok()),
+            start: text(label::OWNER_START),
             host: Host {
-                host: text(OWNER_HOST),
-                boot: text(OWNER_BOOT),
-                pid_namespace: text(OWNER_PID_NAMESPACE),
+                host: text(label::OWNER_HOST),
+                boot: text(label::OWNER_BOOT),
+                pid_namespace: text(label::OWNER_PID_NAMESPACE),
             },
         }
     }
 
-    /// The labels that say it; what is not known gets none.
+    /// The labels of a container of this owner; what is not known gets none.
     pub(crate) fn labels(&self) -> Vec<(&'static str, String)> {
         [
-            (OWNER_PID, self.pid.map(|pid| pid.to_string())),
-            (OWNER_PID_NAMESPACE, self.host.pid_namespace.clone()),
-            (OWNER_START, self.start.clone()),
-            (OWNER_BOOT, self.host.boot.clone()),
-            (OWNER_HOST, self.host.host.clone()),
+            (label::OWNER_PID, self.pid.map(|pid| pid.to_string())),
+            (label::OWNER_PID_NAMESPACE, self.host.pid_namespace.clone()),
+            (label::OWNER_START, self.start.clone()),
+            (label::OWNER_BOOT, self.host.boot.clone()),
+            (label::OWNER_HOST, self.host.host.clone()),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect()
     }
-}
-
-/// Where a container is in its life, as far as ownership asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Made, and not started yet; for a moment every container is that.
-    Created,
-    /// Running, paused or restarting.
-    Running,
-    /// Exited or dead.
-    Ended,
-    /// Docker is removing it already.
-    Removing,
-}
-
-/// Where the engine is, seen from here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EngineSite {
-    /// Behind a local socket: an owner without a host label ran on this machine.
-    ThisMachine,
-    /// Behind a network: containers of other machines can be on it.
-    Elsewhere,
 }
 
 /// What is to be done with a container, and why.
@@ -119,11 +85,11 @@ impl fmt::Display for Proof {
         match self {
             Proof::OwnerDead(pid) => write!(f, "its owner, process {pid}, is gone"),
             Proof::NumberTakenByAnother(pid) => {
-                write!(f, "its owner is gone; process {pid} is another one now")
+                write!(f, "its owner is gone; process {pid} is a later one")
             }
             Proof::MachineRebooted => f.write_str("its owner ran before this machine's last boot"),
-            Proof::EndedUnowned => f.write_str("it has ended, and nobody owns it"),
-            Proof::NeverStarted => f.write_str("it was never started, and nobody owns it"),
+            Proof::EndedUnowned => f.write_str("it has ended, and has no owner"),
+            Proof::NeverStarted => f.write_str("it was never started, and has no owner"),
             Proof::StartAbandoned => f.write_str("the run that was starting it is gone"),
         }
     }
@@ -133,7 +99,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::OwnerAlive(pid) => write!(f, "its owner, process {pid}, is alive"),
-            Reason::RunsUnowned => f.write_str("it runs, and nobody owns it: `stop` ends it"),
+            Reason::RunsUnowned => f.write_str("it runs without an owner: `stop` ends it"),
             Reason::Starting => f.write_str("it is being started"),
             Reason::OtherHost => f.write_str("its owner runs on another machine"),
             Reason::HostUnknown => f.write_str("it does not say on which machine its owner runs"),
@@ -146,32 +112,34 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Decides about one container.
+/// Decides about one container. An owner must be *proven* gone.
 ///
-/// `here` is this machine, boot and PID namespace; `liveness` answers for the owner's number in this
-/// namespace, and is asked only where the answer means something. An owner must be *proven* gone.
+/// `here` is this machine, boot and PID namespace. `site` is where the engine is, and `liveness` answers for a
+/// process number in this namespace; both are asked only where the answer matters.
 pub(crate) fn judge(
     owner: &Owner,
     phase: Phase,
     here: &Host,
-    site: EngineSite,
+    site: impl Fn() -> EngineSite,
     liveness: impl FnOnce(u32) -> Liveness,
 ) -> Verdict {
     if phase == Phase::Removing {
         return Verdict::Keep(Reason::BeingRemoved);
     }
-    let Some(pid) = owner.pid else { return judge_unowned(owner, phase, here) };
-    match is_same(owner.host.host.as_deref(), here.host.as_deref()) {
-        Some(false) => return Verdict::Keep(Reason::OtherHost),
-        Some(true) if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) == Some(false) => {
+    let Some(pid) = owner.pid else { return judge_unowned(owner, phase, here, site) };
+    if is_same(owner.host.host.as_deref(), here.host.as_deref()) == Some(false) {
+        return Verdict::Keep(Reason::OtherHost);
+    }
+    match is_same(owner.host.boot.as_deref(), here.boot.as_deref()) {
+        // A boot id is unique: the same one means the same machine.
+        Some(true) => {}
+        // Copies of one virtual machine have the same machine id. An engine behind a local socket has only
+        // containers of this machine; on any other one the owner may be on a copy that is running.
+        Some(false) if owner.host.host.is_some() && site() == EngineSite::ThisMachine => {
             return Verdict::Orphan(Proof::MachineRebooted);
         }
-        Some(true) => {}
-        // A boot id is unique: the same one means the same machine.
-        None if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) == Some(true) => {}
-        None if owner.host.boot.is_some() || site == EngineSite::Elsewhere => {
-            return Verdict::Keep(Reason::HostUnknown);
-        }
+        Some(false) => return Verdict::Keep(Reason::HostUnknown),
+        None if site() == EngineSite::Elsewhere => return Verdict::Keep(Reason::HostUnknown),
         None => {}
     }
     if owner.host.pid_namespace != here.pid_namespace {
@@ -194,16 +162,22 @@ pub(crate) fn judge(
     }
 }
 
-fn judge_unowned(owner: &Owner, phase: Phase, here: &Host) -> Verdict {
+fn judge_unowned(owner: &Owner, phase: Phase, here: &Host, site: impl Fn() -> EngineSite) -> Verdict {
     match phase {
         Phase::Running => Verdict::Keep(Reason::RunsUnowned),
         Phase::Removing => Verdict::Keep(Reason::BeingRemoved),
         Phase::Ended => Verdict::Orphan(Proof::EndedUnowned),
-        // On this machine, a start that is under way is known by its run folder; elsewhere it can't be seen.
-        Phase::Created if is_same(owner.host.host.as_deref(), here.host.as_deref()) == Some(false) => {
-            Verdict::Keep(Reason::Starting)
-        }
-        Phase::Created => Verdict::Orphan(Proof::NeverStarted),
+        // On this machine, a start that is under way is known by its run folder; one elsewhere can't be seen.
+        Phase::Created => match is_same(owner.host.host.as_deref(), here.host.as_deref()) {
+            Some(false) => Verdict::Keep(Reason::Starting),
+            Some(true)
+                if is_same(owner.host.boot.as_deref(), here.boot.as_deref()) != Some(true)
+                    && site() == EngineSite::Elsewhere =>
+            {
+                Verdict::Keep(Reason::Starting)
+            }
+            Some(true) | None => Verdict::Orphan(Proof::NeverStarted),
+        },
     }
 }
 
@@ -242,10 +216,16 @@ mod tests {
     }
 
     fn of(owner: &Owner, phase: Phase, site: EngineSite, liveness: Liveness) -> Verdict {
-        judge(owner, phase, &here(), site, |pid| {
-            assert_eq!(pid, PID);
-            liveness
-        })
+        judge(
+            owner,
+            phase,
+            &here(),
+            || site,
+            |pid| {
+                assert_eq!(pid, PID);
+                liveness
+            },
+        )
     }
 
     #[test]
@@ -259,6 +239,7 @@ mod tests {
         let lives = keep(Reason::OwnerAlive(PID));
         let ours = owner(|_| {});
         let other_boot = owner(|o| o.host.boot = Some("b0".into()));
+        let no_boot = owner(|o| o.host.boot = None);
         let other_host = owner(|o| o.host.host = Some("you".into()));
         let other_both = owner(|o| (o.host.host, o.host.boot) = (Some("you".into()), Some("b0".into())));
         let other_namespace = owner(|o| o.host.pid_namespace = Some("pid:[2]".into()));
@@ -266,8 +247,9 @@ mod tests {
         let no_start = owner(|o| o.start = None);
         let only_boot = owner(|o| o.host.host = None);
         let only_other_boot = owner(|o| (o.host.host, o.host.boot) = (None, Some("b0".into())));
-        let detached = Owner::nobody(here());
-        let detached_elsewhere = Owner::nobody(Host { host: Some("you".into()), ..Host::default() });
+        let detached = Owner::unowned(here());
+        let detached_elsewhere = Owner::unowned(Host { host: Some("you".into()), ..Host::default() });
+        let detached_on_copy = Owner::unowned(Host { boot: Some("b0".into()), ..here() });
         let plain = Owner::default();
         for (name, owner, phase, site, liveness, verdict) in [
             ("alive", &ours, Running, ThisMachine, alive("7"), lives),
@@ -283,6 +265,9 @@ mod tests {
             ("start unlabelled", &no_start, Running, ThisMachine, alive("8"), lives),
             ("start unlabelled, dead", &no_start, Running, ThisMachine, gone(), dead),
             ("rebooted", &other_boot, Running, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("a copy of this machine", &other_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
+            ("no boot, engine elsewhere", &no_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
+            ("no boot", &no_boot, Running, ThisMachine, gone(), dead),
             ("other host", &other_host, Running, ThisMachine, gone(), keep(Reason::OtherHost)),
             ("other host, ended", &other_host, Ended, Elsewhere, gone(), keep(Reason::OtherHost)),
             ("other host and boot", &other_both, Running, ThisMachine, gone(), keep(Reason::OtherHost)),
@@ -350,6 +335,14 @@ mod tests {
                 gone(),
                 keep(Reason::Starting),
             ),
+            (
+                "detached, created on a copy",
+                &detached_on_copy,
+                Created,
+                Elsewhere,
+                gone(),
+                keep(Reason::Starting),
+            ),
             ("only the mark, running", &plain, Running, ThisMachine, gone(), keep(Reason::RunsUnowned)),
             ("only the mark, ended", &plain, Ended, ThisMachine, gone(), orphan(Proof::EndedUnowned)),
         ] {
@@ -358,19 +351,19 @@ mod tests {
     }
 
     #[test]
-    fn where_the_system_has_no_namespaces_none_is_missed() {
+    fn a_system_without_namespaces_needs_none() {
         let here = Host { pid_namespace: None, ..here() };
         let owner = owner(|o| o.host.pid_namespace = None);
-        let verdict = judge(&owner, Phase::Running, &here, EngineSite::ThisMachine, |_| Liveness::Gone);
+        let verdict = judge(&owner, Phase::Running, &here, || EngineSite::ThisMachine, |_| Liveness::Gone);
         assert_eq!(verdict, Verdict::Orphan(Proof::OwnerDead(PID)));
     }
 
     #[test]
     fn the_owner_is_asked_about_only_where_its_number_means_something() {
         let other_host = owner(|o| o.host.host = Some("you".into()));
-        judge(&other_host, Phase::Running, &here(), EngineSite::ThisMachine, |_| panic!("asked"));
+        judge(&other_host, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
         let other_boot = owner(|o| o.host.boot = Some("b0".into()));
-        judge(&other_boot, Phase::Running, &here(), EngineSite::ThisMachine, |_| panic!("asked"));
+        judge(&other_boot, Phase::Running, &here(), || EngineSite::ThisMachine, |_| panic!("asked"));
     }
 
     #[test]
@@ -381,12 +374,12 @@ mod tests {
         let find =
             |name: &str| labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str());
         assert_eq!(Owner::from_labels(find), owner);
-        assert!(Owner::nobody(here()).labels().iter().all(|(name, _)| !name.contains("pid")));
+        assert!(Owner::unowned(here()).labels().iter().all(|(name, _)| !name.contains("pid")));
     }
 
     #[test]
-    fn a_pid_label_that_is_no_number_is_no_owner() {
-        let owner = Owner::from_labels(|name| (name == OWNER_PID).then_some("abc"));
+    fn a_pid_label_that_is_not_a_number_counts_as_none() {
+        let owner = Owner::from_labels(|name| (name == label::OWNER_PID).then_some("abc"));
         assert_eq!(owner.pid, None);
     }
 }

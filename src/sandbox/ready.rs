@@ -1,4 +1,4 @@
-//! A started container → its answered handshake, or the reason why there is none; it removes nothing.
+//! A started container → its answered handshake, or the reason why there is none.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,17 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::contract::CONTAINER_PORT;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::log::{Follow, LogLines, Tail};
+use crate::engine::{EngineSite, Phase};
 use crate::error::{Problem, SandboxError, Signal};
 use crate::host::interrupt::Interrupt;
-use crate::image::build_context::dockerfile::CONTAINER_PORT;
 use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
-use crate::sandbox::owner::{EngineSite, Phase};
-use crate::settings::variables::Variables;
 
 /// How long the container alone may have the processor before anything else is started to watch it.
 const WATCH_DELAY: Duration = Duration::from_millis(400);
@@ -42,7 +41,6 @@ pub(crate) fn until_ready(
     plan: &Plan,
     id: &str,
     limit: Duration,
-    variables: &Variables,
 ) -> Result<Ready, SandboxError> {
     let wait =
         Wait { docker, plan, id, limit, deadline: Instant::now() + limit, watch: Watch::start(docker, id) };
@@ -55,7 +53,7 @@ pub(crate) fn until_ready(
             Ok(Ready { address: format!("tcp://{address}"), image_id: container.image, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
-        Err(reason) => Err(wait.not_ready(&reason, variables)),
+        Err(reason) => Err(wait.not_ready(&reason)),
     }
 }
 
@@ -70,7 +68,7 @@ struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// What docker knows of the container. That it fails to tell is no reason to give up before the time is over.
+    /// What docker knows of the container. Docker may fail now and then: it is asked until the time is over.
     fn container(&self) -> Result<Inspection, SandboxError> {
         loop {
             match self.docker.inspect(&[self.id.to_owned()]) {
@@ -98,8 +96,8 @@ impl Wait<'_> {
         )
     }
 
-    fn not_ready(&self, reason: &NotReady, variables: &Variables) -> SandboxError {
-        // A docker that does not answer now is no reason to lose what is known already.
+    fn not_ready(&self, reason: &NotReady) -> SandboxError {
+        // Docker may not answer now: what is known already is reported all the same.
         match self.docker.inspect(&[self.id.to_owned()]) {
             Ok(found) => match found.first() {
                 Some(container) if is_over(container) => return self.ended(container),
@@ -113,7 +111,7 @@ impl Wait<'_> {
         let diagnosis = startup(self.plan, None, &log);
         let message = match reason {
             NotReady::NotRlmesh(said) => {
-                format!("what answers in the container is no rlmesh environment: {said}")
+                format!("what answers in the container is not an rlmesh environment: {said}")
             }
             NotReady::TimedOut(last) => {
                 format!(
@@ -121,11 +119,11 @@ impl Wait<'_> {
                     humantime::format_duration(self.limit)
                 )
             }
-            NotReady::GivenUp => "the container's end was told, and it runs all the same".to_owned(),
+            NotReady::Ended => "docker reported that the container ended, but it is still running".to_owned(),
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),
         };
         let mut problem = problem(message, &diagnosis.hints);
-        if self.docker.site(variables) == EngineSite::Elsewhere {
+        if self.docker.site() == EngineSite::Elsewhere {
             problem = problem.hint(
                 "the engine is on another machine, and the port is open only there: forward it, or run this there",
             );
@@ -143,7 +141,7 @@ impl Wait<'_> {
         self.dead(&how, Some(end), Some(state.error.as_str()).filter(|error| !error.is_empty()))
     }
 
-    /// Somebody was quicker: another program's clean-up, or a person's.
+    /// Another program's clean-up, or a person, has removed the container.
     fn removed(&self) -> SandboxError {
         if self.watch.log().is_empty() {
             return SandboxError::ContainerStartup(Problem::new(
@@ -181,14 +179,14 @@ impl Wait<'_> {
 fn on_a_runtime<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, SandboxError> {
     let run = || -> Result<T, SandboxError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(runtime.context("no runtime for the handshake")?.block_on(future))
+        Ok(runtime.context("cannot start a runtime for the handshake")?.block_on(future))
     };
     let joined = std::thread::scope(|scope| scope.spawn(run).join());
     joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Reads a container's log, and so learns of its end as soon as docker does, and keeps what it said even
-/// where somebody removes it at once.
+/// Reads a container's log, and so learns of its end as soon as docker does, and keeps its text even where the
+/// container is removed at once.
 struct Watch {
     has_ended: Arc<AtomicBool>,
     log: Arc<Mutex<Tail>>,
@@ -202,7 +200,10 @@ impl Watch {
         let (has_ended, log) = (Arc::clone(&watch.has_ended), Arc::clone(&watch.log));
         let id = id.to_owned();
         std::thread::spawn(move || {
-            std::thread::sleep(WATCH_DELAY);
+            // Most environments have answered by then, and need no watch.
+            if pause(&docker.interrupt, WATCH_DELAY).is_err() {
+                return;
+            }
             let mut keep = |chunk: &[u8]| log.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
             let everything = LogLines { follow: Follow::UntilTheEnd, tail: None };
             let mut followed = docker.follow_log(&id, everything, &mut keep);
@@ -234,6 +235,16 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.stop.raise(Signal::Terminate);
     }
+}
+
+/// Sleeps, unless the interrupt is raised in the meantime.
+fn pause(interrupt: &Interrupt, time: Duration) -> Result<(), SandboxError> {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        interrupt.check()?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    interrupt.check()
 }
 
 fn is_over(container: &Inspection) -> bool {

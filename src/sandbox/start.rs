@@ -1,33 +1,33 @@
-//! Plan → image → container → answered handshake; whatever goes wrong on the way, nothing is left behind. It prints nothing.
+//! Plan → image → container → answered handshake. Whatever goes wrong on the way, nothing is left behind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, PROTOCOL_GENERATION, label, variable};
 use crate::engine::docker::Docker;
-use crate::engine::docker::container::{self, NewContainer, Platform, StartFailure};
-use crate::engine::docker::invocation::Cause;
-use crate::error::{Problem, SandboxError};
+use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
+use crate::engine::{NewContainer, Platform};
+use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::RunDir;
-use crate::image::build_context;
-use crate::image::build_context::dockerfile::{CONTAINER_PORT, IMAGE_FOLDER};
-use crate::image::{self, Image, Known};
-use crate::plan::{Plan, bootstrap};
+use crate::image::{Image, ImageRequest, build_context};
+use crate::plan::bootstrap::bootstrap_json;
+use crate::plan::{Plan, PlannedImage};
 use crate::progress::{Event, Listener};
-use crate::sandbox::handshake::{self, Handshake};
-use crate::sandbox::orphans;
-use crate::sandbox::owner::{self, Owner};
-use crate::sandbox::ready;
-use crate::settings::build::BuildOptions;
+use crate::sandbox::handshake::Handshake;
+use crate::sandbox::owner::Owner;
+use crate::sandbox::{isolation, orphans, ready};
 use crate::settings::sandbox::{Ownership, RunOptions};
-use crate::settings::variables::Variables;
 
-/// The largest payload that goes through the environment: Linux takes no variable beyond 128 KiB.
+/// The largest payload that goes through a variable: Linux takes none beyond 128 KiB.
 const LARGEST_VARIABLE: usize = 100 * 1024;
+
+/// How many names are tried where others have them.
+const NAMES_TRIED: usize = 3;
 
 /// A container that has answered.
 #[derive(Debug, Clone)]
@@ -44,135 +44,171 @@ pub(crate) struct Running {
     folder: Arc<RunDir>,
 }
 
-/// What is asked for, beside the plan.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) build: &'a BuildOptions,
-    pub(crate) options: RunOptions,
-}
-
 /// Brings the plan up: its image, unless the engine has it, its container, and its first answer.
 ///
 /// # Errors
 /// ImageBuild; ContainerStartup, with the end of the log; Docker; Interrupted; InvalidOption for an owner
-/// that is not there. The container is gone then, or the error says that it is not.
+/// that does not exist. The container is gone then, or the error says that it is not.
 pub(crate) fn launch(
-    docker: &Docker,
-    plan: &Plan,
-    request: Request<'_>,
-    variables: &Variables,
+    image: ImageRequest<'_>,
+    options: RunOptions,
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
-    let began = Instant::now();
-    image::check_name(plan)?;
-    let mut known = Known::Nothing;
-    if request.build.leaves_the_image_alone() && !plan.is_to_be_locked() {
-        // Most often the image is there, and asking for it would take longer than being told that it is not.
-        match start(docker, plan, None, request, variables, began, on_event) {
-            // One for another platform than was named is there, and to be told about.
-            Err(NotUp::NoImage(_)) if request.build.platform.is_none() => known = Known::Missing,
-            Err(NotUp::NoImage(_) | NotUp::OtherPlatform(_)) => {}
-            outcome => return outcome.map_err(NotUp::into_error),
+    let start = Start { image, options, began: Instant::now() };
+    let image = if image.takes_existing() {
+        // Most often the image exists, and asking for it first would take longer than starting without it.
+        match start.attempt(None, on_event) {
+            Ok(running) => return Ok(running),
+            Err(failed) => match failed.reason {
+                StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
+                // The image that exists may be for another platform.
+                StartFailureReason::NoImage | StartFailureReason::OtherPlatform => image.ensure(on_event)?,
+                StartFailureReason::NameTaken | StartFailureReason::Other => return Err(failed.error),
+            },
         }
-    }
-    let image = image::ensure(docker, plan, request.build, variables, known, on_event)?;
+    } else {
+        image.ensure(on_event)?
+    };
     on_event(Event::Starting);
-    start(docker, plan, image.built_in, request, variables, began, on_event).map_err(NotUp::into_error)
+    start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
 }
 
-/// Why nothing came up. Nothing is left of the attempt.
-enum NotUp {
-    /// The engine does not have the image.
-    NoImage(SandboxError),
-    /// The one that the engine has is for another platform.
-    OtherPlatform(SandboxError),
-    Failed(SandboxError),
+/// Makes sure that an owner that was named exists, before anything is built for it.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`].
+pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
+    owner(ownership).map(drop)
 }
 
-impl NotUp {
-    fn into_error(self) -> SandboxError {
-        match self {
-            NotUp::NoImage(error) | NotUp::OtherPlatform(error) | NotUp::Failed(error) => error,
+fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
+    let pid = match ownership {
+        Ownership::ThisProcess => std::process::id(),
+        Ownership::Process(pid) => pid,
+        Ownership::Detached => return Ok(Owner::unowned(Host::here())),
+    };
+    match process::liveness(pid) {
+        Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::here() }),
+        Liveness::Gone => {
+            let hint = "give it the number of a running process, such as $$";
+            let invalid = InvalidValue::new("there is no such process", hint);
+            Err(Field::OWNER_PID.refuses(&pid.to_string(), &invalid))
         }
     }
+}
+
+/// Why nothing came up. Nothing is left of the attempt, or the error says what is.
+struct NotUp {
+    reason: StartFailureReason,
+    error: SandboxError,
 }
 
 impl From<SandboxError> for NotUp {
     fn from(error: SandboxError) -> Self {
-        NotUp::Failed(error)
+        Self { reason: StartFailureReason::Other, error }
     }
 }
 
-fn start(
-    docker: &Docker,
-    plan: &Plan,
-    built_in: Option<Duration>,
-    request: Request<'_>,
-    variables: &Variables,
+/// One start, and what it works with.
+struct Start<'a> {
+    image: ImageRequest<'a>,
+    options: RunOptions,
     began: Instant,
-    on_event: &mut Listener<'_>,
-) -> Result<Running, NotUp> {
-    let owner = owner(request.options.ownership)?;
-    let folder = RunDir::create(&variables.temp_dir())?;
-    let (id, name) = match start_container(docker, plan, request.build, &owner, &folder) {
-        Ok(started) => started,
-        Err(NoStart::Nothing(error)) => return Err(NotUp::Failed(error)),
-        Err(NoStart::NoImage(error)) => return Err(NotUp::NoImage(error)),
-        Err(NoStart::OtherPlatform(name, error)) => {
-            return Err(match discard(docker, &name, folder, error) {
-                error @ SandboxError::ContainerStartup(_) => NotUp::OtherPlatform(error),
-                error => NotUp::Failed(error),
-            });
+}
+
+impl Start<'_> {
+    /// Starts a container from the image as the engine has it now, and waits for its first answer.
+    fn attempt(&self, built_in: Option<Duration>, on_event: &mut Listener<'_>) -> Result<Running, NotUp> {
+        let (docker, plan) = (self.image.docker, self.image.plan);
+        let owner = owner(self.options.ownership)?;
+        let folder = RunDir::create(&self.image.settings.temp_folder)?;
+        let (name, id) = self.container(&owner, &folder)?;
+        on_event(Event::Waiting { name: name.clone(), id: id.clone() });
+        let ready = docker
+            .interrupt
+            .check()
+            .and_then(|()| ready::until_ready(docker, plan, &id, self.options.ready_timeout));
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(error) => return Err(discard(docker, &name, &folder, error).into()),
+        };
+        if let Some(reason) = &ready.handshake.mismatch {
+            on_event(Event::Warning(format!(
+                "the container's rlmesh speaks another protocol than this tool ({PROTOCOL_GENERATION}): {reason}"
+            )));
         }
-        Err(NoStart::Perhaps(name, error)) => return Err(discard(docker, &name, folder, error).into()),
-        Err(NoStart::Soon(name, error)) => {
-            orphans::await_container(docker, &name);
-            return Err(discard(docker, &name, folder, error).into());
-        }
-    };
-    on_event(Event::Waiting { name: name.clone(), id: id.clone() });
-    let ready = docker
-        .interrupt
-        .check()
-        .and_then(|()| ready::until_ready(docker, plan, &id, request.options.ready_timeout, variables));
-    match ready {
-        Ok(ready) => {
-            if let Some(reason) = &ready.handshake.mismatch {
-                on_event(Event::Warning(format!(
-                    "the container's rlmesh speaks another protocol than this tool ({}): {reason}",
-                    handshake::PROTOCOL_GENERATION
-                )));
+        Ok(Running {
+            id,
+            name,
+            address: ready.address,
+            image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
+            handshake: ready.handshake,
+            took: self.began.elapsed(),
+            folder: Arc::new(folder),
+        })
+    }
+
+    /// Starts the container, and returns its name and id.
+    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), NotUp> {
+        let (docker, plan) = (self.image.docker, self.image.plan);
+        let source = plan.resolved_source();
+        let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
+        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
+        labels.extend(owner.labels());
+        let (variables, file) = payload(plan, folder.path())?;
+        let target = format!("{IMAGE_FOLDER}/bootstrap.json");
+        let (image, slug) = (plan.image_name(), source.slug());
+        let mut attempt = 1;
+        loop {
+            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            folder.announce(&name)?;
+            let new = NewContainer {
+                image: &image,
+                name: &name,
+                labels: &labels,
+                variables: &variables,
+                file: file.as_deref().map(|file| (file, target.as_str())),
+                platform: match (&self.image.build.platform, &plan.image) {
+                    (Some(platform), _) => Platform::Named(platform),
+                    (None, PlannedImage::Built(_)) => Platform::Engines,
+                    (None, PlannedImage::Prebuilt(_)) => Platform::Any,
+                },
+                isolation: &isolation::standard(),
+            };
+            let id_file = folder.path().join(format!("container-id-{attempt}"));
+            match docker.run_container(&new, &id_file) {
+                Ok(id) => return Ok((name, id)),
+                // The container of that name is not ours, and must not be taken for it.
+                Err(failed) if failed.reason == StartFailureReason::NameTaken => {
+                    folder.settle()?;
+                    if attempt == NAMES_TRIED {
+                        return Err(NotUp { reason: failed.reason, error: failed.error });
+                    }
+                    attempt += 1;
+                }
+                Err(failed) => return Err(clean_up(docker, &name, folder, failed)),
             }
-            let image = Image { tag: plan.image(), id: ready.image_id, built_in };
-            let (address, handshake) = (ready.address, ready.handshake);
-            Ok(Running {
-                id,
-                name,
-                address,
-                image,
-                handshake,
-                took: began.elapsed(),
-                folder: Arc::new(folder),
-            })
         }
-        Err(error) => Err(discard(docker, &name, folder, error).into()),
     }
 }
 
-/// Why no container runs, and what may be there all the same.
-enum NoStart {
-    Nothing(SandboxError),
-    NoImage(SandboxError),
-    /// The image cannot be used, and a container of that name may be there.
-    OtherPlatform(String, SandboxError),
-    /// A container of that name may be there.
-    Perhaps(String, SandboxError),
-    /// The client was killed, and the engine may still be making the container of that name.
-    Soon(String, SandboxError),
+/// Removes what a failed start may have left.
+fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) -> NotUp {
+    let StartFailure { reason, error, left } = failed;
+    if left == Left::ContainerSoon {
+        orphans::await_container(docker, name);
+    }
+    if left == Left::Nothing {
+        return NotUp { reason, error };
+    }
+    let error = discard(docker, name, folder, error);
+    // A container that is still there is the user's first concern.
+    let reason = if folder.is_left() { StartFailureReason::Other } else { reason };
+    NotUp { reason, error }
 }
 
-/// Removes a container that must not outlive an error, and says so where that fails.
-fn discard(docker: &Docker, name: &str, folder: RunDir, error: SandboxError) -> SandboxError {
+/// Removes a container that must not outlive an error, and adds a hint where that fails.
+fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) -> SandboxError {
     match docker.remove_containers(&[name.to_owned()]) {
         Ok(()) => error,
         Err(failure) => {
@@ -180,151 +216,60 @@ fn discard(docker: &Docker, name: &str, folder: RunDir, error: SandboxError) -> 
             folder.leave();
             error.map_problem(|problem| {
                 problem.hint(format!(
-                    "the container {name} could not be removed ({failure}): run `rlmesh-sandbox reap`"
+                    "the container {name} may still be there ({failure}): once docker answers, run `rlmesh-sandbox reap`"
                 ))
             })
         }
     }
 }
 
-/// Makes sure that an owner that was named is there, before anything is built for it.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`].
-pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
-    owner(ownership).map(|_| ())
-}
-
-fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
-    let pid = match ownership {
-        Ownership::ThisProcess => std::process::id(),
-        Ownership::Process(pid) => pid,
-        Ownership::Detached => return Ok(Owner::nobody(Host::here())),
-    };
-    match process::liveness(pid) {
-        Liveness::Alive { start } => Ok(Owner { pid: Some(pid), start, host: Host::here() }),
-        Liveness::Gone => Err(SandboxError::InvalidOption(Problem::new(
-            format!("owner_pid (--owner-pid) is {pid}, and no such process runs"),
-            "give it the number of a running process, such as $$",
-        ))),
-    }
-}
-
-fn start_container(
-    docker: &Docker,
-    plan: &Plan,
-    build: &BuildOptions,
-    owner: &Owner,
-    folder: &RunDir,
-) -> Result<(String, String), NoStart> {
-    let mut labels = vec![(owner::MARK.0, owner::MARK.1.to_owned()), (owner::SOURCE, plan.resolved_source())];
-    if let Plan::Build(spec) = plan {
-        labels.push((owner::BUILD_HASH, spec.build_hash()));
-    }
-    labels.extend(owner.labels());
-    let (variables, file) = payload(plan, folder).map_err(NoStart::Nothing)?;
-    let target = format!("{IMAGE_FOLDER}/bootstrap.json");
-    let (image, slug) = (plan.image(), plan.slug());
-    let mut attempts = 3;
-    loop {
-        let name = format!("rlmesh-sandbox-{slug}-{}", uuid::Uuid::new_v4().simple());
-        folder.announce(&name).map_err(NoStart::Nothing)?;
-        let new = NewContainer {
-            image: &image,
-            name: &name,
-            labels: &labels,
-            environment: &variables,
-            port: CONTAINER_PORT,
-            file: file.as_deref().map(|file| (file, target.as_str())),
-            platform: match (&build.platform, plan) {
-                (Some(platform), _) => Platform::Named(platform),
-                (None, Plan::Build(_)) => Platform::Engines,
-                (None, Plan::Prebuilt { .. }) => Platform::Any,
-            },
-        };
-        attempts -= 1;
-        match docker.run_container(&new) {
-            Ok(id) => return Ok((id, name)),
-            // The container of that name is not ours, and must not be taken for it.
-            Err(StartFailure::NameTaken(failure)) if attempts == 0 => {
-                let _ = folder.settle();
-                return Err(NoStart::Nothing(container::name_taken(failure)));
-            }
-            Err(StartFailure::NameTaken(_)) => {}
-            Err(StartFailure::NoImage(failure)) => {
-                return Err(NoStart::NoImage(container::start_error(failure)));
-            }
-            Err(StartFailure::OtherPlatform) => {
-                let error = SandboxError::ContainerStartup(Problem::new(
-                    format!("the image {image} is for another platform than the engine's"),
-                    "name the platform with --platform, or build it again with --rebuild",
-                ));
-                return Err(NoStart::OtherPlatform(name, error));
-            }
-            Err(StartFailure::NotDocker(error)) => return Err(NoStart::Perhaps(name, error)),
-            Err(StartFailure::Other(failure)) => {
-                let was_killed = !matches!(failure.cause, Cause::Status(_) | Cause::NotStarted(_));
-                let error = container::start_error(failure);
-                return Err(match error {
-                    // An engine that does not answer has made nothing, and could remove nothing.
-                    SandboxError::Docker(_) if !was_killed => NoStart::Nothing(error),
-                    _ if was_killed => NoStart::Soon(name, error),
-                    _ => NoStart::Perhaps(name, error),
-                });
-            }
-        }
-    }
-}
-
 type ContainerVariables = Vec<(&'static str, String)>;
 
-/// What the container is told: through its environment, or, where that has no room, in a file.
-fn payload(plan: &Plan, folder: &RunDir) -> Result<(ContainerVariables, Option<PathBuf>), SandboxError> {
-    match plan {
-        Plan::Build(spec) => {
-            let payload = bootstrap::bootstrap_json(spec);
-            if payload.len() <= LARGEST_VARIABLE {
-                return Ok((vec![("RLMESH_BOOTSTRAP_JSON", payload)], None));
-            }
-            Ok((Vec::new(), Some(build_context::write_bootstrap(folder.path(), &payload)?)))
+/// What the container is told: through variables, or, where these have no room, in a file.
+fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<PathBuf>), SandboxError> {
+    let serving = &plan.serving;
+    if let Some(build) = plan.build() {
+        let payload = bootstrap_json(&build.spec, serving);
+        if payload.len() <= LARGEST_VARIABLE {
+            return Ok((vec![(variable::BOOTSTRAP_JSON, payload)], None));
         }
-        Plan::Prebuilt { serving, .. } => {
-            let mut variables = Vec::new();
-            if !serving.kwargs.is_empty() {
-                let kwargs =
-                    serde_json::to_string(&serving.kwargs).context("kwargs cannot be written as JSON")?;
-                if kwargs.len() > LARGEST_VARIABLE {
-                    return Err(SandboxError::InvalidOption(Problem::new(
-                        format!(
-                            "kwargs (--kwarg, --kwargs) are {} bytes long, and a prebuilt image takes {LARGEST_VARIABLE}",
-                            kwargs.len()
-                        ),
-                        "put the data into the image, or into a built environment",
-                    )));
-                }
-                variables.push(("RLMESH_MAKE_KWARGS", kwargs));
-            }
-            if serving.num_envs != 1 {
-                variables.push(("RLMESH_NUM_ENVS", serving.num_envs.to_string()));
-            }
-            if let Some(mode) = serving.vectorization_mode {
-                variables.push(("RLMESH_VECTORIZATION_MODE", mode.to_string()));
-            }
-            Ok((variables, None))
-        }
+        return Ok((Vec::new(), Some(build_context::write_bootstrap(folder, &payload)?)));
     }
+    let mut variables = Vec::new();
+    if !serving.kwargs.is_empty() {
+        let kwargs = serde_json::to_string(&serving.kwargs).context("cannot write the kwargs as JSON")?;
+        if kwargs.len() > LARGEST_VARIABLE {
+            return Err(invalid_option(
+                format!(
+                    "{} are {} bytes long, and a prebuilt image takes at most {LARGEST_VARIABLE}",
+                    Field::KWARGS,
+                    kwargs.len()
+                ),
+                "put the data into the image, or use a source that is built",
+            ));
+        }
+        variables.push((variable::MAKE_KWARGS, kwargs));
+    }
+    if serving.num_envs != 1 {
+        variables.push((variable::NUM_ENVS, serving.num_envs.to_string()));
+    }
+    if let Some(mode) = serving.vectorization_mode {
+        variables.push((variable::VECTORIZATION_MODE, mode.to_string()));
+    }
+    Ok((variables, None))
 }
 
 impl Running {
     /// Lets the container outlive this process.
     ///
     /// # Errors
-    /// What the file system says.
+    /// [`SandboxError::System`].
     pub(crate) fn keep(&self) -> Result<(), SandboxError> {
         self.folder.settle()
     }
 
-    /// Ends the container: it may take `grace` to do so by itself, unless a second signal is in a hurry.
+    /// Stops the container, which may take `grace` to end by itself unless there was a second signal, and removes
+    /// it.
     ///
     /// # Errors
     /// [`SandboxError::Docker`] where the container may still be there.

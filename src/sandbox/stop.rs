@@ -1,4 +1,4 @@
-//! Stopping sandboxes by name: all of them are known and allowed before the first one is touched.
+//! Stopping sandboxes: all of them are found and checked before the first one is touched.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) enum Which {
 #[derive(Debug)]
 pub(crate) struct Stopped {
     pub(crate) containers: Vec<Inspection>,
-    /// Names that no container has.
+    /// Names that are not those of a container.
     pub(crate) missing: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
     let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_possible) {
         return Err(SandboxError::InvalidOption(Problem::new(
-            format!("{name:?} is no container's id or name"),
+            format!("{name:?} is not a valid container id or name"),
             "`rlmesh-sandbox ps` lists the sandboxes",
         )));
     }

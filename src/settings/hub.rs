@@ -1,38 +1,86 @@
-//! Where the Hub is, who asks it, and whether it may be asked at all: read from the variables that Hugging Face's own client reads; it opens no connection.
+//! How to reach the Hugging Face Hub and where to keep what it sends, from the variables that Hugging Face's own client reads.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
 use crate::error::SandboxError;
-use crate::settings::sandbox::invalid;
+use crate::error::invalid_option;
+use crate::settings::duration::timeout;
+use crate::settings::size::size_of;
 use crate::settings::variables::Variables;
 
-/// Where repositories are unless HF_ENDPOINT says otherwise.
 const PUBLIC_ENDPOINT: &str = "https://huggingface.co";
 
-/// How to reach the Hub.
+/// The most that the cache may hold unless the user sets another limit, in bytes.
+const DEFAULT_CACHE_LIMIT: u64 = 20 << 30;
+
+/// The read timeout of Hugging Face's own client.
+const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest token that is read from a file, in bytes: tokens have about 40.
+const LONGEST_TOKEN: u64 = 4096;
+
+/// How to reach the Hugging Face Hub, and where to keep what it sends.
+///
+/// The default is the public Hub, without a token, a proxy or a cache folder: nothing is read from the
+/// environment.
 #[derive(Debug, Clone)]
-pub(crate) struct HubSettings {
-    /// Its address; the path ends without a slash, unless there is none.
-    pub(crate) endpoint: Url,
-    pub(crate) token: Option<Token>,
-    /// Whether the user has forbidden to use the network.
-    pub(crate) is_offline: bool,
-    pub(crate) proxies: Proxies,
+#[non_exhaustive]
+pub struct HubSettings {
+    /// The address of the Hub: http or https, without user name, password, query and fragment. A path is kept.
+    /// Default: `https://huggingface.co`.
+    pub endpoint: Url,
+    /// The user's access token. It is sent to the endpoint's own host and to no other. Default: none, which
+    /// is enough for public repositories.
+    pub token: Option<Token>,
+    /// Whether to make no connection at all: only what is in the cache folder can be used then. Default: false.
+    pub is_offline: bool,
+    /// The proxies to use. Default: none.
+    pub proxies: Proxies,
+    /// Where to keep files and listings for later: a folder for this alone, made when it is needed. Without
+    /// one, or where it cannot be written to, they are kept in a temporary folder while they are in use.
+    /// Default: none.
+    pub cache_folder: Option<PathBuf>,
+    /// Where temporary folders are made. Default: `/tmp`.
+    pub temporary_folder: PathBuf,
+    /// The most that the cache folder holds after a source was fetched, in bytes: what was not used for the
+    /// longest time is removed. Default: 20 GiB.
+    pub cache_limit: u64,
+    /// How long to wait for the next bytes of an answer; less than 100 ms counts as 100 ms. Default: 10 seconds.
+    pub read_timeout: Duration,
 }
 
-/// A user's access token. No formatting shows it.
+/// A user's access token. Its `Debug` shows nothing of it.
 #[derive(Clone)]
-pub(crate) struct Token {
+pub struct Token {
     value: String,
-    /// The variable or file that it was read from.
-    pub(crate) origin: String,
+    origin: String,
 }
 
 impl Token {
+    /// A token that was read from `origin`: the variable or file that messages name.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] for an empty text, and for one with blanks or other characters that a
+    /// header cannot hold.
+    pub fn new(value: &str, origin: impl Into<String>) -> Result<Self, SandboxError> {
+        let origin = origin.into();
+        if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(not_a_token(&origin));
+        }
+        Ok(Self { value: value.to_owned(), origin })
+    }
+
+    /// The variable or file that it was read from.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The value of the Authorization header.
     pub(crate) fn authorization(&self) -> String {
         format!("Bearer {}", self.value)
@@ -41,17 +89,20 @@ impl Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token(from {})", self.origin)
+        f.write_str("Token")
     }
 }
 
-/// The proxies that the environment names. Their addresses may hold passwords: no formatting shows them.
+/// The proxies to use. Their addresses may hold passwords: `Debug` shows nothing of them.
 #[derive(Clone, Default)]
-pub(crate) struct Proxies {
-    pub(crate) http: Option<Url>,
-    pub(crate) https: Option<Url>,
-    /// Hosts that are asked directly, as NO_PROXY lists them.
-    pub(crate) exceptions: Vec<String>,
+#[non_exhaustive]
+pub struct Proxies {
+    /// The proxy for http addresses: http, https, socks4, socks4a, socks5 or socks5h.
+    pub http: Option<Url>,
+    /// The same for https addresses.
+    pub https: Option<Url>,
+    /// Hosts that are reached without a proxy, as NO_PROXY lists them: a name stands for its subdomains too.
+    pub exceptions: Vec<String>,
 }
 
 impl fmt::Debug for Proxies {
@@ -60,17 +111,39 @@ impl fmt::Debug for Proxies {
     }
 }
 
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: public_endpoint(),
+            token: None,
+            is_offline: false,
+            proxies: Proxies::default(),
+            cache_folder: None,
+            temporary_folder: PathBuf::from("/tmp"),
+            cache_limit: DEFAULT_CACHE_LIMIT,
+            read_timeout: DEFAULT_READ_TIMEOUT,
+        }
+    }
+}
+
 impl HubSettings {
-    /// What the environment says.
+    /// What the variables say: those of Hugging Face's own client, those that name proxies, the folders of
+    /// this user, and RLMESH_SANDBOX_CACHE_LIMIT.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for an address or a token that can't be one.
-    pub(crate) fn from_environment(variables: &Variables) -> Result<Self, SandboxError> {
+    /// [`SandboxError::InvalidOption`], which names the variable.
+    pub fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
+        let cache_limit = variables.parsed("RLMESH_SANDBOX_CACHE_LIMIT", size_of)?;
+        let read_timeout = variables.parsed("HF_HUB_DOWNLOAD_TIMEOUT", timeout)?;
         Ok(Self {
-            endpoint: endpoint(variables.text("HF_ENDPOINT")?)?,
+            endpoint: variables.text("HF_ENDPOINT")?.map_or_else(|| Ok(public_endpoint()), endpoint)?,
             token: token(variables)?,
             is_offline: is_on(variables, "HF_HUB_OFFLINE")?,
             proxies: proxies(variables)?,
+            cache_folder: cache_folder(variables),
+            temporary_folder: variables.temp_folder(),
+            cache_limit: cache_limit.unwrap_or(DEFAULT_CACHE_LIMIT),
+            read_timeout: read_timeout.unwrap_or(DEFAULT_READ_TIMEOUT),
         })
     }
 
@@ -93,13 +166,21 @@ impl HubSettings {
     }
 }
 
-fn endpoint(text: Option<&str>) -> Result<Url, SandboxError> {
+/// This user's cache folder for the Hub; `None` where there is no home folder.
+pub(crate) fn cache_folder(variables: &Variables) -> Option<PathBuf> {
+    variables.cache_folder().map(|folder| folder.join("hub"))
+}
+
+fn public_endpoint() -> Url {
+    Url::parse(PUBLIC_ENDPOINT).unwrap_or_else(|error| unreachable!("a valid address: {error}"))
+}
+
+fn endpoint(text: &str) -> Result<Url, SandboxError> {
     const HINT: &str = "set it to the Hub's address, such as https://huggingface.co, or unset it";
-    let text = text.unwrap_or(PUBLIC_ENDPOINT).trim_end_matches('/');
-    let refused = |why: &str| invalid(format!("HF_ENDPOINT {why}"), HINT);
-    let url = Url::parse(text).map_err(|_| refused("is no address"))?;
+    let refused = |why: &str| invalid_option(format!("HF_ENDPOINT {why}"), HINT);
+    let url = Url::parse(text.trim_end_matches('/')).map_err(|_| refused("is not a valid address"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refused("is no http or https address"));
+        return Err(refused("is not an http or https address"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("holds a user name or a password"));
@@ -110,7 +191,7 @@ fn endpoint(text: Option<&str>) -> Result<Url, SandboxError> {
     Ok(url)
 }
 
-/// As Hugging Face reads its switches.
+/// Whether a switch is on, as Hugging Face reads it.
 fn is_on(variables: &Variables, name: &str) -> Result<bool, SandboxError> {
     let value = variables.text(name)?.map(str::to_ascii_lowercase);
     Ok(value.is_some_and(|value| matches!(value.as_str(), "1" | "on" | "yes" | "true")))
@@ -122,17 +203,26 @@ fn token(variables: &Variables) -> Result<Option<Token>, SandboxError> {
     }
     for name in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
         if let Some(value) = variables.text(name)? {
-            return checked_token(value, name.to_owned()).map(Some);
+            return Token::new(value, name).map(Some);
         }
     }
     let Some(file) = token_file(variables) else { return Ok(None) };
-    match fs::read_to_string(&file) {
-        Ok(text) if !text.trim().is_empty() => {
-            checked_token(text.trim(), file.display().to_string()).map(Some)
-        }
-        // Most people have none.
-        _ => Ok(None),
+    let mut text = Vec::new();
+    let read = File::open(&file).and_then(|opened| opened.take(LONGEST_TOKEN + 1).read_to_end(&mut text));
+    let origin = file.display().to_string();
+    match (read, std::str::from_utf8(&text).map(str::trim)) {
+        // Most people have no such file.
+        (Err(_), _) | (_, Ok("")) => Ok(None),
+        (Ok(_), Ok(token)) if text.len() as u64 <= LONGEST_TOKEN => Token::new(token, origin).map(Some),
+        _ => Err(not_a_token(&origin)),
     }
+}
+
+fn not_a_token(origin: &str) -> SandboxError {
+    invalid_option(
+        format!("the Hugging Face token from {origin} is not a valid token"),
+        "log in again with `hf auth login`, or set HF_TOKEN to the token alone",
+    )
 }
 
 fn token_file(variables: &Variables) -> Option<PathBuf> {
@@ -155,17 +245,6 @@ fn expand_home(path: &Path, variables: &Variables) -> PathBuf {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => path.to_owned(),
     }
-}
-
-fn checked_token(value: &str, origin: String) -> Result<Token, SandboxError> {
-    // What isn't visible ASCII can't stand in a header, and is a wrong file or a bad paste.
-    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(invalid(
-            format!("the Hugging Face token from {origin} holds characters that no token has"),
-            "log in again with `hf auth login`, or set HF_TOKEN to the token alone",
-        ));
-    }
-    Ok(Token { value: value.to_owned(), origin })
 }
 
 fn proxies(variables: &Variables) -> Result<Proxies, SandboxError> {
@@ -206,8 +285,8 @@ fn proxy(name: &str, value: &str) -> Result<Url, SandboxError> {
                 )
         })
         .ok_or_else(|| {
-            invalid(
-                format!("{name} is no proxy's address"),
+            invalid_option(
+                format!("{name} is not a valid proxy address"),
                 format!("set {name} to an address such as http://proxy.example.com:3128, or unset it"),
             )
         })
@@ -216,9 +295,10 @@ fn proxy(name: &str, value: &str) -> Result<Url, SandboxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn settings(variables: &[(&str, &str)]) -> Result<HubSettings, SandboxError> {
-        HubSettings::from_environment(&variables.iter().copied().collect())
+        HubSettings::from_variables(&variables.iter().copied().collect())
     }
 
     #[test]
@@ -274,6 +354,40 @@ mod tests {
         assert!(settings(&[("HF_HOME", "~/hf"), ("HOME", home)]).unwrap().token.is_some());
         let error = settings(&[("HF_TOKEN", "hf secret")]).unwrap_err();
         assert!(error.to_string().contains("HF_TOKEN") && !error.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_token_file_is_read_up_to_the_length_of_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        for (content, is_valid) in [("x".repeat(4096), true), ("x".repeat(4097), false), ("ü".into(), false)]
+        {
+            fs::write(&file, content).unwrap();
+            let settings = settings(&[("HF_TOKEN_PATH", file.to_str().unwrap())]);
+            assert_eq!(settings.is_ok(), is_valid, "{settings:?}");
+        }
+        assert_eq!(settings(&[("HF_TOKEN_PATH", "/dev/zero")]).unwrap_err().kind(), "InvalidOption");
+    }
+
+    #[test]
+    fn without_variables_the_settings_are_the_default() {
+        let (read, default) = (settings(&[]).unwrap(), HubSettings::default());
+        assert_eq!(format!("{read:?}"), format!("{default:?}"));
+        assert_eq!((default.endpoint_text(), default.cache_limit), ("https://huggingface.co", 20 << 30));
+        assert!(default.is_public() && default.cache_folder.is_none());
+        let read = settings(&[
+            ("XDG_CACHE_HOME", "/c"),
+            ("TMPDIR", "/t"),
+            ("RLMESH_SANDBOX_CACHE_LIMIT", "1.5k"),
+            ("HF_HUB_DOWNLOAD_TIMEOUT", "0.4"),
+        ])
+        .unwrap();
+        assert_eq!(read.cache_folder, Some(PathBuf::from("/c/rlmesh-sandbox/hub")));
+        assert_eq!(read.temporary_folder, Path::new("/t"));
+        assert_eq!((read.cache_limit, read.read_timeout), (1536, Duration::from_millis(400)));
+        for name in ["RLMESH_SANDBOX_CACHE_LIMIT", "HF_HUB_DOWNLOAD_TIMEOUT"] {
+            assert!(settings(&[(name, "lots")]).unwrap_err().to_string().contains(name));
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! What the user's environment says of package indexes, proxies and certificates, for the build alone; it reaches no image and no hash.
+//! Package indexes, proxies and certificates for the installers inside a build; they reach no image and no hash.
 
-use std::fs;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::error::SandboxError;
-use crate::host::redact::Redactor;
-use crate::settings::sandbox::invalid;
+use crate::error::{Field, SandboxError, invalid_option};
+use crate::host::redact::{Redactor, authorities};
 use crate::settings::variables::Variables;
 
 /// The variables of pip and uv that say where packages come from.
@@ -32,27 +33,34 @@ const LOGIN: (&str, [&str; 2]) = ("UV_INDEX_", ["_USERNAME", "_PASSWORD"]);
 /// BuildKit takes no larger secret.
 const LARGEST_CERTIFICATES: u64 = 500 * 1024;
 
-/// Which secrets the steps of a build are handed.
+/// Which secrets the steps of a build are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Secrets {
     pub(crate) settings: bool,
     pub(crate) certificates: bool,
 }
 
-/// What the installers inside the build are told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct InstallSettings {
+/// What the installers inside the build are told. No formatting shows it: addresses may hold passwords.
+#[derive(Clone, Default)]
+pub struct PackageIndex {
+    /// Names and values, of pip's and uv's variables and of proxies.
     variables: Vec<(String, String)>,
-    /// A file of certificates to trust beside the system's.
+    /// A PEM file of certificates to trust beside the system's.
     certificates: Option<PathBuf>,
 }
 
-impl InstallSettings {
-    /// Reads what there is; `certificates` is what `--ca-cert` names.
+impl fmt::Debug for PackageIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PackageIndex")
+    }
+}
+
+impl PackageIndex {
+    /// What the variables of pip, uv and proxies say.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for a value of more than one line, or certificates that cannot be read.
-    pub(crate) fn read(variables: &Variables, certificates: Option<&Path>) -> Result<Self, SandboxError> {
+    /// [`SandboxError::InvalidOption`] for a value of more than one line.
+    pub fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
         let mut names: Vec<String> = INSTALLERS.iter().map(ToString::to_string).collect();
         names.extend(PROXIES.iter().flat_map(|name| [(*name).to_owned(), name.to_lowercase()]));
         let (start, ends) = LOGIN;
@@ -66,17 +74,23 @@ impl InstallSettings {
         for name in names {
             let Some(value) = variables.text(&name)? else { continue };
             if value.contains(['\n', '\r', '\0']) {
-                return Err(invalid(
-                    format!("{name} holds a line break"),
-                    format!("set {name} to one line; separate addresses by blanks"),
+                return Err(invalid_option(
+                    format!("{name} contains a line break"),
+                    format!("set {name} to one line; separate addresses with spaces"),
                 ));
             }
             found.push((name, value.to_owned()));
         }
-        if let Some(file) = certificates {
-            check_certificates(file)?;
-        }
-        Ok(Self { variables: found, certificates: certificates.map(Path::to_owned) })
+        Ok(Self { variables: found, certificates: None })
+    }
+
+    /// The same, with a PEM file of certificates to trust beside the system's.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] where the file cannot be read, has no certificate, or is too large.
+    pub fn with_certificates(self, file: &Path) -> Result<Self, SandboxError> {
+        check_certificates(file)?;
+        Ok(Self { certificates: Some(file.to_owned()), ..self })
     }
 
     /// The variables as NAME=value lines; nothing where there are none.
@@ -85,7 +99,7 @@ impl InstallSettings {
         (!lines.is_empty()).then_some(lines)
     }
 
-    /// What of it there is.
+    /// Which of the two there are.
     pub(crate) fn secrets(&self) -> Secrets {
         Secrets { settings: !self.variables.is_empty(), certificates: self.certificates.is_some() }
     }
@@ -94,8 +108,8 @@ impl InstallSettings {
         self.certificates.as_deref()
     }
 
-    /// Every password among them.
-    pub(crate) fn mask(&self) -> Redactor {
+    /// Hides every password among them.
+    pub(crate) fn redactor(&self) -> Redactor {
         let mut mask = Redactor::default();
         for (name, value) in &self.variables {
             mask.hide_logins(value);
@@ -108,12 +122,32 @@ impl InstallSettings {
 
     /// Whether an index or a proxy is on the loopback interface, which only the host's own network reaches.
     pub(crate) fn needs_host_network(&self) -> bool {
-        self.variables.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("NO_PROXY")).any(|(_, value)| {
-            value.split("://").skip(1).any(|rest| {
-                let authority = rest.split(['/', '?', '#', ' ', '\t', ',']).next().unwrap_or_default();
-                is_loopback(authority.rsplit('@').next().unwrap_or_default())
+        let is_address = |name: &str| !name.eq_ignore_ascii_case("NO_PROXY");
+        let values = self.variables.iter().filter(|(name, _)| is_address(name)).map(|(_, value)| value);
+        values
+            .flat_map(|value| authorities(value))
+            .any(|authority| is_loopback(authority.rsplit('@').next().unwrap_or_default()))
+    }
+}
+
+/// The file that `--ca-cert`, else RLMESH_SANDBOX_CA_CERT, names; for `auto` the one that SSL_CERT_FILE names.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`] for `auto` without SSL_CERT_FILE.
+pub(crate) fn certificates_file(
+    given: Option<&Path>,
+    variables: &Variables,
+) -> Result<Option<PathBuf>, SandboxError> {
+    match given.map(Path::to_owned).or_else(|| variables.path("RLMESH_SANDBOX_CA_CERT")) {
+        Some(file) if file.as_os_str() == "auto" => {
+            variables.path("SSL_CERT_FILE").map(Some).ok_or_else(|| {
+                invalid_option(
+                    format!("{} is auto, but SSL_CERT_FILE is not set", Field::CA_CERT),
+                    "set SSL_CERT_FILE to a file of certificates, or name the file (for one called auto: ./auto)",
+                )
             })
-        })
+        }
+        file => Ok(file),
     }
 }
 
@@ -128,23 +162,26 @@ fn is_loopback(authority: &str) -> bool {
 }
 
 fn check_certificates(file: &Path) -> Result<(), SandboxError> {
-    let shown = file.display();
-    let content = fs::read(file).map_err(|error| {
-        invalid(
-            format!("ca_cert (--ca-cert) {shown} cannot be read: {error}"),
-            "name a file of certificates in PEM form",
-        )
-    })?;
-    if !content.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-        return Err(invalid(
-            format!("ca_cert (--ca-cert) {shown} holds no certificate"),
-            "name a file in PEM form; convert one in DER form with `openssl x509 -inform der -in FILE`",
+    let (field, shown) = (Field::CA_CERT, file.display());
+    let mut content = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(LARGEST_CERTIFICATES + 1).read_to_end(&mut content))
+        .map_err(|error| {
+            invalid_option(
+                format!("{field}: cannot read {shown}: {error}"),
+                "name a file of certificates in PEM form",
+            )
+        })?;
+    if content.len() as u64 > LARGEST_CERTIFICATES {
+        return Err(invalid_option(
+            format!("{field}: {shown} is larger than {} KiB", LARGEST_CERTIFICATES / 1024),
+            "name a file with only the certificates that the base image lacks",
         ));
     }
-    if content.len() as u64 > LARGEST_CERTIFICATES {
-        return Err(invalid(
-            format!("ca_cert (--ca-cert) {shown} is larger than {} KiB", LARGEST_CERTIFICATES / 1024),
-            "name only the certificates that the system's own do not hold",
+    if !content.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
+        return Err(invalid_option(
+            format!("{field}: {shown} contains no certificate"),
+            "name a file in PEM form; convert one in DER form with `openssl x509 -inform der -in FILE`",
         ));
     }
     Ok(())
@@ -154,8 +191,8 @@ fn check_certificates(file: &Path) -> Result<(), SandboxError> {
 mod tests {
     use super::*;
 
-    fn settings(variables: &[(&str, &str)]) -> InstallSettings {
-        InstallSettings::read(&variables.iter().copied().collect(), None).unwrap()
+    fn settings(variables: &[(&str, &str)]) -> PackageIndex {
+        PackageIndex::from_variables(&variables.iter().copied().collect()).unwrap()
     }
 
     #[test]
@@ -172,7 +209,7 @@ mod tests {
             settings.lines().unwrap(),
             "PIP_INDEX_URL=https://me:secret@host/simple\nhttps_proxy=http://proxy:3128\nUV_INDEX_CORP_PASSWORD=hunter2\n"
         );
-        assert_eq!(settings.mask().apply("secret hunter2 proxy"), "*** *** proxy");
+        assert_eq!(settings.redactor().apply("secret hunter2 proxy"), "*** *** proxy");
         assert_eq!(self::settings(&[("PATH", "/bin")]).lines(), None);
     }
 
@@ -194,17 +231,39 @@ mod tests {
     }
 
     #[test]
+    fn certificates_come_from_the_environment_only_where_that_is_asked_for() {
+        let read = |given: Option<&str>, variables: &[(&str, &str)]| {
+            let file = certificates_file(given.map(Path::new), &variables.iter().copied().collect());
+            file.map(|file| file.map(|file| file.display().to_string()))
+        };
+        let system = ("SSL_CERT_FILE", "/etc/company.pem");
+        let auto = ("RLMESH_SANDBOX_CA_CERT", "auto");
+        for (given, variables, file) in [
+            (None, &[system][..], None),
+            (Some("auto"), &[system], Some("/etc/company.pem")),
+            (Some("./auto"), &[system], Some("./auto")),
+            (None, &[system, auto], Some("/etc/company.pem")),
+            (Some("mine.pem"), &[system, auto], Some("mine.pem")),
+        ] {
+            assert_eq!(read(given, variables).unwrap().as_deref(), file, "{given:?} {variables:?}");
+        }
+        let error = read(Some("auto"), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "ca_cert (--ca-cert) is auto, but SSL_CERT_FILE is not set");
+    }
+
+    #[test]
     fn what_cannot_be_passed_on_is_refused() {
         let broken: Variables = [("PIP_INDEX_URL", "https://a\nhttps://b")].into_iter().collect();
-        assert_eq!(InstallSettings::read(&broken, None).unwrap_err().kind(), "InvalidOption");
+        assert_eq!(PackageIndex::from_variables(&broken).unwrap_err().kind(), "InvalidOption");
         let file = tempfile::NamedTempFile::new().unwrap();
-        let read = || InstallSettings::read(&Variables::default(), Some(file.path()));
-        assert!(read().unwrap_err().to_string().contains("holds no certificate"));
-        fs::write(file.path(), "-----BEGIN CERTIFICATE-----\n").unwrap();
-        assert_eq!(read().unwrap().certificates(), Some(file.path()));
-        fs::write(file.path(), format!("-----BEGIN CERTIFICATE-----\n{}", "x".repeat(600_000))).unwrap();
-        assert!(read().unwrap_err().to_string().contains("larger"));
-        let missing = InstallSettings::read(&Variables::default(), Some(Path::new("/nonexistent.pem")));
-        assert!(missing.unwrap_err().to_string().contains("cannot be read"));
+        let with = |file: &Path| PackageIndex::default().with_certificates(file);
+        assert!(with(file.path()).unwrap_err().to_string().contains("contains no certificate"));
+        std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----\n").unwrap();
+        assert_eq!(with(file.path()).unwrap().certificates(), Some(file.path()));
+        let large = format!("-----BEGIN CERTIFICATE-----\n{}", "x".repeat(600_000));
+        std::fs::write(file.path(), large).unwrap();
+        assert!(with(file.path()).unwrap_err().to_string().contains("larger"));
+        assert!(with(Path::new("/nonexistent.pem")).unwrap_err().to_string().contains("cannot read"));
+        assert!(with(Path::new("/dev/zero")).unwrap_err().to_string().contains("larger"));
     }
 }

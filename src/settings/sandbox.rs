@@ -1,30 +1,24 @@
-//! What the user wants, read once from flags and environment variables and checked; it starts nothing and asks no network.
+//! What to serve, from which image, and how its container runs.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::cli::{ContainerArgs, SandboxArgs};
-use crate::error::{Problem, SandboxError};
-use crate::hub::USUAL_SOURCE_LIMIT;
-use crate::settings::kwargs::read_kwargs;
+use crate::error::{Field, InvalidValue, SandboxError};
 use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
 use crate::source::image_reference::is_image_reference;
 
-/// The image that environments are built on unless another is named.
-pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
-
-/// The longest duration that an option takes; beyond it a typing error is more likely.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How large the files of a Hugging Face repository may be together unless the user says otherwise, in bytes.
+pub(crate) const DEFAULT_MAX_SOURCE_SIZE: u64 = 10 << 30;
 
 /// How the copies of a vector environment are stepped, in Gymnasium's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum VectorizationMode {
     /// One after the other, in one process (`SyncVectorEnv`).
     #[default]
@@ -49,31 +43,13 @@ impl fmt::Display for VectorizationMode {
     }
 }
 
-impl FromStr for VectorizationMode {
-    type Err = SandboxError;
-
-    /// # Errors
-    /// [`SandboxError::InvalidOption`] for anything but `sync` and `async`.
-    fn from_str(text: &str) -> Result<Self, SandboxError> {
-        match text.trim() {
-            "sync" => Ok(VectorizationMode::Sync),
-            "async" => Ok(VectorizationMode::Async),
-            other => Err(invalid(
-                format!("vectorization_mode (--vectorization-mode) is {other:?}"),
-                "use sync or async",
-            )),
-        }
-    }
-}
-
 /// What to serve and from which image: the options of every verb that takes a source.
 ///
-/// `None` and empty mean the default. Nothing is read from the environment unless
-/// [`SandboxOptions::from_environment`] made the value.
+/// `None` and empty mean the default. `Default` reads no variable; [`SandboxOptions::from_variables`] does.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct SandboxOptions {
-    /// The image to build on. Default: [`DEFAULT_BASE_IMAGE`].
+    /// The image to build on. Default: [`crate::DEFAULT_BASE_IMAGE`].
     pub base_image: Option<String>,
     /// A pip requirement, the path of a wheel file, or `local`. Default: [`crate::default_rlmesh_package`].
     pub rlmesh_package: Option<String>,
@@ -86,176 +62,120 @@ pub struct SandboxOptions {
     /// Keyword arguments for the environment: any JSON values.
     pub kwargs: Map<String, Value>,
     /// How many copies to serve as one vector environment. Default: 1; 0 is refused.
-    pub num_envs: Option<usize>,
+    pub num_envs: Option<u32>,
     /// How the copies are stepped. Default: [`VectorizationMode::Sync`].
     pub vectorization_mode: Option<VectorizationMode>,
-    /// A file with the exact packages to install, with their hashes; where it is missing, a build writes it.
+    /// A lockfile: the exact packages to install, with their hashes; where it is missing, a build writes it.
     pub lock: Option<PathBuf>,
     /// Consent to run code from a Hugging Face repository.
     pub trust_remote_code: bool,
     /// Consent to a Hugging Face revision that can change under its name.
     pub allow_unpinned_hf: bool,
-    /// Build with the small pointer files that git has in place of LFS files, as the rlmesh SDK does.
-    pub no_lfs: bool,
-    /// The most that a Hugging Face repository's files may have together: a size as Docker takes it. Default: 10g.
-    pub max_source_size: Option<String>,
-    /// The memory ceiling of the build: a size as Docker takes it, `auto` or `off`. Default: off.
-    pub build_memory: Option<String>,
+    /// The most that a Hugging Face repository's files may have together, in bytes. Default: 10 GiB.
+    pub max_source_size: Option<u64>,
+    /// The memory ceiling of the build. Default: [`BuildMemory::Off`].
+    pub build_memory: Option<BuildMemory>,
 }
 
 impl SandboxOptions {
     /// The defaults, with what the RLMESH_SANDBOX_* variables say.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] where a variable is not UTF-8.
-    pub fn from_environment(variables: &Variables) -> Result<Self, SandboxError> {
-        let text = |name| variables.text(name).map(|value| value.map(str::to_owned));
+    /// [`SandboxError::InvalidOption`] where a variable is not UTF-8 or not a valid value.
+    pub fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
         Ok(Self {
-            base_image: text("RLMESH_SANDBOX_BASE_IMAGE")?,
-            rlmesh_package: text("RLMESH_SANDBOX_RLMESH_PACKAGE")?,
-            max_source_size: text("RLMESH_SANDBOX_MAX_SOURCE_SIZE")?,
-            build_memory: text("RLMESH_SANDBOX_BUILD_MEMORY")?,
+            base_image: variables.parsed("RLMESH_SANDBOX_BASE_IMAGE", base_image)?,
+            rlmesh_package: variables.parsed("RLMESH_SANDBOX_RLMESH_PACKAGE", requirement)?,
+            max_source_size: variables.parsed("RLMESH_SANDBOX_MAX_SOURCE_SIZE", size_of)?,
+            build_memory: variables.parsed("RLMESH_SANDBOX_BUILD_MEMORY", str::parse)?,
             ..Self::default()
         })
     }
 
-    /// Flags over environment over defaults, checked.
-    pub(crate) fn from_args(args: &SandboxArgs, variables: &Variables) -> Result<Self, SandboxError> {
-        let variables = Self::from_environment(variables)?;
-        Self {
-            base_image: args.base_image.clone().or(variables.base_image),
-            rlmesh_package: args.rlmesh_package.clone().or(variables.rlmesh_package),
-            packages: args.packages.clone(),
-            apt: args.apt.clone(),
-            imports: args.imports.clone(),
-            kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
-            num_envs: args.num_envs.as_deref().map(parse_num_envs).transpose()?,
-            vectorization_mode: args.vectorization_mode.as_deref().map(str::parse).transpose()?,
-            lock: args.lock.clone(),
-            trust_remote_code: args.trust_remote_code,
-            allow_unpinned_hf: args.allow_unpinned_hf,
-            no_lfs: args.no_lfs,
-            max_source_size: args.max_source_size.clone().or(variables.max_source_size),
-            build_memory: args.build_memory.clone().or(variables.build_memory),
-        }
-        .checked()
-    }
-
-    /// Every text trimmed and known to be neither empty nor more than one line.
+    /// Every text trimmed and checked: a library user's values have seen no parser.
     ///
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the field.
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
-        let one = |field, value: Option<String>| value.map(|value| checked_text(field, &value)).transpose();
-        let many = |field, values: Vec<String>| -> Result<Vec<String>, SandboxError> {
-            values.iter().map(|value| checked_text(field, value)).collect()
-        };
         if self.num_envs == Some(0) {
-            return Err(num_envs_refusal("0"));
+            let invalid = InvalidValue::new("it must be 1 or more", "use a whole number from 1 on");
+            return Err(Field::NUM_ENVS.refuses("0", &invalid));
         }
-        let options = Self {
-            base_image: one(BASE_IMAGE, self.base_image)?,
-            rlmesh_package: one(RLMESH_PACKAGE, self.rlmesh_package)?,
-            packages: many(PACKAGES, self.packages)?,
-            apt: many(APT, self.apt)?,
-            imports: many(IMPORTS, self.imports)?,
-            max_source_size: one(MAX_SOURCE_SIZE, self.max_source_size)?,
-            build_memory: one(BUILD_MEMORY, self.build_memory)?,
+        Ok(Self {
+            base_image: one(Field::BASE_IMAGE, self.base_image, base_image)?,
+            rlmesh_package: one(Field::RLMESH_PACKAGE, self.rlmesh_package, requirement)?,
+            packages: each(Field::PACKAGES, &self.packages, requirement)?,
+            apt: each(Field::APT, &self.apt, debian_package)?,
+            imports: each(Field::IMPORTS, &self.imports, module)?,
             ..self
-        };
-        options.base_image.iter().try_for_each(|image| check_image(image))?;
-        options.rlmesh_package.iter().try_for_each(|package| check_requirement(RLMESH_PACKAGE, package))?;
-        options.packages.iter().try_for_each(|package| check_requirement(PACKAGES, package))?;
-        options.apt.iter().try_for_each(|name| check_apt(name))?;
-        options.imports.iter().try_for_each(|module| check_module(module))?;
-        options.source_limit()?;
-        options.memory()?;
-        Ok(options)
-    }
-
-    /// The most that an hf source's files may have together, in bytes.
-    pub(crate) fn source_limit(&self) -> Result<u64, SandboxError> {
-        self.max_source_size.as_deref().map_or(Ok(USUAL_SOURCE_LIMIT), |text| size_of(MAX_SOURCE_SIZE, text))
-    }
-
-    /// The ceiling that `build_memory` asks for.
-    pub(crate) fn memory(&self) -> Result<BuildMemory, SandboxError> {
-        self.build_memory.as_deref().map_or(Ok(BuildMemory::Off), str::parse)
+        })
     }
 }
 
-/// An option as people know it: the field's name in the library and JSON, and the flag that sets it.
-#[derive(Clone, Copy)]
-pub(crate) struct Field(pub(crate) &'static str, pub(crate) &'static str);
+type Parse = fn(&str) -> Result<String, InvalidValue>;
 
-const BASE_IMAGE: Field = Field("base_image", "--base-image");
-const RLMESH_PACKAGE: Field = Field("rlmesh_package", "--rlmesh-package");
-const PACKAGES: Field = Field("packages", "--package");
-const APT: Field = Field("apt", "--apt");
-const IMPORTS: Field = Field("imports", "--import");
-const NUM_ENVS: Field = Field("num_envs", "--num-envs");
-const MAX_SOURCE_SIZE: Field = Field("max_source_size", "--max-source-size");
-pub(crate) const BUILD_MEMORY: Field = Field("build_memory", "--build-memory");
-const OWNER_PID: Field = Field("owner_pid", "--owner-pid");
+fn one(field: Field, value: Option<String>, parse: Parse) -> Result<Option<String>, SandboxError> {
+    let parse = |text: String| parse(&text).map_err(|invalid| field.refuses(&text, &invalid));
+    value.map(parse).transpose()
+}
 
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.0, self.1)
+pub(crate) fn each(field: Field, values: &[String], parse: Parse) -> Result<Vec<String>, SandboxError> {
+    let parse = |text: &String| parse(text).map_err(|invalid| field.refuses(text, &invalid));
+    values.iter().map(parse).collect()
+}
+
+/// A text of one line, without the white space around it.
+///
+/// # Errors
+/// [`InvalidValue`] for an empty one, a line break or a NUL byte.
+pub(crate) fn one_line(text: &str) -> Result<String, InvalidValue> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(InvalidValue::new("it is empty", "give it a value, or leave the option out"));
     }
-}
-
-pub(crate) fn invalid(message: impl Into<String>, hint: impl Into<String>) -> SandboxError {
-    SandboxError::InvalidOption(Problem::new(message, hint))
-}
-
-pub(crate) fn checked_text(field: Field, value: &str) -> Result<String, SandboxError> {
-    let value = value.trim();
-    if value.is_empty() {
-        return Err(invalid(
-            format!("{field} is empty"),
-            format!("give {} a value, or leave it out", field.1),
+    if text.contains(['\n', '\r']) {
+        return Err(InvalidValue::new(
+            "it contains a line break",
+            "repeat the option to give several values",
         ));
     }
-    if value.contains(['\n', '\r']) {
-        return Err(invalid(
-            format!("{field} holds a line break"),
-            format!("give one value to each {}; repeat it for more where it repeats", field.1),
-        ));
+    if text.contains('\0') {
+        return Err(InvalidValue::new("it contains a NUL byte", "remove it"));
     }
-    if value.contains('\0') {
-        return Err(invalid(format!("{field} holds a NUL byte"), "remove it"));
-    }
-    Ok(value.to_owned())
+    Ok(text.to_owned())
 }
 
-/// What is no image reference would reach docker as something else: an option, or a second word of FROM.
-fn check_image(image: &str) -> Result<(), SandboxError> {
-    if !is_image_reference(image) {
-        return Err(invalid(
-            format!("{BASE_IMAGE} {image:?} is no image reference"),
+/// An image reference. Anything else would reach docker as an option, or as a second word of FROM.
+pub(crate) fn base_image(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
+    if !is_image_reference(&text) {
+        return Err(InvalidValue::new(
+            "it is not a valid image reference",
             "name it as docker does, such as python:3.11-slim or ghcr.io/org/image:tag",
         ));
     }
-    Ok(())
+    Ok(text)
 }
 
-/// A requirement that starts with a dash would be an option of the installer's.
-fn check_requirement(field: Field, requirement: &str) -> Result<(), SandboxError> {
-    if requirement.starts_with('-') {
-        return Err(invalid(
-            format!("{field} {requirement:?} is an option, not a requirement"),
+/// A requirement. One that starts with a dash would be an option of the installer.
+pub(crate) fn requirement(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
+    if text.starts_with('-') {
+        return Err(InvalidValue::new(
+            "it is an option, not a requirement",
             "name a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
         ));
     }
-    Ok(())
+    Ok(text)
 }
 
 /// `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would take a name that ends in a dash as one to
 /// remove, and one that starts with it as an option.
-fn check_apt(package: &str) -> Result<(), SandboxError> {
+pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
+    let package = one_line(text)?;
     let (name, version) = match package.split_once('=') {
         Some((name, version)) => (name, Some(version)),
-        None => (package, None),
+        None => (package.as_str(), None),
     };
     let (name, architecture) = match name.split_once(':') {
         Some((name, architecture)) => (name, Some(architecture)),
@@ -273,58 +193,67 @@ fn check_apt(package: &str) -> Result<(), SandboxError> {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-' | ':' | '~'))
     });
     if is_name && is_architecture && is_version {
-        return Ok(());
+        return Ok(package);
     }
-    Err(invalid(
-        format!("{APT} {package:?} is no Debian package"),
-        "name one package to each --apt: NAME, or NAME=VERSION",
+    Err(InvalidValue::new(
+        "it is not the name of a Debian package",
+        "name one package per --apt: NAME, or NAME=VERSION",
     ))
 }
 
-fn check_module(module: &str) -> Result<(), SandboxError> {
+/// A module's name, with dots for modules in packages.
+pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_alphabetic() || c == '_')
             && word.chars().all(|c| c.is_alphanumeric() || c == '_')
     };
-    if !module.split('.').all(is_word) {
-        return Err(invalid(
-            format!("{IMPORTS} {module:?} is no module's name"),
+    if !text.split('.').all(is_word) {
+        return Err(InvalidValue::new(
+            "it is not a valid module name",
             "name a module as Python imports it, such as ale_py (the package on PyPI may be spelled differently)",
         ));
     }
-    Ok(())
+    Ok(text)
 }
 
-fn num_envs_refusal(text: &str) -> SandboxError {
-    invalid(format!("{NUM_ENVS} is {text:?}"), "use a whole number from 1 on")
+/// A number of copies.
+pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
+    let number = text.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| InvalidValue::new("it is not a number of copies", "use a whole number, 1 or more"))
 }
 
-fn parse_num_envs(text: &str) -> Result<usize, SandboxError> {
-    match text.trim().parse::<u32>() {
-        Ok(number) if number > 0 => Ok(number as usize),
-        _ => Err(num_envs_refusal(text)),
-    }
+/// The number of a process.
+pub(crate) fn process_number(text: &str) -> Result<u32, InvalidValue> {
+    let number = text.trim().parse().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid));
+    number.ok_or_else(|| {
+        InvalidValue::new("it is not a process number", "give it the number of a running process, such as $$")
+    })
 }
 
 /// Which process a container belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ownership {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Ownership {
     /// The one that starts it.
+    #[default]
     ThisProcess,
-    /// Another one, which must be there.
+    /// Another one, by its number; it must exist.
     Process(u32),
-    /// None: it lives until somebody stops it.
+    /// None: it runs until it is stopped.
     Detached,
 }
 
 /// How a container is started, watched and ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RunOptions {
-    pub(crate) ownership: Ownership,
-    /// How long it may take until it answers the handshake.
-    pub(crate) ready_timeout: Duration,
-    /// How long it may take to end by itself.
-    pub(crate) stop_timeout: Duration,
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Which process the container belongs to.
+    pub ownership: Ownership,
+    /// How long it may take until it answers the handshake. Default: 30 s.
+    pub ready_timeout: Duration,
+    /// How long it may take to end by itself. Default: 10 s.
+    pub stop_timeout: Duration,
 }
 
 impl Default for RunOptions {
@@ -337,91 +266,47 @@ impl Default for RunOptions {
     }
 }
 
-impl RunOptions {
-    pub(crate) fn from_args(args: &ContainerArgs) -> Result<Self, SandboxError> {
-        let ownership = match (&args.owner_pid, args.detach) {
-            (Some(pid), _) => Ownership::Process(parse_pid(pid)?),
-            (None, true) => Ownership::Detached,
-            (None, false) => Ownership::ThisProcess,
-        };
-        let ready_timeout = parse_duration("ready_timeout (--ready-timeout)", &args.ready_timeout)?;
-        if ready_timeout.is_zero() {
-            return Err(invalid("ready_timeout (--ready-timeout) is 0", "give it some seconds"));
-        }
-        Ok(Self {
-            ownership,
-            ready_timeout,
-            stop_timeout: parse_duration("stop_timeout (--stop-timeout)", &args.stop_timeout)?,
-        })
-    }
-}
-
-fn parse_pid(text: &str) -> Result<u32, SandboxError> {
-    text.trim().parse::<u32>().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid)).ok_or_else(|| {
-        invalid(format!("{OWNER_PID} is {text:?}"), "give it the number of a running process, such as $$")
-    })
-}
-
-/// Seconds, with decimals if need be, or a number with units (`90s`, `1m 30s`).
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`] for anything else, and for more than a week.
-pub(crate) fn parse_duration(field: &str, text: &str) -> Result<Duration, SandboxError> {
-    parse_duration_within(field, text, LONGEST)
-}
-
-/// As [`parse_duration`], with a limit of its own.
-pub(crate) fn parse_duration_within(
-    field: &str,
-    text: &str,
-    longest: Duration,
-) -> Result<Duration, SandboxError> {
-    let text = text.trim();
-    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds
-        .or_else(|| humantime::parse_duration(text).ok())
-        .filter(|duration| *duration <= longest)
-        .ok_or_else(|| {
-            invalid(
-                format!("{field} is {text:?}"),
-                "give it seconds (30, 0.5) or a time with units (90s, 5m)",
-            )
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refusal<T: fmt::Debug>(result: Result<T, SandboxError>) -> String {
-        match result {
-            Err(error @ SandboxError::InvalidOption(_)) => error.to_string(),
-            other => panic!("expected InvalidOption, got {other:?}"),
-        }
-    }
 
     #[test]
     fn debian_packages_and_nothing_else_that_apt_would_take() {
         for package in ["libgl1", "g++", "libstdc++6", "libgl1=1.6.0-1", "libc6:arm64", "x11-apps=2:1~rc1+b2"]
         {
-            assert!(check_apt(package).is_ok(), "{package}");
+            assert!(debian_package(package).is_ok(), "{package}");
         }
         for package in
             ["", "x", "-y", "libgl1-", "LibGL", "a b", "libgl1=", "libgl1/sid", "a;b", "lib*", "./x.deb"]
         {
-            refusal(check_apt(package));
+            assert!(debian_package(package).is_err(), "{package}");
         }
     }
 
     #[test]
-    fn an_environment_value_fills_in_and_a_blank_one_does_not() {
+    fn counts_and_process_numbers() {
+        assert_eq!(count(" 4 ").unwrap(), 4);
+        for text in ["0", "-1", "1.5", "", "x", "99999999999"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        assert_eq!(process_number("1").unwrap(), 1);
+        for text in ["0", "-1", "", "x", "4294967295"] {
+            assert!(process_number(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_fills_in_and_a_blank_one_does_not() {
         let variables: Variables =
             [("RLMESH_SANDBOX_BASE_IMAGE", " python:3.12 "), ("RLMESH_SANDBOX_RLMESH_PACKAGE", " \t")]
                 .into_iter()
                 .collect();
-        let options = SandboxOptions::from_environment(&variables).unwrap();
+        let options = SandboxOptions::from_variables(&variables).unwrap();
         assert_eq!(options.base_image.as_deref(), Some("python:3.12"));
         assert_eq!(options.rlmesh_package, None);
+        let wrong: Variables = [("RLMESH_SANDBOX_BASE_IMAGE", "--help")].into_iter().collect();
+        let error = SandboxOptions::from_variables(&wrong).unwrap_err();
+        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""), "{error}");
     }
 
     #[test]
@@ -431,36 +316,16 @@ mod tests {
             change(&mut options);
             options.checked()
         };
+        let refusal = |change| {
+            let error = with(change).unwrap_err();
+            assert_eq!(error.kind(), "InvalidOption");
+            error.to_string()
+        };
         assert_eq!(with(|o| o.packages = vec![" numpy<2\n".into()]).unwrap().packages, ["numpy<2"]);
-        assert!(refusal(with(|o| o.base_image = Some("  ".into()))).starts_with("base_image (--base-image)"));
-        assert!(refusal(with(|o| o.packages = vec!["a\nb".into()])).starts_with("packages"));
-        assert!(refusal(with(|o| o.imports = vec!["a".into(), String::new()])).starts_with("imports"));
-        assert!(refusal(with(|o| o.rlmesh_package = Some("a\rb".into()))).starts_with("rlmesh_package"));
-        assert!(refusal(with(|o| o.num_envs = Some(0))).starts_with("num_envs"));
-        assert!(refusal(with(|o| o.build_memory = Some("0".into()))).starts_with("build_memory"));
-    }
-
-    #[test]
-    fn durations_in_seconds_and_with_units() {
-        let parse = |text| parse_duration("x", text);
-        assert_eq!(parse("30").unwrap(), Duration::from_secs(30));
-        assert_eq!(parse("0.5").unwrap(), Duration::from_millis(500));
-        assert_eq!(parse("2m").unwrap(), Duration::from_secs(120));
-        assert_eq!(parse("0").unwrap(), Duration::ZERO);
-        for text in ["", "-1", "abc", "nan", "inf", "8days", "1e300"] {
-            refusal(parse(text));
-        }
-    }
-
-    #[test]
-    fn counts_and_process_numbers() {
-        assert_eq!(parse_num_envs(" 4 ").unwrap(), 4);
-        for text in ["0", "-1", "1.5", "", "x", "99999999999"] {
-            refusal(parse_num_envs(text));
-        }
-        assert_eq!(parse_pid("1").unwrap(), 1);
-        for text in ["0", "-1", "", "x", "4294967295"] {
-            refusal(parse_pid(text));
-        }
+        assert!(refusal(|o| o.base_image = Some("  ".into())).starts_with("base_image (--base-image)"));
+        assert!(refusal(|o| o.packages = vec!["a\nb".into()]).starts_with("packages"));
+        assert!(refusal(|o| o.imports = vec!["a".into(), String::new()]).starts_with("imports"));
+        assert!(refusal(|o| o.rlmesh_package = Some("a\rb".into())).starts_with("rlmesh_package"));
+        assert!(refusal(|o| o.num_envs = Some(0)).starts_with("num_envs"));
     }
 }

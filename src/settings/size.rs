@@ -1,76 +1,68 @@
-//! The memory that a build may use, and sizes as Docker takes them; it asks nobody how much there is.
+//! Sizes as Docker takes them, and the memory that a build may use.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::SandboxError;
-use crate::settings::sandbox::{BUILD_MEMORY, invalid};
+use crate::error::InvalidValue;
 
 /// The memory that a build may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BuildMemory {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BuildMemory {
     /// No ceiling: the engine's own builder.
+    #[default]
     Off,
-    Within(Bound),
-}
-
-/// What the memory that a build may use is measured by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bound {
-    /// The engine's memory less what the machine needs for itself.
+    /// The engine's memory less 8 GiB, at least 4 GiB.
     Auto,
-    /// So many bytes, never 0.
+    /// This many bytes, never 0.
     Bytes(u64),
 }
 
-impl FromStr for BuildMemory {
-    type Err = SandboxError;
-
-    fn from_str(text: &str) -> Result<Self, SandboxError> {
-        match text.trim() {
-            "off" => Ok(BuildMemory::Off),
-            "auto" => Ok(BuildMemory::Within(Bound::Auto)),
-            size => match parse_size(size) {
-                Some(bytes) if bytes > 0 => Ok(BuildMemory::Within(Bound::Bytes(bytes))),
-                _ => Err(invalid(
-                    format!("{BUILD_MEMORY} is {text:?}"),
-                    "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
-                )),
-            },
+impl BuildMemory {
+    /// The ceiling on an engine with `engine_memory` bytes of memory; `None` for no ceiling.
+    pub(crate) fn ceiling(self, engine_memory: u64) -> Option<Ceiling> {
+        /// What `auto` leaves to the machine, in bytes.
+        const RESERVE: u64 = 8 << 30;
+        /// What `auto` gives a build at least, in bytes: with less, hardly anything can be installed.
+        const LEAST: u64 = 4 << 30;
+        match self {
+            BuildMemory::Off => None,
+            BuildMemory::Auto => Some(Ceiling(engine_memory.saturating_sub(RESERVE).max(LEAST))),
+            BuildMemory::Bytes(bytes) => Some(Ceiling(bytes)),
         }
     }
 }
 
-/// A size that an option or a variable names: as Docker takes it, and not 0.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`], which names the field.
-pub(crate) fn size_of(field: impl std::fmt::Display, text: &str) -> Result<u64, SandboxError> {
-    parse_size(text.trim()).filter(|bytes| *bytes > 0).ok_or_else(|| {
-        invalid(format!("{field} is {text:?}"), "use a size as docker takes it: 20g, 1.5g, 2048m, or bytes")
-    })
+impl FromStr for BuildMemory {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text.trim() {
+            "off" => Ok(BuildMemory::Off),
+            "auto" => Ok(BuildMemory::Auto),
+            size => size_of(size).map(BuildMemory::Bytes).map_err(|invalid| {
+                InvalidValue::new(
+                    invalid.reason,
+                    "use a size as docker takes it (20g, 1.5g, 2048m, or bytes), auto, or off",
+                )
+            }),
+        }
+    }
 }
 
-/// What `auto` leaves to the machine, in bytes.
-const RESERVE: u64 = 8 << 30;
-
-/// What `auto` gives a build at least, in bytes: with less, hardly anything can be installed.
-const LEAST: u64 = 4 << 30;
+/// A size in bytes: as Docker takes it, and not 0.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn size_of(text: &str) -> Result<u64, InvalidValue> {
+    parse_size(text.trim()).filter(|bytes| *bytes > 0).ok_or_else(|| {
+        InvalidValue::new("it is not a size", "use a size as docker takes it: 20g, 1.5g, 2048m, or bytes")
+    })
+}
 
 /// The memory ceiling of a build, in bytes, never 0. Displayed as Docker takes it, in the largest unit that
 /// holds it exactly: one ceiling has one spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ceiling(pub(crate) u64);
-
-impl Bound {
-    /// The ceiling on an engine with so many bytes of memory.
-    pub(crate) fn on(self, engine_memory: u64) -> Ceiling {
-        match self {
-            Bound::Auto => Ceiling(engine_memory.saturating_sub(RESERVE).max(LEAST)),
-            Bound::Bytes(bytes) => Ceiling(bytes),
-        }
-    }
-}
 
 impl fmt::Display for Ceiling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +73,21 @@ impl fmt::Display for Ceiling {
             Some((power, unit)) => write!(f, "{}{unit}", self.0 >> power),
             None => write!(f, "{}b", self.0),
         }
+    }
+}
+
+/// A size in bytes as people read it: `1.50 GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HumanSize(pub(crate) u64);
+
+impl fmt::Display for HumanSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        if self.0 < 1024 {
+            return write!(f, "{} B", self.0);
+        }
+        let power = self.0.ilog2() / 10;
+        write!(f, "{:.2} {}", self.0 as f64 / 1024_f64.powi(power as i32), UNITS[power as usize - 1])
     }
 }
 
@@ -113,13 +120,6 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn refusal<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
-        match result {
-            Err(error @ SandboxError::InvalidOption(_)) => error.to_string(),
-            other => panic!("expected InvalidOption, got {other:?}"),
-        }
-    }
-
     #[test]
     fn sizes_as_docker_takes_them() {
         for (text, bytes) in [
@@ -132,14 +132,10 @@ mod tests {
             ("1073741824", 1 << 30),
             ("7b", 7),
         ] {
-            assert_eq!(
-                text.parse::<BuildMemory>().unwrap(),
-                BuildMemory::Within(Bound::Bytes(bytes)),
-                "{text}"
-            );
+            assert_eq!(text.parse(), Ok(BuildMemory::Bytes(bytes)), "{text}");
         }
-        assert_eq!("auto".parse::<BuildMemory>().unwrap(), BuildMemory::Within(Bound::Auto));
-        assert_eq!("off".parse::<BuildMemory>().unwrap(), BuildMemory::Off);
+        assert_eq!("auto".parse(), Ok(BuildMemory::Auto));
+        assert_eq!("off".parse(), Ok(BuildMemory::Off));
         for text in [
             "0",
             "0g",
@@ -155,18 +151,37 @@ mod tests {
             "1e9",
             "99999999999t",
         ] {
-            refusal(text.parse::<BuildMemory>());
+            assert!(text.parse::<BuildMemory>().is_err(), "{text}");
         }
     }
+
     #[test]
     fn auto_leaves_the_machine_8_gib_and_gives_at_least_4() {
-        let auto = |bytes| Bound::Auto.on(bytes).0;
+        let auto = |bytes| BuildMemory::Auto.ceiling(bytes).unwrap().0;
         assert_eq!(auto(25_276_510_208), 25_276_510_208 - (8 << 30));
         assert_eq!(auto(12 << 30), 4 << 30);
         assert_eq!(auto((12 << 30) + 1), (4 << 30) + 1);
         assert_eq!(auto(2 << 30), 4 << 30);
         assert_eq!(auto(0), 4 << 30);
-        assert_eq!(Bound::Bytes(7).on(1 << 40), Ceiling(7));
+        assert_eq!(BuildMemory::Bytes(7).ceiling(1 << 40), Some(Ceiling(7)));
+        assert_eq!(BuildMemory::Off.ceiling(1 << 40), None);
+    }
+
+    #[test]
+    fn sizes_for_people_are_those_of_the_progress_bars() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (3 << 29, "1.50 GiB"),
+            (10 << 30, "10.00 GiB"),
+            (1 << 40, "1.00 TiB"),
+        ] {
+            assert_eq!(HumanSize(bytes).to_string(), shown);
+        }
+        for bytes in [999, 1500, 300_025, 1_048_575, 1_048_576, 123_456_789_012, u64::MAX] {
+            assert_eq!(HumanSize(bytes).to_string(), indicatif::HumanBytes(bytes).to_string());
+        }
     }
 
     #[test]
@@ -181,7 +196,7 @@ mod tests {
             ("1025", "1025b"),
             ("1tb", "1024g"),
         ] {
-            let BuildMemory::Within(Bound::Bytes(bytes)) = given.parse().unwrap() else { panic!("{given}") };
+            let bytes = size_of(given).unwrap();
             assert_eq!(Ceiling(bytes).to_string(), shown);
             assert_eq!(parse_size(shown), Some(bytes));
         }

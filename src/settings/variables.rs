@@ -1,12 +1,12 @@
-//! The process's environment variables as a value, read once at the start; it gives them no meaning but the folders that they name.
+//! The process's environment variables as a value, read once at the start.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::error::{Problem, SandboxError};
+use crate::error::{InvalidValue, SandboxError, invalid_option};
 
-/// The process's environment variables as a value: read here and nowhere else, so that a test passes a map.
+/// Environment variables as a value, so that a test can pass a map.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     variables: BTreeMap<OsString, OsString>,
@@ -25,10 +25,10 @@ impl Variables {
     pub fn text(&self, name: &str) -> Result<Option<&str>, SandboxError> {
         let Some(value) = self.variables.get(&OsString::from(name)) else { return Ok(None) };
         let Some(value) = value.to_str() else {
-            return Err(SandboxError::InvalidOption(Problem::new(
+            return Err(invalid_option(
                 format!("{name} is not valid UTF-8"),
                 format!("set {name} to plain text"),
-            )));
+            ));
         };
         Ok(Some(value.trim()).filter(|value| !value.is_empty()))
     }
@@ -49,29 +49,44 @@ impl Variables {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
     }
 
-    /// The program's own folder for what is worth keeping and belongs to nobody's project, such as logs:
-    /// `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`; `None` where there is no home.
-    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
-        let state = self.path("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        let state = state.or_else(|| self.path("HOME").map(|home| home.join(".local/state")))?;
-        Some(state.join("rlmesh-sandbox"))
-    }
-
-    /// Where temporary folders go: TMPDIR, else the system's own place.
-    pub(crate) fn temp_dir(&self) -> PathBuf {
-        self.path("TMPDIR").unwrap_or_else(|| {
-            if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }
+    /// A variable's value, parsed; `None` where it is unset or blank.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`], which names the variable.
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
+    ) -> Result<Option<T>, SandboxError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        parse(text).map(Some).map_err(|invalid| {
+            invalid_option(format!("{name} is {text:?}: {}", invalid.reason), invalid.hint)
         })
     }
 
-    /// Where this program keeps what can be had again: `rlmesh-sandbox` in XDG_CACHE_HOME, else in `~/.cache`.
-    /// A relative XDG_CACHE_HOME counts as unset, as its specification says.
+    /// This program's folder for logs: `$XDG_STATE_HOME/rlmesh-sandbox`, else `~/.local/state/rlmesh-sandbox`;
+    /// `None` where there is no home. A relative XDG_STATE_HOME counts as unset, as its specification says.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        self.own_folder("XDG_STATE_HOME", ".local/state")
+    }
+
+    /// This program's folder for what can be downloaded again: `$XDG_CACHE_HOME/rlmesh-sandbox`, else
+    /// `~/.cache/rlmesh-sandbox`; `None` where there is no home.
     pub(crate) fn cache_folder(&self) -> Option<PathBuf> {
-        let caches = self
-            .path("XDG_CACHE_HOME")
-            .filter(|folder| folder.is_absolute())
-            .or_else(|| Some(self.path("HOME")?.join(".cache")))?;
-        Some(caches.join("rlmesh-sandbox"))
+        self.own_folder("XDG_CACHE_HOME", ".cache")
+    }
+
+    fn own_folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let parent = self.path(variable).filter(|folder| folder.is_absolute());
+        let parent = parent.or_else(|| self.path("HOME").map(|home| home.join(below_home)))?;
+        Some(parent.join("rlmesh-sandbox"))
+    }
+
+    /// Where temporary folders go: TMPDIR, else the system's own place.
+    pub(crate) fn temp_folder(&self) -> PathBuf {
+        self.path("TMPDIR").unwrap_or_else(|| {
+            if cfg!(target_os = "macos") { std::env::temp_dir() } else { PathBuf::from("/tmp") }
+        })
     }
 }
 

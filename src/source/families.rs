@@ -1,6 +1,6 @@
-//! What the known families of environments need, for hints; nothing is ever installed that the user did not name.
+//! What known families of environments need, for hints.
 
-/// A family of environments and what its members need beside gymnasium.
+/// A family of environments, and what they need in addition to gymnasium.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Family {
     ids: Ids,

@@ -1,4 +1,4 @@
-//! Whether a text is an image reference, by the grammar of the distribution specification; it asks no registry.
+//! Whether a text is an image reference, by the grammar of the distribution specification.
 
 /// `[registry[:port]/]path[:tag][@digest]`, with the path in lower case, as every Docker client takes it.
 pub(crate) fn is_image_reference(text: &str) -> bool {
@@ -22,7 +22,7 @@ pub(crate) fn is_image_reference(text: &str) -> bool {
         && digest.is_none_or(is_digest)
 }
 
-/// As the client tells a registry from the first part of a path.
+/// Whether the first part of a reference is a registry, as docker decides it.
 fn is_registry(part: &str) -> bool {
     let looks_like_one =
         part == "localhost" || part.contains(['.', ':']) || part.contains(|c: char| c.is_ascii_uppercase());

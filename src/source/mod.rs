@@ -1,4 +1,4 @@
-//! What the user names as an environment: the grammar, its canonical form and its slug; it never looks anything up.
+//! What the user names as an environment: the grammar, the canonical form and the slug. Nothing is looked up.
 
 pub(crate) mod families;
 pub(crate) mod image_reference;
@@ -61,7 +61,7 @@ impl HfSourceRef {
 }
 
 impl EnvironmentSourceRef {
-    /// The part of image and container names that tells people what is inside: lower-case ASCII letters
+    /// The part of image and container names that says what is inside: lower-case ASCII letters
     /// and digits in runs joined by single dashes; `env` where the source has none of these.
     pub fn slug(&self) -> String {
         match self {
@@ -92,7 +92,7 @@ impl FromStr for EnvironmentSourceRef {
     type Err = SandboxError;
 
     /// # Errors
-    /// [`SandboxError::InvalidSource`] for whatever the grammar does not have.
+    /// [`SandboxError::InvalidSource`] for anything that does not follow the grammar.
     fn from_str(text: &str) -> Result<Self, SandboxError> {
         let text = text.trim();
         if text.is_empty() {
@@ -109,7 +109,7 @@ impl FromStr for EnvironmentSourceRef {
         }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(invalid(
-                format!("no source starts with {}", quoted(&format!("{scheme}://"))),
+                format!("{} is not a known kind of source", quoted(&format!("{scheme}://"))),
                 "use a Gymnasium env id, gym://ID, hf://org/repo@commit or image://REF",
             ));
         }
@@ -130,10 +130,10 @@ fn parse_image(reference: &str) -> Result<ImageSourceRef, SandboxError> {
     if reference.is_empty() {
         return Err(invalid("the source names no image", HINT));
     }
-    // An image's id is no reference, and docker takes it all the same.
+    // An image's id is not a reference, but docker takes it as well.
     let is_id = |text: &str| text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_image_reference(reference) && !is_id(reference.trim_start_matches("sha256:")) {
-        return Err(invalid(format!("{} is no image reference", quoted(reference)), HINT));
+        return Err(invalid(format!("{} is not a valid image reference", quoted(reference)), HINT));
     }
     Ok(ImageSourceRef { reference: reference.to_owned() })
 }
@@ -196,11 +196,11 @@ fn check_repo_part(name: &str, part: &str) -> Result<(), SandboxError> {
     let problem = if part.is_empty() {
         "is empty"
     } else if !part.chars().all(allowed) {
-        "holds other characters than letters, digits, '-', '_' and '.'"
+        "contains characters other than letters, digits, '-', '_' and '.'"
     } else if at_an_end('-') || at_an_end('.') {
         "starts or ends with '-' or '.'"
     } else if part.contains("--") || part.contains("..") {
-        "holds '--' or '..'"
+        "contains '--' or '..'"
     } else {
         return Ok(());
     };
@@ -214,7 +214,7 @@ fn check_word(name: &str, word: &str) -> Result<(), SandboxError> {
     let problem = if word.is_empty() {
         "is empty"
     } else if word.chars().any(char::is_whitespace) {
-        "holds white space"
+        "contains white space"
     } else if word.starts_with('-') {
         "starts with '-'"
     } else {
@@ -229,14 +229,14 @@ fn check_word(name: &str, word: &str) -> Result<(), SandboxError> {
 fn refuse_control_characters(text: &str, name: &str) -> Result<(), SandboxError> {
     if text.chars().any(char::is_control) {
         return Err(invalid(
-            format!("the {name} {} holds a control character", quoted(text)),
+            format!("the {name} {} contains a control character", quoted(text)),
             "check it for a stray line break or tab",
         ));
     }
     Ok(())
 }
 
-/// The text between quotes, with what a terminal would act on made visible.
+/// The text in quotes, with control characters made visible.
 fn quoted(text: &str) -> String {
     let visible: String = text
         .chars()

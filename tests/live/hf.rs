@@ -13,7 +13,7 @@ env.step(env.action_space.sample())
 print(env.observation_space, env.action_space)
 ";
 
-/// Runs a fixture's repository around a Python script, and gives what the script printed.
+/// Runs a fixture's repository around a Python script, and returns what the script printed.
 fn around(folder: &str, selector: &str, options: &[&str], script: &str) -> Done {
     let (_together, live, hub) = (together(), Live::new(), Hub::start());
     let commit = hub.put(Repository::fixture("acme/env", folder));
@@ -92,11 +92,11 @@ fn requirements_are_installed_with_the_files_that_they_name() {
 }
 
 #[test]
-fn env_py_finds_what_stands_beside_it() {
+fn env_py_can_import_files_beside_it() {
     around("with-module", "", &[], EPISODE).ended(0);
 }
 
-/// Builds an image of a commit, and gives its tag.
+/// Builds an image of a commit, and returns its tag.
 fn built(live: &Live, hub: &Hub, commit: &str, options: &[&str]) -> String {
     let source = format!("hf://acme/env@{commit}");
     let arguments = [&["-q", "build", &source, "--trust-remote-code"], options].concat();

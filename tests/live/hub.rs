@@ -1,5 +1,5 @@
-//! The tests' own Hub, held against the published `huggingface_hub` client: what it is content with, and what
-//! it downloads, must be what this program makes of the same repository.
+//! The tests' own Hub and this program, compared with the published `huggingface_hub` client: it must accept that
+//! Hub's answers, and download the files that a build gets.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::live::python::HUB_CLIENT;
 use crate::support::files;
 use crate::support::hub::{Access, Hub, MEMBER, Repository, STRANGER};
 
-/// Prints what a call of the client gave, or the name of its exception.
+/// Prints what the client returns, or the name of its exception.
 const ASK: &str = "
 import sys
 from huggingface_hub import HfApi, snapshot_download
@@ -24,7 +24,7 @@ except HfHubHTTPError as error:
     print(type(error).__name__)
 ";
 
-/// Downloads with the published client; gives what it printed, and the files.
+/// Downloads with the published client; returns what it printed, and the files.
 fn theirs(hub: &Hub, repo: &str, revision: &str, token: &str) -> (String, BTreeMap<String, Vec<u8>>) {
     let folder = tempfile::tempdir().unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -47,6 +47,11 @@ fn repository() -> Repository {
         .file("env.py", "def make_env(): ...\n")
         .file("assets/näme with spaces & more#1%.txt", "x")
         .file("deep/er/and/deeper.txt", vec![3; 100_000])
+        .file("odd/aux.py", "reserved on Windows")
+        .file("odd/name:b|?*.json", "not allowed on Windows")
+        .file("odd/ends with a dot./and a space ", "dropped on Windows")
+        .file("odd/back\\slash", "a separator on Windows")
+        .file("odd/AUX.py", "one name with the first on a Mac")
         .file("empty/__init__.py", "")
         .lfs("model.bin", vec![7; 300_000])
         // No two parts of it are the same.
@@ -124,7 +129,7 @@ fn the_published_client_understands_each_refusal() {
         assert_eq!(printed, expected, "{repo}@{revision} {token}");
     }
     let (_, public) = theirs(&hub, "acme/walker", "", "");
-    assert_eq!(public.len(), 6);
+    assert_eq!(public.len(), 11);
     for (repo, token) in [("acme/private", MEMBER), ("acme/gated", MEMBER), ("acme/old", "")] {
         let (printed, files) = theirs(&hub, repo, "", token);
         assert_eq!(files, public, "{repo}: {printed}");

@@ -205,14 +205,6 @@ impl Run {
         command
     }
 
-    /// Starts a command of this run with its stdin.
-    fn spawn(&self, command: &mut Command) -> Owned {
-        let mut process = Owned(command.spawn().unwrap());
-        // A program that reads nothing may be gone before all is written.
-        process.0.stdin.take().unwrap().write_all(&self.stdin).ok();
-        process
-    }
-
     /// Runs the program and compares.
     #[track_caller]
     pub(crate) fn check(self) -> Checked {
@@ -222,18 +214,18 @@ impl Run {
     /// Starts the program, does something to it, and compares how it ended.
     #[track_caller]
     pub(crate) fn check_while(self, meanwhile: impl FnOnce(&Run, &Child)) -> Checked {
-        let command = &mut self.command();
+        let command = self.command();
         self.check_command(command, meanwhile)
     }
 
     /// The same for a command that is not quite [`Self::command`].
     #[track_caller]
-    pub(crate) fn check_command(
-        self,
-        command: &mut Command,
-        meanwhile: impl FnOnce(&Run, &Child),
-    ) -> Checked {
-        let process = self.spawn(command);
+    pub(crate) fn check_command(self, mut command: Command, meanwhile: impl FnOnce(&Run, &Child)) -> Checked {
+        let mut process = Owned(command.spawn().unwrap());
+        // Our copies of its streams: while one is open, whoever reads the other end goes on.
+        drop(command);
+        // A program that reads nothing may be gone before all is written.
+        process.0.stdin.take().unwrap().write_all(&self.stdin).ok();
         meanwhile(&self, &process.0);
         let output = process.output();
         self.compare(&output)

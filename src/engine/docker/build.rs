@@ -1,35 +1,38 @@
-//! `docker buildx build`: runs it, tells what happens, and keeps what a failure left behind; it explains nothing to people.
+//! `docker buildx build`: runs a build, reports its events, and keeps what explains a failure.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Cause, Failure, Streams};
-use crate::engine::docker::log::Tail;
-use crate::engine::docker::plain::PlainDecoder;
-use crate::engine::docker::rawjson::{BuildEvent, Decoder};
+use crate::engine::docker::child::Streams;
+use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::log::{Tail, cut};
+use crate::engine::docker::rawjson::Decoder;
 use crate::host::redact::{RedactedStream, Redactor};
+use crate::progress::BuildEvent;
 
-/// An image to be.
+/// The longest line of buildx's own output that is passed on, in characters.
+const LONGEST_LINE: usize = 16 * 1024;
+
+/// What to build, and how.
 #[derive(Debug)]
 pub(crate) struct BuildRequest<'a> {
     pub(crate) tag: &'a str,
     pub(crate) goal: Goal<'a>,
     /// The folder with the Dockerfile.
     pub(crate) context: &'a Path,
-    /// The builder to build on; `None` leaves it to buildx.
+    /// The builder to use; `None` leaves it to buildx.
     pub(crate) builder: Option<&'a str>,
-    /// Images that the builder cannot see, and where they are: name and location, as `--build-context` takes them.
+    /// Images that the builder cannot see: name and location, as `--build-context` takes them.
     pub(crate) images: &'a [(String, OsString)],
-    pub(crate) progress: ProgressForm,
-    /// What nobody may see of what the build prints.
-    pub(crate) mask: &'a Redactor,
+    /// The secrets to remove from the build's output.
+    pub(crate) redactor: &'a Redactor,
     /// Further flags of `docker buildx build`.
     pub(crate) flags: &'a [String],
 }
 
-/// What a build leaves.
+/// What a build produces.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal<'a> {
     /// An image in the engine's store.
@@ -52,71 +55,16 @@ impl Goal<'_> {
     }
 }
 
-/// The form in which buildx tells its progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProgressForm {
-    RawJson,
-    /// For people; the only one of buildx before 0.13.
-    Plain,
-}
-
-impl ProgressForm {
-    /// What a version of buildx (`v0.29.1`) has. One that cannot be read counts as new.
-    pub(crate) fn of_buildx(version: &str) -> Self {
-        let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(0)), Some(Ok(minor))) if minor < 13 => ProgressForm::Plain,
-            _ => ProgressForm::RawJson,
-        }
-    }
-
-    fn flag(self) -> &'static str {
-        match self {
-            ProgressForm::RawJson => "--progress=rawjson",
-            ProgressForm::Plain => "--progress=plain",
-        }
-    }
-}
-
-/// Reads either form.
-enum AnyDecoder {
-    RawJson(Decoder),
-    Plain(PlainDecoder),
-}
-
-impl AnyDecoder {
-    fn new(form: ProgressForm) -> Self {
-        match form {
-            ProgressForm::RawJson => AnyDecoder::RawJson(Decoder::default()),
-            ProgressForm::Plain => AnyDecoder::Plain(PlainDecoder::default()),
-        }
-    }
-
-    fn push(&mut self, piece: &[u8], event: &mut dyn FnMut(BuildEvent)) {
-        match self {
-            AnyDecoder::RawJson(decoder) => decoder.push(piece, event),
-            AnyDecoder::Plain(decoder) => decoder.push(piece, event),
-        }
-    }
-
-    fn finish(self, event: &mut dyn FnMut(BuildEvent)) {
-        match self {
-            AnyDecoder::RawJson(decoder) => decoder.finish(event),
-            AnyDecoder::Plain(decoder) => decoder.finish(event),
-        }
-    }
-}
-
-/// What a failed build left behind.
+/// Why a build failed.
 #[derive(Debug)]
 pub(crate) struct BuildFailure {
     pub(crate) failure: Failure,
     /// The step that failed, where BuildKit named one.
     pub(crate) step: Option<FailedStep>,
-    /// The steps that were under way at the end: where the builder itself dies, no step is said to have failed.
+    /// The steps that were running at the end. Where the builder itself dies, BuildKit names no step as failed.
     pub(crate) unfinished: Vec<String>,
-    /// What buildx itself printed, outside the progress stream.
-    pub(crate) said: Vec<String>,
+    /// The lines that buildx itself printed, beside the progress stream: the last 64 KiB of them.
+    pub(crate) messages: Vec<String>,
 }
 
 /// The step at which a build failed.
@@ -129,29 +77,14 @@ pub(crate) struct FailedStep {
 }
 
 impl Docker {
-    /// Builds an image into the engine's store.
+    /// Builds. It needs the buildx that [`Docker::buildx`] asks for.
     ///
     /// # Errors
     /// [`BuildFailure`].
     pub(crate) fn build(
         &self,
         request: &BuildRequest<'_>,
-        event: &mut dyn FnMut(BuildEvent),
-    ) -> Result<(), Box<BuildFailure>> {
-        match self.build_once(request, request.progress, event) {
-            Err(failed) if failed.is_about_progress() && request.progress == ProgressForm::RawJson => {
-                self.note("this buildx has no rawjson progress: plain instead");
-                self.build_once(request, ProgressForm::Plain, event)
-            }
-            ended => ended,
-        }
-    }
-
-    fn build_once(
-        &self,
-        request: &BuildRequest<'_>,
-        progress: ProgressForm,
-        event: &mut dyn FnMut(BuildEvent),
+        on_event: &mut dyn FnMut(BuildEvent),
     ) -> Result<(), Box<BuildFailure>> {
         let builder = request.builder.iter().flat_map(|name| ["--builder".into(), OsString::from(name)]);
         let images = request.images.iter().flat_map(|(name, location)| {
@@ -162,8 +95,8 @@ impl Docker {
         let arguments: Vec<OsString> = [
             "buildx",
             "build",
-            progress.flag(),
-            // Attestations would turn the image into an index that nobody here reads.
+            "--progress=rawjson",
+            // Attestations would turn the image into an index.
             "--provenance=false",
         ]
         .into_iter()
@@ -175,79 +108,69 @@ impl Docker {
         .chain([request.context.as_os_str().to_owned()])
         .collect();
         let mut record = Record::default();
-        let mut masked = RedactedEvents::new(request.mask);
-        let mut decoder = AnyDecoder::new(progress);
-        let mut hear = |happened: BuildEvent| {
-            for happened in masked.apply(happened) {
-                record.keep(&happened);
-                event(happened);
+        let mut redacted = RedactedEvents::new(request.redactor);
+        let mut decoder = Decoder::default();
+        let mut on_decoded = |event: BuildEvent| {
+            for event in redacted.apply(event) {
+                record.keep(&event);
+                on_event(event);
             }
         };
         let ended = self
             .command(arguments)
             .unlimited()
-            .stream(Streams::Stderr, &mut |chunk| decoder.push(chunk, &mut hear));
-        decoder.finish(&mut hear);
+            .stream(Streams::Stderr, &mut |chunk| decoder.push(chunk, &mut on_decoded));
+        decoder.finish(&mut on_decoded);
         ended.map_err(|failure| Box::new(record.into_failure(failure)))
     }
 }
 
-impl BuildFailure {
-    /// Whether buildx did not even begin, since it does not know the form of the progress.
-    fn is_about_progress(&self) -> bool {
-        let is_said = |line: &String| {
-            ["invalid progress mode", "unknown progress", "unsupported progress"]
-                .iter()
-                .any(|needle| line.to_lowercase().contains(needle))
-        };
-        self.step.is_none() && self.said.iter().any(is_said)
-    }
-}
-
-/// Events as anybody may see them.
+/// Events without secrets.
 struct RedactedEvents<'a> {
-    mask: &'a Redactor,
-    /// What each step's output has held back: a password may come in pieces.
+    redactor: &'a Redactor,
+    /// What is held back of each step's output: a password may come in pieces.
     streams: HashMap<usize, RedactedStream>,
 }
 
 impl<'a> RedactedEvents<'a> {
-    fn new(mask: &'a Redactor) -> Self {
-        Self { mask, streams: HashMap::new() }
+    fn new(redactor: &'a Redactor) -> Self {
+        Self { redactor, streams: HashMap::new() }
     }
 
-    /// The event, after what its step's output had held back where the step is over.
+    /// The event, and before a step's end what was held back of its output.
     fn apply(&mut self, event: BuildEvent) -> Vec<BuildEvent> {
-        let mask = |text: String| self.mask.apply(&text);
+        let redact = |text: String| self.redactor.apply(&text);
         match event {
             BuildEvent::Output { step, text } => {
-                let text = self.streams.entry(step).or_default().push(self.mask, &text);
+                let text = self.streams.entry(step).or_default().push(self.redactor, &text);
                 vec![BuildEvent::Output { step, text }]
             }
             BuildEvent::StepFinished { step, name, seconds, cached } => {
-                let end = BuildEvent::StepFinished { step, name: mask(name), seconds, cached };
+                let end = BuildEvent::StepFinished { step, name: redact(name), seconds, cached };
                 self.rest_of(step).into_iter().chain([end]).collect()
             }
             BuildEvent::StepFailed { step, name, error } => {
-                let end = BuildEvent::StepFailed { step, name: mask(name), error: mask(error) };
+                let end = BuildEvent::StepFailed { step, name: redact(name), error: redact(error) };
                 self.rest_of(step).into_iter().chain([end]).collect()
             }
             BuildEvent::StepStarted { step, name } => {
-                vec![BuildEvent::StepStarted { step, name: mask(name) }]
+                vec![BuildEvent::StepStarted { step, name: redact(name) }]
             }
-            BuildEvent::Warning { text } => vec![BuildEvent::Warning { text: mask(text) }],
-            BuildEvent::Text { line } => vec![BuildEvent::Text { line: mask(line) }],
+            BuildEvent::Warning { text } => vec![BuildEvent::Warning { text: redact(text) }],
+            BuildEvent::Text { line } => {
+                vec![BuildEvent::Text { line: cut(&redact(line), LONGEST_LINE) }]
+            }
             event @ BuildEvent::Transfer { .. } => vec![event],
         }
     }
 
     fn rest_of(&mut self, step: usize) -> Option<BuildEvent> {
-        let text = self.streams.remove(&step)?.finish(self.mask);
+        let text = self.streams.remove(&step)?.finish(self.redactor);
         (!text.is_empty()).then_some(BuildEvent::Output { step, text })
     }
 }
 
-/// What may be needed to tell why a build failed.
+/// What may explain why a build fails.
 #[derive(Default)]
 struct Record {
     /// The end of each step's output, until the step is over.
@@ -255,7 +178,8 @@ struct Record {
     /// The steps that have started and are not over.
     running: BTreeMap<usize, String>,
     failed: Option<FailedStep>,
-    said: Vec<String>,
+    /// The end of what buildx itself prints, in lines.
+    messages: Tail,
 }
 
 impl Record {
@@ -276,48 +200,30 @@ impl Record {
             BuildEvent::StepFailed { step, name, error }
                 if !error.contains("context canceled") || self.failed.is_none() =>
             {
-                let is_better =
+                let is_cause =
                     self.failed.as_ref().is_none_or(|failed| failed.error.contains("context canceled"));
-                if is_better {
+                if is_cause {
                     let output = self.outputs.remove(step).unwrap_or_default().into_text();
                     self.failed = Some(FailedStep { name: name.clone(), error: error.clone(), output });
                 }
             }
-            BuildEvent::Text { line } => self.said.push(line.clone()),
+            BuildEvent::Text { line } => self.messages.push(format!("{line}\n").as_bytes()),
             _ => {}
         }
     }
 
     fn into_failure(self, failure: Failure) -> BuildFailure {
-        // Without any step it was buildx that failed, or the engine that did not answer.
+        let messages = self.messages.into_text();
+        // Where no step failed, it was buildx, or the engine does not answer.
         let stderr = match (&failure.cause, &self.failed) {
-            (Cause::Status(_), None) => self.said.join("\n"),
+            (Cause::Status(_), None) => messages.clone(),
             _ => String::new(),
         };
         BuildFailure {
             failure: Failure { stderr, ..failure },
             step: self.failed,
             unfinished: self.running.into_values().collect(),
-            said: self.said,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_versions_have_no_json() {
-        for (version, form) in [
-            ("v0.12.1", ProgressForm::Plain),
-            ("0.9.1+ds1", ProgressForm::Plain),
-            ("v0.13.0", ProgressForm::RawJson),
-            ("v0.29.1-desktop.1", ProgressForm::RawJson),
-            ("v1.0.0", ProgressForm::RawJson),
-            ("", ProgressForm::RawJson),
-        ] {
-            assert_eq!(ProgressForm::of_buildx(version), form, "{version}");
+            messages: messages.lines().map(str::to_owned).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::builder::{DRIVER, Endpoint, PREFIX, SeenBuilder, container_of, volume_of};
+use crate::engine::docker::builder::{DRIVER, PREFIX, SeenBuilder, container_of, volume_of};
 use crate::engine::docker::info::not_docker;
 use crate::engine::docker::invocation::{Cause, Failure};
 use crate::error::{Problem, SandboxError};
@@ -30,25 +30,6 @@ pub(crate) struct BuilderContainer {
 }
 
 impl Docker {
-    /// The engine that the client talks to.
-    ///
-    /// # Errors
-    /// [`SandboxError::Docker`] where the client knows none, such as for a context that is not there.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, SandboxError> {
-        let format = "{{.Name}} {{.Endpoints.docker.Host}}";
-        let printed = self.command(["context", "inspect", "--format", format]).run().map_err(|failure| {
-            failure.into_error(
-                "docker did not tell which engine it talks to",
-                "check `docker context ls`, DOCKER_CONTEXT and DOCKER_HOST",
-                SandboxError::Docker,
-            )
-        })?;
-        match printed.stdout.trim().split_once(' ') {
-            Some((context, host)) => Ok(Endpoint { context: context.to_owned(), host: host.to_owned() }),
-            None => Err(not_docker("docker context inspect", &printed.stdout)),
-        }
-    }
-
     /// What buildx knows of a builder; `None` where there is none of that name. No engine is needed.
     ///
     /// # Errors

@@ -1,101 +1,79 @@
-//! Containers: run, inspect, stop, remove, list. It knows the sandbox's isolation, and nothing of owners or readiness.
+//! Containers: run, inspect, stop, remove, list.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::contract::label;
 use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::invocation::{Cause, Failure, Invocation, Printed};
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
-use crate::error::SandboxError;
+use crate::engine::{NewContainer, Platform};
+use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
-use crate::sandbox::owner::MARK;
 
 /// How long a start may take that pulls nothing.
 const START_LIMIT: Duration = Duration::from_secs(300);
 
-/// A container to be.
-#[derive(Debug, Clone)]
-pub(crate) struct NewContainer<'a> {
-    pub(crate) image: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) labels: &'a [(&'static str, String)],
-    /// Told to the container, and to nobody who can see this machine's processes.
-    pub(crate) environment: &'a [(&'static str, String)],
-    /// The port inside, published on the loopback interface at a port that Docker picks.
-    pub(crate) port: u16,
-    /// A file to copy into the container before it starts, and where: also the entrypoint's argument.
-    pub(crate) file: Option<(&'a Path, &'a str)>,
-    pub(crate) platform: Platform<'a>,
+/// Why no container runs.
+#[derive(Debug)]
+pub(crate) struct StartFailure {
+    pub(crate) reason: StartFailureReason,
+    pub(crate) error: SandboxError,
+    /// What may be left of the container of that name.
+    pub(crate) left: Left,
 }
 
-/// Which platform a container's image must be for.
+/// What the caller can do about a failed start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Platform<'a> {
-    /// Whatever it is for: the engine may emulate it.
-    Any,
-    /// The engine's own, and nothing emulated.
-    Engines,
-    /// `linux/arm64`.
-    Named(&'a str),
+pub(crate) enum StartFailureReason {
+    /// Another container has the name.
+    NameTaken,
+    /// The engine does not have the image.
+    NoImage,
+    /// The image is for another platform than the engine's.
+    OtherPlatform,
+    Other,
 }
 
-/// Why `docker run` made no container that runs.
-pub(crate) enum StartFailure {
-    /// Another container has the name: there is nothing of ours to remove.
-    NameTaken(Failure),
-    /// The engine does not have the image: there is nothing to remove.
-    NoImage(Failure),
-    /// The image is for another platform than the engine's: there may be a container.
-    OtherPlatform,
-    /// It printed no container's id.
-    NotDocker(SandboxError),
-    Other(Failure),
+/// What a failed start may have left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// A container, which is to be removed.
+    Container,
+    /// The client was killed: the engine may still be making the container.
+    ContainerSoon,
 }
 
 impl Docker {
-    /// Starts a container with nothing that it does not need: no capabilities, no new privileges, one
-    /// port on the loopback interface. It stays after its end, so that its log outlives a crash.
-    pub(crate) fn run_container<'a>(&'a self, new: &NewContainer<'_>) -> Result<String, StartFailure> {
-        let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
-        let mut arguments: Vec<String> = verb.iter().map(|&word| word.to_owned()).collect();
-        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-        option("--name", new.name.to_owned());
-        option("--pull", "never".to_owned());
-        option("--cap-drop", "ALL".to_owned());
-        option("--security-opt", "no-new-privileges".to_owned());
-        option("--publish", format!("127.0.0.1::{}", new.port));
-        if let Platform::Named(platform) = new.platform {
-            option("--platform", platform.to_owned());
-        }
-        for (name, value) in new.labels {
-            option("--label", format!("{name}={value}"));
-        }
-        // By name alone: the client takes the value from its own environment, so that no command line shows it.
-        for (name, _) in new.environment {
-            option("--env", (*name).to_owned());
-        }
-        arguments.push(new.image.to_owned());
-        arguments.extend(new.file.map(|(_, target)| target.to_owned()));
-        // A start takes a moment, and killed halfway it leaves nobody knows what: it gives way to a second signal only.
+    /// Starts a container and returns its id. The container stays after its end, so that its log outlives a crash.
+    /// Docker writes the id into `id_file`, which must not exist, as soon as there is a container.
+    ///
+    /// # Errors
+    /// [`StartFailure`].
+    pub(crate) fn run_container<'a>(
+        &'a self,
+        new: &NewContainer<'_>,
+        id_file: &Path,
+    ) -> Result<String, StartFailure> {
+        // A start takes a moment, and what a start that was killed halfway leaves is not known.
         let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
-        let mut invocation = patient(self.command(arguments));
-        for (name, value) in new.environment {
+        let mut invocation = patient(self.command(run_arguments(new, id_file)));
+        for (name, value) in new.variables {
             invocation = invocation.environment(name, value);
         }
+        let is_made = || std::fs::metadata(id_file).is_ok_and(|file| file.len() > 0);
         let id = match invocation.run() {
             Ok(Printed { stderr, .. }) | Err(Failure { stderr, .. })
                 if new.platform == Platform::Engines
                     && stderr.contains("does not match the detected host platform") =>
             {
-                return Err(StartFailure::OtherPlatform);
+                return Err(StartFailure::other_platform(new.image));
             }
             Ok(printed) => printed.stdout.lines().last().unwrap_or_default().trim().to_owned(),
-            Err(failure) if is_name_conflict(&failure) => return Err(StartFailure::NameTaken(failure)),
-            Err(failure) if is_image_missing(&failure.stderr) => {
-                return Err(StartFailure::NoImage(failure));
-            }
-            Err(failure) => return Err(StartFailure::Other(failure)),
+            Err(failure) => return Err(StartFailure::of(failure, is_made())),
         };
         if let Some((file, target)) = new.file {
             let copy = [file.as_os_str().to_owned(), format!("{}:{target}", new.name).into()];
@@ -103,18 +81,19 @@ impl Docker {
                 patient(self.command([vec!["cp".into(), "--quiet".into()], copy.to_vec()].concat())).run();
             copied
                 .and_then(|_| patient(self.command(["start", new.name])).run())
-                .map_err(StartFailure::Other)?;
+                .map_err(|failure| StartFailure::of(failure, true))?;
         }
         if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(StartFailure::NotDocker(not_docker("docker run", &id)));
+            let error = not_docker("docker run", &id);
+            return Err(StartFailure { reason: StartFailureReason::Other, error, left: Left::Container });
         }
         Ok(id)
     }
 
-    /// What docker knows of those of these containers that exist, by id or name.
+    /// Inspects containers by id or name. Those that do not exist are left out.
     ///
     /// # Errors
-    /// Where docker fails with anything but a container that is not there.
+    /// [`SandboxError::Docker`].
     pub(crate) fn inspect(&self, containers: &[String]) -> Result<Vec<Inspection>, SandboxError> {
         if containers.is_empty() {
             return Ok(Vec::new());
@@ -140,7 +119,7 @@ impl Docker {
         serde_json::from_str(&printed).map_err(|error| unreadable("docker inspect", &error, &printed))
     }
 
-    /// Whether there is a container of that name or id, in whatever state.
+    /// Whether a container of that name or id exists, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -157,7 +136,7 @@ impl Docker {
         }
     }
 
-    /// Every container with the sandbox mark, whatever its state.
+    /// Every container with the sandbox label, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -165,12 +144,12 @@ impl Docker {
         self.sandboxes_but(&[])
     }
 
-    /// Every container with the sandbox mark, whatever its state, but those of these names.
+    /// Every container with the sandbox label, in any state, except for those of these names.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn sandboxes_but(&self, names: &[String]) -> Result<Vec<Inspection>, SandboxError> {
-        let mark = format!("label={}={}", MARK.0, MARK.1);
+        let mark = format!("label={}={}", label::MARK.0, label::MARK.1);
         let list = ["ps", "--all", "--no-trunc", "--filter", &mark, "--format", "{{.ID}} {{.Names}}"];
         let printed = self.command(list).run().map_err(|failure| {
             failure.into_error(
@@ -185,15 +164,15 @@ impl Docker {
         self.inspect(&ids)
     }
 
-    /// Blocks until a container ends, or the interrupt asks to give up.
+    /// Waits until a container ends, or for the interrupt.
     ///
     /// # Errors
-    /// Docker's own: they tell nothing about the container.
+    /// Docker's own: they say nothing about the container.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
         self.command(["wait", container]).unlimited().run().map(|_| ())
     }
 
-    /// Lets containers end by themselves, for at most `grace`. One that is gone is no failure.
+    /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -203,7 +182,7 @@ impl Docker {
         grace: Duration,
         ends_at: Signals,
     ) -> Result<(), Failure> {
-        // Whole seconds are what docker takes; nobody who asked for half a second wants none.
+        // Docker takes whole seconds, and half a second must not become none.
         let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
         // The short form: its long name changed between versions of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
@@ -213,7 +192,8 @@ impl Docker {
         forgive_missing(stopped.map(|_| ()))
     }
 
-    /// Removes containers, with their anonymous volumes, running or not. One that is gone is no failure.
+    /// Removes containers with their anonymous volumes, even if they run. One that does not exist is not a
+    /// failure.
     ///
     /// # Errors
     /// Docker's own.
@@ -222,47 +202,96 @@ impl Docker {
         arguments.extend_from_slice(containers);
         forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
     }
+}
 
-    /// Fetches an image that the engine does not have, for a platform (`linux/arm64`) or its own.
-    ///
-    /// # Errors
-    /// [`SandboxError::ContainerStartup`] where it cannot be had.
-    pub(crate) fn pull(&self, image: &str, platform: Option<&str>) -> Result<(), SandboxError> {
-        let mut arguments = vec!["pull", "--quiet"];
-        arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
-        arguments.push(image);
-        self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
-            let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
-                DISK_FULL
-            } else {
-                "check its name, and `docker login` where it is private"
-            };
-            failure.into_error(
-                &format!("the image {image} is not here and could not be pulled"),
-                hint,
+/// The command that makes the container as it is to be: `docker run`, or `docker create` where a file has to be
+/// copied into it first.
+fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
+    let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
+    let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
+    let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+    option("--name", new.name.into());
+    option("--cidfile", id_file.into());
+    option("--pull", "never".into());
+    for capability in &new.isolation.dropped_capabilities {
+        option("--cap-drop", capability.into());
+    }
+    if new.isolation.no_new_privileges {
+        option("--security-opt", "no-new-privileges".into());
+    }
+    let (address, port) = new.isolation.published;
+    option("--publish", format!("{address}::{port}").into());
+    if let Platform::Named(platform) = new.platform {
+        option("--platform", platform.into());
+    }
+    for (name, value) in new.labels {
+        option("--label", format!("{name}={value}").into());
+    }
+    // By name alone: the client takes the value from its own environment, so that no command line shows it.
+    for (name, _) in new.variables {
+        option("--env", name.into());
+    }
+    arguments.push(new.image.into());
+    arguments.extend(new.file.map(|(_, target)| target.into()));
+    arguments
+}
+
+impl StartFailure {
+    fn of(failure: Failure, is_made: bool) -> Self {
+        let stderr = &failure.stderr;
+        let left = match &failure.cause {
+            // An engine that could not be reached has made nothing.
+            Cause::Status(_) if !is_made && is_not_connected(stderr) => Left::Nothing,
+            Cause::NotStarted(_) if !is_made => Left::Nothing,
+            Cause::Status(_) | Cause::NotStarted(_) => Left::Container,
+            _ => Left::ContainerSoon,
+        };
+        if stderr.contains("Conflict") && stderr.contains("is already in use by container") {
+            let error = failure.into_error(
+                "the container did not start, because its name is taken",
+                "remove the container that has the name, or run it again",
                 SandboxError::ContainerStartup,
-            )
-        })
+            );
+            return Self { reason: StartFailureReason::NameTaken, error, left: Left::Nothing };
+        }
+        // No such image, or none for the platform that was named.
+        if stderr.contains("No such image")
+            || stderr.contains("was found but does not match the specified platform")
+        {
+            let error = start_error(failure);
+            return Self { reason: StartFailureReason::NoImage, error, left: Left::Nothing };
+        }
+        Self { reason: StartFailureReason::Other, error: start_error(failure), left }
+    }
+
+    fn other_platform(image: &str) -> Self {
+        let error = SandboxError::ContainerStartup(Problem::new(
+            format!("the image {image} is for another platform than the engine's"),
+            "name the platform with --platform, or build it again with --rebuild",
+        ));
+        Self { reason: StartFailureReason::OtherPlatform, error, left: Left::Container }
     }
 }
 
-/// Whether the engine has no such image, or none for the platform that was named.
-fn is_image_missing(stderr: &str) -> bool {
-    stderr.contains("No such image") || stderr.contains("was found but does not match the specified platform")
+/// Whether the client could not connect to the engine at all.
+fn is_not_connected(stderr: &str) -> bool {
+    [
+        "Cannot connect to the Docker daemon",
+        "failed to connect to the docker API",
+        "permission denied while trying",
+    ]
+    .iter()
+    .any(|said| stderr.contains(said))
 }
 
-fn is_name_conflict(failure: &Failure) -> bool {
-    failure.stderr.contains("Conflict") && failure.stderr.contains("is already in use by container")
-}
-
-/// Whether a command complained of nothing but containers that are not there.
+/// Whether all of a command's errors are about containers that do not exist.
 fn only_missing(stderr: &str) -> bool {
     let is_missing = |line: &str| line.to_lowercase().contains("no such container");
     let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
     lines.peek().is_some() && lines.all(is_missing)
 }
 
-/// Removal that is under way already is as good as ours.
+/// Turns a failure into success where each container is gone or being removed.
 fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     let is_forgiven = |line: &str| {
         let line = line.to_lowercase();
@@ -280,8 +309,8 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
     }
 }
 
-/// A start's failure that says nothing about the container's inside.
-pub(crate) fn start_error(failure: Failure) -> SandboxError {
+/// The error for a container that did not start.
+fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
         Cause::Status(125) => "docker refused to start it: read what it says, and check `docker info`",
@@ -293,21 +322,12 @@ pub(crate) fn start_error(failure: Failure) -> SandboxError {
     failure.into_error("the container did not start", hint, SandboxError::ContainerStartup)
 }
 
-/// A container that another one stands in the way of, again and again.
-pub(crate) fn name_taken(failure: Failure) -> SandboxError {
-    failure.into_error(
-        "the container did not start, because its name is taken",
-        "remove the container that has it, or run it again",
-        SandboxError::ContainerStartup,
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_engine_without_room_says_so() {
+    fn a_full_disk_has_its_own_hint() {
         let failure = |stderr: &str| Failure {
             command: "docker run".to_owned(),
             cause: Cause::Status(125),
@@ -318,6 +338,20 @@ mod tests {
             "docker: Error response from daemon: mkdir /var/lib/docker/overlay2/x: No space left on device.";
         assert_eq!(start_error(failure(full)).hints(), [DISK_FULL]);
         assert!(start_error(failure("docker: x")).hints()[0].contains("docker info"));
+    }
+
+    #[test]
+    fn a_failed_start_leaves_nothing_only_where_that_is_certain() {
+        let left = |cause: Cause, stderr: &str, is_made: bool| {
+            let (command, stdout) = ("docker run".to_owned(), String::new());
+            StartFailure::of(Failure { command, cause, stdout, stderr: stderr.to_owned() }, is_made).left
+        };
+        let dead = "docker: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?";
+        assert_eq!(left(Cause::Status(125), dead, false), Left::Nothing);
+        assert_eq!(left(Cause::Status(125), dead, true), Left::Container, "it died after the creation");
+        assert_eq!(left(Cause::Status(125), "error during connect: EOF", false), Left::Container);
+        assert_eq!(left(Cause::Status(125), "No such image: x", false), Left::Nothing);
+        assert_eq!(left(Cause::Killed(9), "", false), Left::ContainerSoon);
     }
 
     #[test]

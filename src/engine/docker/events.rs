@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Failure, Streams};
+use crate::engine::docker::child::Streams;
+use crate::engine::docker::invocation::Failure;
+use crate::engine::docker::log::LOG_TAIL;
 use crate::error::Signal;
 use crate::host::interrupt::Interrupt;
 
@@ -51,6 +53,10 @@ impl OomWatch {
                     if is_oom(&String::from_utf8_lossy(&line), &name) {
                         found.store(true, Ordering::SeqCst);
                     }
+                }
+                // A line this long is not an event.
+                if pending.len() > LOG_TAIL {
+                    pending.clear();
                 }
             });
             if let Err(failure) = watched.or_else(|failure| match failure.as_docker_error() {

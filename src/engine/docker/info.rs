@@ -1,14 +1,15 @@
-//! Questions to the engine and its client about themselves: version, processor, place, buildx.
+//! Facts about the engine, its client and buildx: versions, resources, and where the engine is.
 
 use serde::Deserialize;
 
+use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
+use crate::engine::docker::builder::Endpoint;
 use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::log::quoted;
 use crate::error::{Problem, SandboxError};
-use crate::sandbox::owner::EngineSite;
-use crate::settings::variables::Variables;
 
-/// What the engine says of itself.
+/// The engine's version and platform.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Engine {
@@ -19,23 +20,23 @@ pub(crate) struct Engine {
     pub(crate) arch: String,
 }
 
-/// What the engine has for a build, and its clock.
+/// What the engine has for a build, and the time on its clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resources {
     /// All of the engine's memory, in bytes.
     pub(crate) memory: u64,
-    /// Whether it can limit a container's memory at all.
+    /// Whether it can limit a container's memory.
     pub(crate) limits_memory: bool,
     /// Whether it can limit memory and swap together.
     pub(crate) limits_swap: bool,
-    /// The first number of its version, where it is one.
+    /// The first number of its version; `None` for a development version.
     pub(crate) major: Option<u32>,
-    /// The time on its clock, as its events have it; `None` where it does not tell.
+    /// The time on its clock, in the form that `docker events` takes; `None` where it is not known.
     pub(crate) time: Option<String>,
 }
 
 impl Docker {
-    /// What the engine has.
+    /// The engine's memory, version and time.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -43,7 +44,7 @@ impl Docker {
         let format = "{{.MemTotal}} {{.MemoryLimit}} {{.SwapLimit}} {{.ServerVersion}} {{.SystemTime}}";
         let printed = self.command(["info", "--format", format]).run().map_err(|failure| {
             failure.into_error(
-                "the docker engine did not tell what it has",
+                "the docker engine's memory and version cannot be read",
                 "check `docker info`",
                 SandboxError::Docker,
             )
@@ -51,49 +52,86 @@ impl Docker {
         parse_resources(&printed.stdout).ok_or_else(|| not_docker("docker info", &printed.stdout))
     }
 
+    /// The engine's version and platform.
+    ///
     /// # Errors
     /// [`SandboxError::Docker`] where the engine does not answer.
     pub(crate) fn engine(&self) -> Result<Engine, SandboxError> {
         let printed = self.command(["version", "--format", "{{json .Server}}"]).run().map_err(|failure| {
-            failure.into_error("the docker engine did not tell its version", CHECK, SandboxError::Docker)
+            let what = "the docker engine's version cannot be read";
+            failure.into_error(what, "check `docker version`", SandboxError::Docker)
         })?;
         serde_json::from_str(&printed.stdout)
             .map_err(|error| unreadable("docker version", &error, &printed.stdout))
     }
 
-    /// The version of buildx, as it prints it (`v0.29.1`).
+    /// The version of buildx (`v0.29.1`), which must be [`OLDEST_BUILDX`] or newer.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] where the client has no buildx: it would fall back to a builder without
-    /// cache mounts, silently.
+    /// [`SandboxError::Docker`] where buildx is missing or too old. Without it, `docker build` would use the
+    /// legacy builder, which has no cache mounts.
     pub(crate) fn buildx(&self) -> Result<String, SandboxError> {
-        let printed = self.command(["buildx", "version"]).run().map_err(|failure| match failure {
-            Failure { cause: Cause::Status(_), ref stderr, .. } if failure.as_docker_error().is_none() => {
-                SandboxError::Docker(
-                    Problem::new(
-                        "docker has no buildx, which builds images",
-                        "install the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/",
-                    )
-                    .details(stderr),
-                )
+        let printed = self.command(["buildx", "version"]).run().map_err(|failure| {
+            if is_buildx_missing(&failure) {
+                let problem = Problem::new("docker has no buildx, which builds images", GET_BUILDX);
+                return SandboxError::Docker(problem.details(quoted(&failure.stderr)));
             }
-            other => other.into_error("docker buildx did not tell its version", CHECK, SandboxError::Docker),
+            failure.into_error(
+                "docker buildx does not work",
+                "check `docker buildx version`",
+                SandboxError::Docker,
+            )
         })?;
-        Ok(printed.stdout.split_whitespace().nth(1).unwrap_or_default().to_owned())
+        let Some(version) = printed.stdout.split_whitespace().nth(1) else {
+            return Err(not_docker("docker buildx version", &printed.stdout));
+        };
+        if is_too_old(version) {
+            let (major, minor) = OLDEST_BUILDX;
+            return Err(SandboxError::Docker(Problem::new(
+                format!("docker buildx {version} is too old: {major}.{minor} or newer is needed"),
+                GET_BUILDX,
+            )));
+        }
+        Ok(version.to_owned())
     }
 
-    /// Whether the engine is behind a local socket. What cannot be found out counts as elsewhere.
-    pub(crate) fn site(&self, variables: &Variables) -> EngineSite {
-        let context = || {
-            let asked = self.command(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).run();
-            asked.map(|printed| printed.stdout.trim().to_owned()).unwrap_or_default()
-        };
-        // DOCKER_CONTEXT wins over DOCKER_HOST only where DOCKER_HOST is unset, as in the client itself.
-        let endpoint = match variables.text("DOCKER_HOST") {
-            Ok(Some(host)) => host.to_owned(),
-            _ => context(),
-        };
-        site_of(&endpoint)
+    /// The engine that the client talks to, by its context and DOCKER_HOST.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] where there is none, such as for a context that does not exist.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, SandboxError> {
+        let format = "{{.Name}} {{.Endpoints.docker.Host}}";
+        let printed = self.command(["context", "inspect", "--format", format]).run().map_err(|failure| {
+            failure.into_error(
+                "docker's context cannot be read",
+                "check `docker context ls`, DOCKER_CONTEXT and DOCKER_HOST",
+                SandboxError::Docker,
+            )
+        })?;
+        match printed.stdout.trim().split_once(' ') {
+            Some((context, host)) => Ok(Endpoint { context: context.to_owned(), host: host.to_owned() }),
+            None => Err(not_docker("docker context inspect", &printed.stdout)),
+        }
+    }
+
+    /// Whether the engine is behind a local socket. Where that cannot be found out, it counts as elsewhere.
+    pub(crate) fn site(&self) -> EngineSite {
+        self.endpoint().map_or(EngineSite::Elsewhere, |endpoint| site_of(&endpoint.host))
+    }
+}
+
+/// Whether the client does not know the command at all, as versions of it put that.
+fn is_buildx_missing(failure: &Failure) -> bool {
+    let needles = ["unknown command: docker buildx", "'buildx' is not a docker command"];
+    matches!(failure.cause, Cause::Status(_)) && needles.iter().any(|needle| failure.stderr.contains(needle))
+}
+
+/// Whether a version of buildx is known to be too old. One without numbers, or 0.0.0, is a build from source.
+fn is_too_old(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) != (0, 0) && (major, minor) < OLDEST_BUILDX,
+        _ => false,
     }
 }
 
@@ -116,29 +154,32 @@ fn parse_resources(text: &str) -> Option<Resources> {
     })
 }
 
-/// Whether a text is a moment that `docker events` takes; the engine may be in any time zone.
+/// Whether a text is a time that `docker events` takes, in any time zone.
 fn is_moment(text: &str) -> bool {
     text.len() >= 20 && text.as_bytes()[10] == b'T' && text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-const CHECK: &str = "check `docker version`";
+/// For a program that prints what Docker's client never would.
+pub(super) const IS_IT_DOCKER: &str = "is it really Docker's client? check --docker, and `docker version`";
 
-/// A client that says yes to everything is none.
+/// The oldest buildx with `--progress=rawjson`: major and minor version.
+const OLDEST_BUILDX: (u32, u32) = (0, 13);
+
+const GET_BUILDX: &str = "install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/";
+
+/// For output that was not expected, where the command itself succeeded.
 pub(super) fn not_docker(command: &str, printed: &str) -> SandboxError {
     let printed: String = printed.chars().take(100).collect();
     SandboxError::Docker(Problem::new(
         format!("{command} printed something unexpected: {printed:?}"),
-        "is it really Docker's client? check --docker, and `docker version`",
+        IS_IT_DOCKER,
     ))
 }
 
 pub(super) fn unreadable(command: &str, error: &serde_json::Error, printed: &str) -> SandboxError {
     SandboxError::Docker(
-        Problem::new(
-            format!("{command} printed something unexpected: {error}"),
-            "is it really Docker's client? check --docker, and `docker version`",
-        )
-        .details(printed.chars().take(2000).collect::<String>()),
+        Problem::new(format!("{command} printed something unexpected: {error}"), IS_IT_DOCKER)
+            .details(printed.chars().take(2000).collect::<String>()),
     )
 }
 
@@ -147,9 +188,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_engine_has() {
-        let error = "25276510208 true false 26.1.5+dfsg1 2026-11-23T08:21:59.820197103Z\n";
-        let resources = parse_resources(error).unwrap();
+    fn resources_are_read() {
+        let printed = "25276510208 true false 26.1.5+dfsg1 2026-11-23T08:21:59.820197103Z\n";
+        let resources = parse_resources(printed).unwrap();
         assert_eq!(
             resources,
             Resources {
@@ -164,6 +205,23 @@ mod tests {
         assert_eq!((zoned.major, zoned.time.as_deref()), (None, Some("2026-11-23T08:21:59.8+02:00")));
         assert_eq!(parse_resources("1 true true 20.10.24 <no").unwrap().time, None);
         assert_eq!(parse_resources("lots"), None);
+    }
+
+    #[test]
+    fn versions_of_buildx_before_0_13_are_too_old() {
+        for (version, expected) in [
+            ("v0.12.1", true),
+            ("0.9.1+ds1", true),
+            ("v0.13.0", false),
+            ("0.13.1+ds1", false),
+            ("v0.29.1-desktop.1", false),
+            ("v1.0.0", false),
+            ("v0.0.0+unknown", false),
+            ("9f1c3d2", false),
+            ("", false),
+        ] {
+            assert_eq!(is_too_old(version), expected, "{version}");
+        }
     }
 
     #[test]

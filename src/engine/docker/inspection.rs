@@ -1,13 +1,14 @@
-//! What `docker inspect` says of a container, as values; it asks nothing.
+//! What `docker container inspect` prints, as values.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::contract::label::MARK;
+use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
-use crate::sandbox::owner::{MARK, Phase};
 
-/// What `docker inspect` says of a container, as far as it matters here.
+/// What `docker container inspect` prints of a container, as far as it is used here.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Inspection {
@@ -58,7 +59,7 @@ struct PortBinding {
 }
 
 impl Inspection {
-    /// The name as people know it, without docker's leading slash.
+    /// The name, without docker's leading slash.
     pub(crate) fn name(&self) -> &str {
         self.name.trim_start_matches('/')
     }
@@ -67,7 +68,7 @@ impl Inspection {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// Whether this tool or the SDK made it.
+    /// Whether this tool or the rlmesh SDK made it.
     pub(crate) fn is_sandbox(&self) -> bool {
         self.label(MARK.0).is_some()
     }
@@ -81,7 +82,7 @@ impl Inspection {
         }
     }
 
-    /// Where a port of the container is published on this engine's host: `127.0.0.1:49153`.
+    /// The address at which a port of the container is published on the engine's host: `127.0.0.1:49153`.
     pub(crate) fn published(&self, port: u16) -> Option<String> {
         let bindings = self.network_settings.ports.as_ref()?.get(&format!("{port}/tcp"))?.as_ref()?;
         let binding =
@@ -98,12 +99,12 @@ impl Inspection {
     }
 }
 
-/// An id as people read it.
+/// An id in the short form that docker prints.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
-/// A container that is not a sandbox, named where only sandboxes are meant.
+/// The error for a container that is not a sandbox, where a sandbox is needed.
 pub(crate) fn not_a_sandbox(container: &Inspection) -> SandboxError {
     SandboxError::InvalidOption(Problem::new(
         format!(
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_port_in_every_form_that_docker_prints() {
+    fn the_published_address_in_every_form_that_docker_prints() {
         for (ports, address) in [
             (r#"{"50051/tcp":[{"HostIp":"127.0.0.1","HostPort":"49153"}]}"#, Some("127.0.0.1:49153")),
             (
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_that_docker_has() {
+    fn every_status_has_its_phase() {
         for (status, phase) in [
             ("created", Phase::Created),
             ("running", Phase::Running),

@@ -1,27 +1,18 @@
-//! One docker command as data, and the only place where it becomes a process: run, streamed, limited, stopped; it reads no meaning into output.
+//! One docker command as data: what is run, under which limits, and what its failure says.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal as PosixSignal, kill_process_group};
+use std::io::{self, Read as _};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::engine::docker::Docker;
+use crate::engine::docker::child::{ChildProcess, LARGEST_OUTPUT, Limits, Streams};
 use crate::error::Signal;
-use crate::host::interrupt::{Interrupt, Signals};
+use crate::host::interrupt::Signals;
 
-/// How long a docker command may take that only asks or tells the engine something.
+/// How long a docker command may take that only queries the engine or changes something small.
 const QUERY_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long a process may take to end after SIGTERM, before SIGKILL.
-const TERMINATION_GRACE: Duration = Duration::from_secs(5);
-
-/// How often a wait looks at the interrupt. The end of the process itself is noticed at once.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A docker command that has not been run yet.
 pub(crate) struct Invocation<'a> {
@@ -30,32 +21,24 @@ pub(crate) struct Invocation<'a> {
     environment: Vec<(OsString, OsString)>,
     limit: Option<Duration>,
     ends_at: Signals,
-    pace: Pace,
-}
-
-/// Whether somebody waits for a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Normal,
-    /// Takes only the processor time that nothing else wants.
-    Low,
 }
 
 /// What a command that succeeded printed.
 #[derive(Debug)]
 pub(crate) struct Printed {
     pub(crate) stdout: String,
+    /// The end of it, at most 64 KiB.
     pub(crate) stderr: String,
 }
 
 /// A command that did not succeed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The command as one could type it; values that were passed aside are not in it.
+    /// The command as it would be typed into a shell, without the values of its environment.
     pub(crate) command: String,
     pub(crate) cause: Cause,
     pub(crate) stdout: String,
-    /// Where both streams were read as one, the end of that.
+    /// The end of it, at most 64 KiB; empty where it was streamed.
     pub(crate) stderr: String,
 }
 
@@ -66,6 +49,8 @@ pub(crate) enum Cause {
     Status(i32),
     Killed(i32),
     TookTooLong(Duration),
+    /// It printed more than this number of bytes.
+    PrintedTooMuch(u64),
     Interrupted(Signal),
 }
 
@@ -77,6 +62,9 @@ impl fmt::Display for Failure {
             Cause::Killed(signal) => write!(f, "{} was killed by signal {signal}", self.command),
             Cause::TookTooLong(limit) => {
                 write!(f, "{} did not end within {}", self.command, humantime::format_duration(*limit))
+            }
+            Cause::PrintedTooMuch(bytes) => {
+                write!(f, "{} printed more than {} MiB", self.command, bytes / (1024 * 1024))
             }
             Cause::Interrupted(_) => write!(f, "{} was interrupted", self.command),
         }
@@ -95,29 +83,28 @@ impl<'a> Invocation<'a> {
             environment: Vec::new(),
             limit: Some(QUERY_LIMIT),
             ends_at: Signals::First,
-            pace: if docker.is_low_priority { Pace::Low } else { Pace::Normal },
         }
     }
 
-    /// Sets a variable for the command alone: what must not stand on a command line.
+    /// Sets a variable for this command alone: for values that must not be on a command line.
     pub(crate) fn environment(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// Gives it that much time instead of a query's.
+    /// Sets its time limit.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Lets it take as long as it takes.
+    /// Removes its time limit.
     pub(crate) fn unlimited(mut self) -> Self {
         self.limit = None;
         self
     }
 
-    /// Says how many signals it takes to end it.
+    /// Sets how many signals it takes to end it.
     pub(crate) fn ends_at(mut self, ends_at: Signals) -> Self {
         self.ends_at = ends_at;
         self
@@ -126,229 +113,201 @@ impl<'a> Invocation<'a> {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0.
+    /// [`Failure`] for everything but status 0, and where it prints more than [`LARGEST_OUTPUT`].
     pub(crate) fn run(self) -> Result<Printed, Failure> {
-        let handle = match self.expression().stdout_capture().stderr_capture().start() {
-            Ok(handle) => handle,
-            Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
-        };
-        let pid = handle.pids().first().copied();
-        let mut end = End::new(&self, pid);
-        let output = loop {
-            match handle.wait_timeout(POLL_INTERVAL) {
-                Ok(Some(output)) => break output,
-                Ok(None) => end.poll(),
-                Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
-            }
-        };
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        match self.cause(output.status, end.cause) {
-            None => Ok(Printed { stdout, stderr }),
-            Some(cause) => Err(self.failure(cause, &stdout, &stderr)),
+        let mut child = self.start(Streams::Stdout)?;
+        let mut stdout = Vec::new();
+        let read = child.by_ref().take(LARGEST_OUTPUT + 1).read_to_end(&mut stdout);
+        if stdout.len() as u64 > LARGEST_OUTPUT {
+            child.end_for_size();
+            stdout = Vec::new();
+        }
+        let ended = self.finish(child, read.map(|_| ()));
+        let stdout = String::from_utf8_lossy(&stdout).into_owned();
+        match ended {
+            Ok(stderr) => Ok(Printed { stdout, stderr }),
+            Err(failure) => Err(Failure { stdout, ..failure }),
         }
     }
 
-    /// Runs it to its end and hands over what it prints as it comes.
+    /// Runs it to its end and passes on what it prints as it comes, of any length.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0; it holds no output, since `chunk` has had it.
-    pub(crate) fn stream(self, streams: Streams, chunk: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
-        let expression = match streams {
-            // In this order: the other one would send both to nothing.
-            Streams::Stderr => self.expression().stdout_null().stderr_to_stdout(),
-            Streams::Both => self.expression().stderr_to_stdout(),
-        };
-        self.follow(&expression, &mut |source| {
-            let mut buffer = [0; 16 * 1024];
-            loop {
-                match source.read(&mut buffer) {
-                    Ok(0) => break Ok(()),
-                    Ok(count) => chunk(&buffer[..count]),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => break Err(error),
-                }
+    /// [`Failure`] for everything but status 0; it holds nothing that was passed on.
+    pub(crate) fn stream(self, streams: Streams, on_chunk: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
+        let mut child = self.start(streams)?;
+        let mut buffer = [0; 16 * 1024];
+        let read = loop {
+            match child.read(&mut buffer) {
+                Ok(0) => break Ok(()),
+                Ok(count) => on_chunk(&buffer[..count]),
+                Err(error) => break Err(error),
             }
-        })
+        };
+        self.finish(child, read).map(|_| ())
     }
 
-    /// Runs it to its end and hands over its stdout to be read; what `read` leaves is thrown away, and where
-    /// it returns false, the command is ended.
+    /// Runs it to its end and has `read` read its stdout, of any length. What `read` leaves is dropped; where
+    /// it returns false, the command is killed.
     ///
     /// # Errors
-    /// [`Failure`] for everything but status 0, with the stderr.
+    /// [`Failure`] for everything but status 0.
     pub(crate) fn read(self, read: &mut dyn FnMut(&mut dyn io::Read) -> bool) -> Result<(), Failure> {
-        let expression = self.expression().stderr_capture();
-        self.follow(&expression, &mut |source| {
-            if !read(source) {
-                return Err(io::Error::other("what it printed could not be used"));
-            }
-            io::copy(source, &mut io::sink()).map(|_| ())
-        })
+        let mut child = self.start(Streams::Stdout)?;
+        let is_usable = read(&mut child);
+        let read = if is_usable { Ok(()) } else { Err(io::Error::other("its output could not be used")) };
+        self.finish(child, read).map(|_| ())
     }
 
-    fn follow(
-        &self,
-        expression: &duct::Expression,
-        consume: &mut dyn FnMut(&mut dyn io::Read) -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        let reader = match expression.reader() {
-            Ok(reader) => reader,
-            Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
-        };
-        let done = AtomicBool::new(false);
-        let pid = reader.pids().first().copied();
-        let (read, ended_by) = std::thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
-                let mut end = End::new(self, pid);
-                while !done.load(Ordering::SeqCst) {
-                    std::thread::park_timeout(POLL_INTERVAL);
-                    end.poll();
-                }
-                end.cause
-            });
-            let read = consume(&mut &reader);
-            done.store(true, Ordering::SeqCst);
-            watcher.thread().unpark();
-            (read, watcher.join().unwrap_or(None))
-        });
-        if let Err(error) = read {
-            // Dropping the reader ends the process.
-            return Err(self.failure(ended_by.unwrap_or(Cause::NotStarted(error)), "", ""));
-        }
-        let output = match reader.try_wait() {
-            Ok(Some(output)) => output,
-            // At the end of its output duct has waited for the process.
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(self.failure(Cause::NotStarted(error), "", "")),
-        };
-        match self.cause(output.status, ended_by) {
-            None => Ok(()),
-            Some(cause) => Err(self.failure(cause, "", &text(&output.stderr))),
+    fn start(&self, streams: Streams) -> Result<ChildProcess<'_>, Failure> {
+        (self.docker.trace)(&self.command_line());
+        let mut command = Command::new(&self.docker.program);
+        command.args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let limits = Limits { interrupt: &self.docker.interrupt, ends_at: self.ends_at, time: self.limit };
+        ChildProcess::start(command, streams, self.docker.is_low_priority, limits)
+            .map_err(|error| self.failure(Cause::NotStarted(error), String::new()))
+    }
+
+    /// Waits for its end, once its output was read, and returns the end of its stderr.
+    fn finish(&self, child: ChildProcess<'_>, read: io::Result<()>) -> Result<String, Failure> {
+        match read.and_then(|()| child.finish()) {
+            Ok(ended) => match ended.cause {
+                None => Ok(ended.stderr),
+                Some(cause) => Err(self.failure(cause, ended.stderr)),
+            },
+            Err(error) => Err(self.failure(Cause::NotStarted(error), String::new())),
         }
     }
 
-    fn expression(&self) -> duct::Expression {
-        (self.docker.trace)(&self.command());
-        let mut expression = duct::cmd(&self.docker.program, &self.arguments).stdin_null().unchecked();
-        for (name, value) in &self.environment {
-            expression = expression.env(name, value);
-        }
-        let pace = self.pace;
-        expression.before_spawn(move |command| {
-            // A group of its own: Ctrl-C at the terminal reaches us, and we decide what ends in which order.
-            command.process_group(0);
-            prepare_child(command, pace);
-            Ok(())
-        })
-    }
-
-    /// The command as one could type it into a shell.
-    fn command(&self) -> String {
-        let words = self.arguments.iter().map(|argument| argument.to_string_lossy().into_owned());
+    /// The command as it would be typed into a shell.
+    fn command_line(&self) -> String {
         let mut line = "docker".to_owned();
-        for word in words {
+        for word in self.arguments.iter().map(|argument| argument.to_string_lossy()) {
             line.push(' ');
             line.push_str(&shlex::try_quote(&word).unwrap_or_else(|_| format!("{word:?}").into()));
         }
         line
     }
 
-    fn cause(&self, status: ExitStatus, ended_by: Option<Cause>) -> Option<Cause> {
-        if status.success() {
-            return None;
-        }
-        ended_by.or(Some(match (status.code(), status.signal()) {
-            (Some(code), _) => Cause::Status(code),
-            (None, signal) => Cause::Killed(signal.unwrap_or_default()),
-        }))
-    }
-
-    fn failure(&self, cause: Cause, stdout: &str, stderr: &str) -> Failure {
-        Failure { command: self.command(), cause, stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+    fn failure(&self, cause: Cause, stderr: String) -> Failure {
+        Failure { command: self.command_line(), cause, stdout: String::new(), stderr }
     }
 }
 
-/// Which of a command's streams are read as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Streams {
-    Stderr,
-    Both,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-/// The end of a process before its own: first asked for, then forced.
-struct End<'a> {
-    interrupt: &'a Interrupt,
-    ends_at: Signals,
-    pid: Option<Pid>,
-    deadline: Option<(Instant, Duration)>,
-    cause: Option<Cause>,
-    force_at: Option<Instant>,
-}
+    use rustix::process::{Pid, Signal as PosixSignal, kill_process};
 
-impl<'a> End<'a> {
-    fn new(invocation: &'a Invocation<'_>, pid: Option<u32>) -> Self {
-        Self {
-            interrupt: &invocation.docker.interrupt,
-            ends_at: invocation.ends_at,
-            pid: pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)),
-            deadline: invocation.limit.map(|limit| (Instant::now() + limit, limit)),
-            cause: None,
-            force_at: None,
+    use super::*;
+    use crate::engine::docker::log::LOG_TAIL;
+    use crate::host::interrupt::Interrupt;
+    use crate::host::process::{Liveness, liveness};
+
+    /// A shell in place of docker: its commands are `-c SCRIPT`.
+    fn shell() -> Docker {
+        Docker {
+            program: "/bin/sh".into(),
+            interrupt: Interrupt::default(),
+            trace: Arc::new(|_| {}),
+            is_low_priority: false,
         }
     }
 
-    /// Looks once at interrupt and clock, and does what they ask for.
-    fn poll(&mut self) {
-        let now = Instant::now();
-        if self.cause.is_none() {
-            self.cause = match (self.interrupt.reached(self.ends_at), self.deadline) {
-                (Some(signal), _) => Some(Cause::Interrupted(signal)),
-                (None, Some((at, limit))) if now >= at => Some(Cause::TookTooLong(limit)),
-                _ => return,
-            };
-            self.send(PosixSignal::TERM);
-            self.force_at = Some(now + TERMINATION_GRACE);
-        }
-        let is_pressing = self.ends_at != Signals::Third && self.interrupt.reached(Signals::Second).is_some();
-        if is_pressing || self.force_at.is_some_and(|at| now >= at) {
-            self.send(PosixSignal::KILL);
+    #[test]
+    fn stdout_and_stderr_are_kept_apart_and_the_status_is_known() {
+        let printed = shell().command(["-c", "echo out; echo err >&2"]).run().unwrap();
+        assert_eq!((printed.stdout.as_str(), printed.stderr.as_str()), ("out\n", "err"));
+        let failure = shell().command(["-c", "echo out; echo err >&2; exit 3"]).run().unwrap_err();
+        assert!(matches!(failure.cause, Cause::Status(3)), "{failure}");
+        assert_eq!((failure.stdout.as_str(), failure.stderr.as_str()), ("out\n", "err"));
+        let failure = shell().command(["-c", "kill -9 $$"]).run().unwrap_err();
+        assert!(matches!(failure.cause, Cause::Killed(9)), "{failure}");
+    }
+
+    #[test]
+    fn a_variable_reaches_the_command_alone() {
+        let printed = shell().command(["-c", "echo $SECRET"]).environment("SECRET", "x").run().unwrap();
+        assert_eq!(printed.stdout, "x\n");
+    }
+
+    #[test]
+    fn output_without_end_ends_the_command() {
+        for script in ["exec yes", "exec yes >&2", "yes & yes >&2"] {
+            let failure = shell().command(["-c", script]).unlimited().run().unwrap_err();
+            assert!(matches!(failure.cause, Cause::PrintedTooMuch(_)), "{script}: {failure}");
+            assert!(failure.stdout.len() as u64 <= LARGEST_OUTPUT, "{script}");
+            assert!(failure.stderr.len() <= LOG_TAIL, "{script}");
         }
     }
 
-    /// To the whole group: the client runs its plugins as children.
-    fn send(&self, signal: PosixSignal) {
-        if let Some(pid) = self.pid {
-            let _ = kill_process_group(pid, signal);
+    #[test]
+    fn too_much_output_is_a_failure_even_with_status_0() {
+        let script = "trap 'exit 0' TERM; head -c 70000000 /dev/zero";
+        let failure = shell().command(["-c", script]).run().unwrap_err();
+        assert!(matches!(failure.cause, Cause::PrintedTooMuch(_)), "{failure}");
+    }
+
+    #[test]
+    fn a_stream_may_have_any_length() {
+        for (streams, script) in [
+            (Streams::Stdout, "head -c 100000000 /dev/zero; echo x >&2"),
+            (Streams::Stderr, "echo x; head -c 100000000 /dev/zero >&2"),
+            (Streams::Both, "head -c 50000000 /dev/zero; head -c 50000000 /dev/zero >&2"),
+        ] {
+            let mut size = 0;
+            shell().command(["-c", script]).stream(streams, &mut |chunk| size += chunk.len()).unwrap();
+            assert_eq!(size, 100_000_000, "{script}");
         }
     }
-}
 
-/// Has the kernel kill the child when the thread that started it dies, and so when this process is killed:
-/// a build or a start that nobody waits for must not go on.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-fn prepare_child(command: &mut std::process::Command, pace: Pace) {
-    let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec the closure makes system calls only, and allocates nothing.
-    unsafe {
-        command.pre_exec(move || {
-            if pace == Pace::Low {
-                let _ = rustix::process::nice(19);
-            }
-            rustix::process::set_parent_process_death_signal(Some(PosixSignal::KILL))?;
-            // The parent may have died before the call above.
-            if rustix::process::getppid() == Some(parent) {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Interrupted.into())
-            }
-        });
+    #[test]
+    fn what_a_reader_leaves_is_dropped_unless_it_is_of_no_use() {
+        let mut first = [0; 3];
+        let script = "head -c 1000000 /dev/zero | tr '\\0' x";
+        shell().command(["-c", script]).read(&mut |stream| stream.read_exact(&mut first).is_ok()).unwrap();
+        assert_eq!(&first, b"xxx");
+        let failure = shell().command(["-c", "exec yes"]).unlimited().read(&mut |_| false).unwrap_err();
+        assert!(matches!(failure.cause, Cause::NotStarted(_)), "{failure}");
     }
-}
 
-#[cfg(not(target_os = "linux"))]
-fn prepare_child(_command: &mut std::process::Command, _pace: Pace) {}
+    #[test]
+    fn a_command_has_a_time_limit() {
+        let limit = Duration::from_millis(50);
+        let failure = shell().command(["-c", "sleep 600"]).limit(limit).run().unwrap_err();
+        assert!(matches!(failure.cause, Cause::TookTooLong(found) if found == limit), "{failure}");
+    }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    #[test]
+    fn a_second_signal_kills_what_ignores_the_first() {
+        let docker = shell();
+        docker.interrupt.raise(Signal::Terminate);
+        docker.interrupt.raise(Signal::Interrupt);
+        let script = "trap '' TERM; sleep 600; sleep 600";
+        for ends_at in [Signals::First, Signals::Second] {
+            let failure = docker.command(["-c", script]).ends_at(ends_at).unlimited().run().unwrap_err();
+            assert!(matches!(failure.cause, Cause::Interrupted(Signal::Terminate)), "{failure}");
+        }
+        docker.command(["-c", "sleep 0.1"]).ends_at(Signals::Third).run().unwrap();
+    }
+
+    /// Its output is at its end with the command, even where a process in the background could add to it.
+    #[test]
+    fn a_process_left_behind_does_not_hold_up_a_command() {
+        let limit = Duration::from_secs(20);
+        let printed = shell().command(["-c", "sleep 600 & echo $!"]).limit(limit).run().unwrap();
+        let pid: u32 = printed.stdout.trim().parse().unwrap();
+        // Had it been waited for, the time limit would have ended it.
+        assert_ne!(liveness(pid), Liveness::Gone);
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        kill_process(pid, PosixSignal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_command_can_run_at_the_lowest_priority() {
+        let printed = shell().low_priority().command(["-c", "nice"]).run().unwrap();
+        assert_eq!(printed.stdout, "19\n");
+    }
 }

@@ -1,10 +1,17 @@
-//! Containers' logs: the end of one, or all of it as it is written; it judges no line.
+//! The logs of containers, and the ends of long outputs.
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Failure, Streams};
+use crate::engine::docker::child::Streams;
+use crate::engine::docker::invocation::Failure;
 
-/// How much of a log's end is kept, in bytes.
+/// How much of the end of a long output is kept, in bytes.
 pub(crate) const LOG_TAIL: usize = 64 * 1024;
+
+/// How many lines an error quotes, from the end of an output.
+const QUOTED_LINES: usize = 20;
+
+/// How much of each line it quotes, in characters.
+const QUOTED_WIDTH: usize = 500;
 
 impl Docker {
     /// The end of a container's log, both streams as one, at most [`LOG_TAIL`] bytes.
@@ -18,7 +25,7 @@ impl Docker {
             .map(|()| tail.into_text())
     }
 
-    /// Hands over a container's log as it is written, both streams as one, until the container ends.
+    /// Passes on a container's log as it is written, both streams as one, until the container ends.
     ///
     /// # Errors
     /// Docker's own.
@@ -26,7 +33,7 @@ impl Docker {
         &self,
         container: &str,
         lines: LogLines,
-        chunk: &mut dyn FnMut(&[u8]),
+        on_chunk: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Failure> {
         let mut arguments = vec!["logs".to_owned()];
         if lines.follow == Follow::UntilTheEnd {
@@ -36,7 +43,7 @@ impl Docker {
             arguments.extend(["--tail".to_owned(), tail.to_string()]);
         }
         arguments.push(container.to_owned());
-        self.command(arguments).unlimited().stream(Streams::Both, chunk)
+        self.command(arguments).unlimited().stream(Streams::Both, on_chunk)
     }
 }
 
@@ -44,18 +51,18 @@ impl Docker {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogLines {
     pub(crate) follow: Follow,
-    /// Only so many lines from the end of what is there; `None` is all.
+    /// This many lines from the end; `None` is all.
     pub(crate) tail: Option<u64>,
 }
 
-/// Whether a log is read on.
+/// Whether to wait for further lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
     No,
     UntilTheEnd,
 }
 
-/// The last bytes of a stream, in memory that does not grow with it.
+/// The end of an output, in memory that does not grow with it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tail {
     bytes: Vec<u8>,
@@ -77,7 +84,7 @@ impl Tail {
         }
     }
 
-    /// The text from the first whole line on, unless that would cost more than half of it.
+    /// The text, from its first whole line unless that would drop more than half of it.
     pub(crate) fn into_text(mut self) -> String {
         self.cut();
         let start = match self.bytes.iter().position(|byte| *byte == b'\n') {
@@ -85,6 +92,26 @@ impl Tail {
             _ => 0,
         };
         String::from_utf8_lossy(&self.bytes[start..]).trim_end().to_owned()
+    }
+}
+
+/// The end of an output as an error quotes it: its last lines, and of each what fits on a screen.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut rest = text.trim().lines().rev();
+    let mut lines: Vec<String> =
+        rest.by_ref().take(QUOTED_LINES).map(|line| cut(line, QUOTED_WIDTH)).collect();
+    if rest.next().is_some() {
+        lines.push("…".to_owned());
+    }
+    lines.reverse();
+    lines.join("\n")
+}
+
+/// A line's beginning, at most this number of characters.
+pub(super) fn cut(line: &str, longest: usize) -> String {
+    match line.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
     }
 }
 

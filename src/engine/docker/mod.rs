@@ -1,9 +1,9 @@
-//! Docker as this tool uses it: the client, and what its failures mean; it shows nothing and decides nothing about sandboxes.
+//! The Docker client: finding it, its commands, and what their failures mean.
 
 pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod buildx;
-pub(crate) mod commit;
+mod child;
 pub(crate) mod container;
 pub(crate) mod events;
 pub(crate) mod image;
@@ -12,7 +12,6 @@ pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
-mod plain;
 pub(crate) mod rawjson;
 
 use std::ffi::OsString;
@@ -21,21 +20,22 @@ use std::sync::Arc;
 
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
-use crate::settings::variables::Variables;
+use info::IS_IT_DOCKER;
 use invocation::{Cause, Failure, Invocation};
+use log::quoted;
 
 const INSTALL: &str =
     "install Docker Engine or Docker Desktop: https://docs.docker.com/get-started/get-docker/";
 
-/// What to do where the engine has no room, whatever it was about to do.
+/// What to do where the engine's disk is full.
 pub(crate) const DISK_FULL: &str = "the engine's disk is full: make room, e.g. with `docker system prune`";
 
-/// How the engine says that it has no room, in lower case.
+/// What the engine prints where its disk is full, in lower case.
 pub(crate) const NO_SPACE: &str = "no space left on device";
 
-/// The docker client, and what ends its commands.
+/// The docker client, and what interrupts its commands.
 ///
-/// DOCKER_HOST, DOCKER_CONTEXT and the client's own configuration reach it untouched.
+/// It inherits this process's environment: DOCKER_HOST, DOCKER_CONTEXT and its own configuration apply.
 #[derive(Clone)]
 pub(crate) struct Docker {
     program: PathBuf,
@@ -44,26 +44,24 @@ pub(crate) struct Docker {
     is_low_priority: bool,
 }
 
-/// Is told every command before it runs.
+/// Receives each command before it runs, and remarks for `-v`.
 pub(crate) type Trace = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Docker {
-    /// The client to use: the one named, else RLMESH_SANDBOX_DOCKER, else `docker` on PATH.
+    /// The client to use: `program`, else `docker` on PATH.
     ///
     /// # Errors
     /// [`SandboxError::Docker`] where there is none.
     pub(crate) fn find(
-        named: Option<&Path>,
-        variables: &Variables,
+        program: Option<&Path>,
         interrupt: Interrupt,
         trace: Trace,
     ) -> Result<Self, SandboxError> {
-        let named = named.map(Path::to_owned).or_else(|| variables.path("RLMESH_SANDBOX_DOCKER"));
-        let program = match &named {
+        let program = match program {
             // A name without a slash is looked for on PATH, like any command's.
-            Some(named) => which::which(named).map_err(|error| {
+            Some(program) => which::which(program).map_err(|error| {
                 SandboxError::Docker(Problem::new(
-                    format!("the docker client {} cannot be run: {error}", named.display()),
+                    format!("the docker client {} cannot be run: {error}", program.display()),
                     "name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out",
                 ))
             })?,
@@ -77,22 +75,22 @@ impl Docker {
         Ok(Self { program, interrupt, trace, is_low_priority: false })
     }
 
-    /// The same client, whose commands leave the processor to everything else.
+    /// The same client, whose commands run at the lowest priority.
     pub(crate) fn low_priority(&self) -> Self {
         Self { is_low_priority: true, ..self.clone() }
     }
 
-    /// The same client, whose commands give way to another interrupt.
+    /// The same client, whose commands are ended by another interrupt.
     pub(crate) fn with_interrupt(&self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self.clone() }
     }
 
-    /// Tells the trace something that is nobody's business but a curious user's.
+    /// Adds a line to the trace, which `-v` shows.
     pub(crate) fn note(&self, text: &str) {
         (self.trace)(text);
     }
 
-    /// A docker command; nothing happens before it is run.
+    /// A docker command, not run yet.
     pub(crate) fn command<I>(&self, arguments: I) -> Invocation<'_>
     where
         I: IntoIterator,
@@ -101,7 +99,7 @@ impl Docker {
         Invocation::new(self, arguments)
     }
 
-    /// A command that cleans up, and so goes on after the first signal.
+    /// A command that cleans up: it goes on after the first signal, and the second.
     pub(crate) fn clean_up<I>(&self, arguments: I) -> Invocation<'_>
     where
         I: IntoIterator,
@@ -112,7 +110,7 @@ impl Docker {
 }
 
 impl Failure {
-    /// The failure as the user meets it: `wrap` decides the kind, unless docker itself is what failed.
+    /// The error for the user. `wrap` gives its kind, unless docker itself does not work.
     pub(crate) fn into_error(
         self,
         what: &str,
@@ -122,12 +120,12 @@ impl Failure {
         if let Some(error) = self.as_docker_error() {
             return error;
         }
-        let said = last_line(&self.stderr);
-        let message = if said.is_empty() { format!("{what}: {self}") } else { format!("{what}: {said}") };
-        wrap(Problem::new(message, hint).details(self.stderr.trim()))
+        let reason = last_line(&self.stderr);
+        let message = if reason.is_empty() { format!("{what}: {self}") } else { format!("{what}: {reason}") };
+        wrap(Problem::new(message, hint).details(quoted(&self.stderr)))
     }
 
-    /// The failure, where it says that docker does not work rather than that a command was in vain.
+    /// The error, where docker itself does not work; `None` where the command alone failed.
     pub(crate) fn as_docker_error(&self) -> Option<SandboxError> {
         let problem = match &self.cause {
             Cause::Interrupted(signal) => return Some(SandboxError::Interrupted(*signal)),
@@ -138,16 +136,18 @@ impl Failure {
                 self.to_string(),
                 "the engine seems stuck: check `docker info`, and restart Docker",
             ),
+            Cause::PrintedTooMuch(_) => Problem::new(self.to_string(), IS_IT_DOCKER),
             Cause::Killed(_) => {
                 Problem::new(self.to_string(), "run it again; is this machine short of memory?")
             }
             Cause::Status(_) => engine_out_of_reach(&self.stderr)?,
         };
-        Some(SandboxError::Docker(problem.details(self.stderr.trim())))
+        Some(SandboxError::Docker(problem.details(quoted(&self.stderr))))
     }
 }
 
-/// What the client prints when it can't talk to an engine, in all its spellings; its status tells nothing.
+/// The problem where the client cannot reach the engine. The text alone shows that: the status differs by
+/// command, and the wording by version.
 fn engine_out_of_reach(stderr: &str) -> Option<Problem> {
     let line = |needle: &str| stderr.lines().find(|line| line.contains(needle));
     if line("permission denied while trying to connect").is_some() {
@@ -163,24 +163,24 @@ fn engine_out_of_reach(stderr: &str) -> Option<Problem> {
         "error during connect",
         "unable to resolve docker endpoint",
     ];
-    let said = needles.iter().find_map(|needle| line(needle))?.trim();
-    let said = ["docker: ", "ERROR: ", "error: "]
+    let reason = needles.iter().find_map(|needle| line(needle))?.trim();
+    let reason = ["docker: ", "ERROR: ", "error: "]
         .iter()
-        .fold(said, |said, start| said.strip_prefix(start).unwrap_or(said));
+        .fold(reason, |reason, start| reason.strip_prefix(start).unwrap_or(reason));
     Some(Problem::new(
         format!(
             "the docker engine does not answer: {}",
-            said.trim_end_matches("See 'docker run --help'.").trim()
+            reason.trim_end_matches("See 'docker run --help'.").trim()
         ),
         "start Docker (Docker Desktop, or sudo systemctl start docker), or check DOCKER_HOST and `docker context ls`",
     ))
 }
 
-/// The last line that says something: docker adds `See 'docker run --help'.` below its errors.
+/// The last line of an error. Docker adds `See 'docker run --help'.` below it.
 fn last_line(text: &str) -> String {
-    let is_telling =
+    let is_reason =
         |line: &&str| !line.is_empty() && !line.starts_with("See '") && !line.starts_with("Run 'docker");
-    let line = text.lines().map(str::trim).rfind(is_telling).unwrap_or_default();
+    let line = text.lines().map(str::trim).rfind(is_reason).unwrap_or_default();
     let line = ["docker: ", "Error response from daemon: ", "ERROR: "]
         .iter()
         .fold(line, |line, start| line.strip_prefix(start).unwrap_or(line));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_out_of_reach_is_dockers_failure_whichever_command_met_it() {
+    fn an_unreachable_engine_is_an_error_of_docker_for_every_command() {
         for stderr in [
             "Cannot connect to the Docker daemon at unix:///nonexistent. Is the docker daemon running?",
             "ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_docker_said_last_is_the_cause() {
+    fn the_last_line_of_stderr_is_the_reason() {
         let error = failure(
             125,
             "docker: Error response from daemon: Conflict. The name is taken.\nSee 'docker run --help'.\n",
@@ -225,6 +225,17 @@ mod tests {
         .into_error("the container did not start", "h", SandboxError::ContainerStartup);
         assert_eq!(error.to_string(), "the container did not start: Conflict. The name is taken");
         assert_eq!(error.kind(), "ContainerStartup");
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_stderr_is_shown() {
+        let stderr: String = (0..100_000).map(|number| format!("line {number}\n")).collect();
+        let error = failure(1, &stderr).into_error("x", "y", SandboxError::ImageBuild);
+        assert_eq!(error.to_string(), "x: line 99999");
+        let details = error.details().unwrap();
+        assert!(details.starts_with("…\nline 99980\n") && details.ends_with("line 99999"), "{details}");
+        let error = failure(1, &"x".repeat(1_000_000)).into_error("x", "y", SandboxError::ImageBuild);
+        assert!(error.details().unwrap().len() < 2000);
     }
 
     #[test]

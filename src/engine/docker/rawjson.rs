@@ -1,57 +1,24 @@
-//! BuildKit's progress (`--progress=rawjson`) → [`BuildEvent`]: a stream of JSON values, with plain lines among them; it draws nothing.
+//! BuildKit's progress (`--progress=rawjson`) → [`BuildEvent`]: a stream of JSON values, with plain lines among them.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// What a build tells while it runs. A step is a vertex of BuildKit's graph, numbered as they appear.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum BuildEvent {
-    StepStarted {
-        step: usize,
-        name: String,
-    },
-    StepFinished {
-        step: usize,
-        name: String,
-        seconds: f64,
-        cached: bool,
-    },
-    StepFailed {
-        step: usize,
-        name: String,
-        error: String,
-    },
-    /// What a step's process printed: any part of a line.
-    Output {
-        step: usize,
-        text: String,
-    },
-    /// Bytes that a step moves; `total` where it is known.
-    Transfer {
-        step: usize,
-        id: String,
-        done: u64,
-        total: Option<u64>,
-        is_over: bool,
-    },
-    Warning {
-        text: String,
-    },
-    /// A line that is not part of the stream: buildx's own errors.
-    Text {
-        line: String,
-    },
-}
+use crate::progress::BuildEvent;
 
-/// Reads the stream in whatever pieces it comes.
+/// The most that is kept of a value or line that is not complete yet, in bytes. BuildKit splits logs into
+/// values of about 1 MiB.
+const LARGEST_VALUE: usize = 4 * 1024 * 1024;
+
+/// Reads the stream, cut into pieces anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     pending: Vec<u8>,
+    /// Whether the rest of a line is dropped since it was too long.
+    is_skipping: bool,
     steps: HashMap<String, Step>,
 }
 
@@ -119,20 +86,29 @@ struct Warning {
 
 impl Decoder {
     /// Takes the next piece of the stream.
-    pub(crate) fn push(&mut self, piece: &[u8], event: &mut dyn FnMut(BuildEvent)) {
+    pub(crate) fn push(&mut self, piece: &[u8], on_event: &mut dyn FnMut(BuildEvent)) {
+        let mut piece = piece;
+        if self.is_skipping {
+            let Some(newline) = piece.iter().position(|byte| *byte == b'\n') else { return };
+            piece = &piece[newline + 1..];
+            self.is_skipping = false;
+        }
         self.pending.extend_from_slice(piece);
-        self.drain(event);
+        // Each value ends with its line, so that a long one is not parsed again with each piece of it.
+        if piece.contains(&b'\n') || self.pending.len() > LARGEST_VALUE {
+            self.drain(on_event);
+        }
     }
 
-    /// Takes what is left at the end of the stream, which no further piece will complete.
-    pub(crate) fn finish(mut self, event: &mut dyn FnMut(BuildEvent)) {
+    /// Takes the rest at the end of the stream.
+    pub(crate) fn finish(mut self, on_event: &mut dyn FnMut(BuildEvent)) {
         self.pending.push(b'\n');
-        self.drain(event);
+        self.drain(on_event);
         let rest = std::mem::take(&mut self.pending);
-        String::from_utf8_lossy(&rest).lines().for_each(|line| text(line, event));
+        String::from_utf8_lossy(&rest).lines().for_each(|line| text(line, on_event));
     }
 
-    fn drain(&mut self, event: &mut dyn FnMut(BuildEvent)) {
+    fn drain(&mut self, on_event: &mut dyn FnMut(BuildEvent)) {
         loop {
             let blank = self.pending.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             self.pending.drain(..blank);
@@ -143,44 +119,49 @@ impl Decoder {
                     Some(Ok(status)) => {
                         let consumed = values.byte_offset();
                         self.pending.drain(..consumed);
-                        self.read(status, event);
+                        self.read(status, on_event);
                         continue;
                     }
-                    Some(Err(error)) if error.is_eof() => return,
-                    // No status after all, but a line of text that starts like one.
+                    Some(Err(error)) if error.is_eof() && self.pending.len() <= LARGEST_VALUE => return,
+                    // Not a value, but a line of text that starts like one.
                     Some(Err(_)) | None => {}
                 }
             }
-            let Some(newline) = self.pending.iter().position(|byte| *byte == b'\n') else { return };
-            let line: Vec<u8> = self.pending.drain(..=newline).collect();
-            text(&String::from_utf8_lossy(&line), event);
+            let newline = self.pending.iter().position(|byte| *byte == b'\n');
+            let line: Vec<u8> = match newline {
+                Some(newline) => self.pending.drain(..=newline).collect(),
+                None if self.pending.len() > LARGEST_VALUE => std::mem::take(&mut self.pending),
+                None => return,
+            };
+            self.is_skipping = newline.is_none();
+            text(&String::from_utf8_lossy(&line), on_event);
         }
     }
 
-    fn read(&mut self, status: Status, event: &mut dyn FnMut(BuildEvent)) {
+    fn read(&mut self, status: Status, on_event: &mut dyn FnMut(BuildEvent)) {
         for vertex in status.vertexes {
-            self.read_vertex(vertex, event);
+            self.read_vertex(vertex, on_event);
         }
         for transfer in status.statuses {
             let Transfer { id, vertex, current, total, completed } = transfer;
             let step = self.number(&vertex);
             let total = total.filter(|total| *total > 0);
-            event(BuildEvent::Transfer { step, id, done: current, total, is_over: completed.is_some() });
+            on_event(BuildEvent::Transfer { step, id, done: current, total, is_over: completed.is_some() });
         }
         for log in status.logs {
             let step = self.number(&log.vertex);
             let bytes = STANDARD.decode(&log.data).unwrap_or_default();
-            event(BuildEvent::Output { step, text: String::from_utf8_lossy(&bytes).into_owned() });
+            on_event(BuildEvent::Output { step, text: String::from_utf8_lossy(&bytes).into_owned() });
         }
         for warning in status.warnings {
             let bytes =
                 STANDARD.decode(&warning.short).unwrap_or_else(|_| warning.short.clone().into_bytes());
-            event(BuildEvent::Warning { text: String::from_utf8_lossy(&bytes).into_owned() });
+            on_event(BuildEvent::Warning { text: String::from_utf8_lossy(&bytes).into_owned() });
         }
     }
 
-    /// The same digest comes again with more in it, and some steps start twice: each change is told once.
-    fn read_vertex(&mut self, vertex: Vertex, event: &mut dyn FnMut(BuildEvent)) {
+    /// The same digest comes again with more in it, and some steps start twice: each change is reported once.
+    fn read_vertex(&mut self, vertex: Vertex, on_event: &mut dyn FnMut(BuildEvent)) {
         let Vertex { digest, name, started, completed, cached, error } = vertex;
         let step = self.step(&digest);
         if !name.is_empty() {
@@ -190,17 +171,17 @@ impl Decoder {
         if started.is_some() && step.phase == StepPhase::Announced {
             step.phase = StepPhase::Started;
             if completed.is_none() {
-                event(BuildEvent::StepStarted { step: number, name: name.clone() });
+                on_event(BuildEvent::StepStarted { step: number, name: name.clone() });
             }
         }
         if !error.is_empty() {
             step.phase = StepPhase::Over;
-            event(BuildEvent::StepFailed { step: number, name, error });
+            on_event(BuildEvent::StepFailed { step: number, name, error });
         } else if let Some(completed) = completed.filter(|_| step.phase != StepPhase::Over) {
             step.phase = StepPhase::Over;
             let seconds =
                 started.and_then(|started| between(&started, &completed)).unwrap_or_default().as_secs_f64();
-            event(BuildEvent::StepFinished { step: number, name, seconds, cached });
+            on_event(BuildEvent::StepFinished { step: number, name, seconds, cached });
         }
     }
 
@@ -218,10 +199,10 @@ impl Decoder {
     }
 }
 
-fn text(line: &str, event: &mut dyn FnMut(BuildEvent)) {
+fn text(line: &str, on_event: &mut dyn FnMut(BuildEvent)) {
     let line = line.trim_end();
     if !line.is_empty() {
-        event(BuildEvent::Text { line: line.to_owned() });
+        on_event(BuildEvent::Text { line: line.to_owned() });
     }
 }
 
@@ -309,6 +290,25 @@ mod tests {
             events,
             [BuildEvent::Text { line: "ERROR: Cannot connect to the Docker daemon at unix:///none.".into() }]
         );
+    }
+
+    #[test]
+    fn values_and_lines_without_end_are_not_kept() {
+        for start in ["{\"vertexes\":[{\"name\":\"", "text "] {
+            let (mut events, mut decoder) = (Vec::new(), Decoder::default());
+            decoder.push(start.as_bytes(), &mut |event| events.push(event));
+            for _ in 0..4 * LARGEST_VALUE / 16_384 {
+                decoder.push(&[b'x'; 16_384], &mut |event| events.push(event));
+                assert!(decoder.pending.len() <= LARGEST_VALUE + 16_384);
+            }
+            decoder.push(b"xx\nnext\n", &mut |event| events.push(event));
+            decoder.push(COMPACT.as_bytes(), &mut |event| events.push(event));
+            decoder.finish(&mut |event| events.push(event));
+            let BuildEvent::Text { line } = events.remove(0) else { panic!("{:?}", events[0]) };
+            assert!(line.starts_with(start) && line.len() <= LARGEST_VALUE + 16_384);
+            assert_eq!(events.remove(0), BuildEvent::Text { line: "next".into() });
+            assert_eq!(events, expected());
+        }
     }
 
     #[test]

@@ -1,20 +1,13 @@
 //! The Dockerfile of a spec, as pure text; it knows nothing of folders on this machine.
 
+use crate::contract::{CONTAINER_PORT, ENTRYPOINT, IMAGE_FOLDER, PACKAGES_FOLDER, SOURCE_FOLDER, variable};
+use crate::image::build_context::REQUIREMENTS_FOLDER;
 use crate::image::build_context::install;
 use crate::image::build_context::lockfile::{self, LOCK_FILE};
-use crate::image::build_context::{PACKAGES_FOLDER, REQUIREMENTS_FOLDER};
-use crate::plan::bootstrap::SOURCE_SUBDIR;
-use crate::plan::lockfile::Locking;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 use crate::settings::build::Installer;
 use crate::settings::package_index::Secrets;
-
-/// Where everything of rlmesh's stands in the image. The SDK relies on it.
-pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
-
-/// The port that the server listens on inside the container. The SDK relies on it.
-pub(crate) const CONTAINER_PORT: u16 = 50051;
 
 /// Where a build step finds what is mounted for it. Nothing of it stays in the image.
 pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
@@ -69,18 +62,19 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         ResolvedSource::Hf { repo, .. } => Some(repo.as_str()),
         ResolvedSource::Gym { .. } => None,
     };
-    let source = format!("{IMAGE_FOLDER}/{SOURCE_SUBDIR}");
+    let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
     let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
     let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
 
     let mut text = format!(
         "FROM {base}\n\
          WORKDIR {IMAGE_FOLDER}\n\
-         ENV RLMESH_PORT={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
-        base = spec.base_image
+         ENV {port}={CONTAINER_PORT} PYTHONUNBUFFERED=1\n",
+        base = spec.base_image,
+        port = variable::PORT
     );
-    if let Locking::Install(_) = &spec.locking {
-        // The lock names everything, so that there is no common part to come first.
+    if spec.lockfile.is_some() {
+        // The lockfile names everything, so that there is no common part to come first.
         text += &apt_step(steps.secrets, &spec.apt);
         let lock = format!("{MOUNTS}/{LOCK_FILE}");
         let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
@@ -103,11 +97,12 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         }
     }
     if repo.is_some() {
-        text += &format!("COPY {SOURCE_SUBDIR}/ {source}/\n");
+        text += &format!("COPY {SOURCE_FOLDER}/ {source}/\n");
     }
     text += &format!(
         "EXPOSE {CONTAINER_PORT}\n\
-         ENTRYPOINT [\"python\",\"-m\",\"rlmesh._bootstrap.sandbox_env\"]\n"
+         ENTRYPOINT {}\n",
+        exec(&ENTRYPOINT)
     );
     text
 }
@@ -164,7 +159,7 @@ fn apt_step(secrets: Secrets, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let script = script("apt.sh");
+    let script = script(install::APT_SCRIPT);
     let mut command = vec!["/bin/sh", &script];
     command.extend(names.iter().map(String::as_str));
     format!(
@@ -185,37 +180,12 @@ fn exec(words: &[&str]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::Map;
-
+mod tests {
     use super::*;
-    use crate::hub::Lfs;
-    use crate::plan::Serving;
-    use crate::settings::size::BuildMemory;
+    use crate::plan::samples::{self, hf};
 
-    fn spec(source: ResolvedSource) -> EffectiveSpec {
-        EffectiveSpec {
-            source,
-            base_image: "python:3.11-slim".to_owned(),
-            rlmesh_package: RlmeshPackage::Pip { spec: "rlmesh==0.1.0".to_owned() },
-            packages: Vec::new(),
-            imports: Vec::new(),
-            apt: Vec::new(),
-            locking: Locking::Unlocked,
-            serving: Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None },
-            lfs: Lfs::Files,
-            source_limit: 0,
-            build_memory: BuildMemory::Off,
-        }
-    }
-
-    pub(in crate::image::build_context) fn gym() -> EffectiveSpec {
-        spec(ResolvedSource::Gym { env_id: "CartPole-v1".to_owned() })
-    }
-
-    pub(in crate::image::build_context) fn hf() -> EffectiveSpec {
-        let (repo, resolved_revision) = ("org/repo".to_owned(), "0".repeat(40));
-        spec(ResolvedSource::Hf { repo, resolved_revision, suite: None, task: None })
+    fn gym() -> EffectiveSpec {
+        samples::gym("CartPole-v1")
     }
 
     /// The instructions, each without its mounts and with the arguments of its script.

@@ -3,6 +3,9 @@
 /// The folder of the context that holds them. Nothing else is in it, so that no layer depends on more.
 pub(crate) const FOLDER: &str = "install";
 
+/// The script that installs system packages.
+pub(crate) const APT_SCRIPT: &str = "apt.sh";
+
 /// Every script's name and content.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("install.sh", include_str!("install/install.sh")),
@@ -10,5 +13,5 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("settings.py", include_str!("install/settings.py")),
     ("uv.py", include_str!("install/uv.py")),
     ("bytecode.py", include_str!("install/bytecode.py")),
-    ("apt.sh", include_str!("install/apt.sh")),
+    (APT_SCRIPT, include_str!("install/apt.sh")),
 ];

@@ -1,4 +1,4 @@
-//! A spec → the files that docker builds from: the only place here that touches the disk; it runs nothing.
+//! A plan → the folder of files that docker builds from.
 
 pub(crate) mod dockerfile;
 mod install;
@@ -8,45 +8,52 @@ mod requirements;
 pub(crate) mod step_title;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Problem, SandboxError};
+use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
+use crate::error::{Problem, SandboxError, cannot_read};
+use crate::host::link::link_or_copy;
 use crate::host::run_dir::cannot_write;
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT};
-use crate::plan::EffectiveSpec;
-use crate::plan::bootstrap;
-use crate::plan::lockfile::Locking;
+use crate::plan::BuildPlan;
 use crate::plan::rlmesh_package::RlmeshPackage;
-use crate::settings::package_index::InstallSettings;
-
-/// The folder of the context that holds wheels.
-const PACKAGES_FOLDER: &str = "packages";
+use crate::settings::package_index::PackageIndex;
 
 /// The folder of the context that holds what an hf source's requirements need.
 pub(crate) const REQUIREMENTS_FOLDER: &str = "requirements";
 
+/// For files that were written a moment ago.
+const RUN_AGAIN: &str = "run it again; check the temporary folder that TMPDIR names";
+
 const BOOTSTRAP_FILE: &str = "bootstrap.json";
 
-/// Writes the build context of `spec` into a new folder under `parent`, and returns its path.
+/// Writes the build context of a plan into a new folder under `parent`, and returns its path. `payload` is the
+/// bootstrap payload, for people to read: it does not enter the image.
 ///
 /// # Errors
 /// [`SandboxError::Wheel`] where the wheel vanished since it was hashed; [`SandboxError::System`].
-pub(crate) fn write(parent: &Path, spec: &EffectiveSpec, steps: Steps) -> Result<PathBuf, SandboxError> {
+pub(crate) fn write(
+    parent: &Path,
+    plan: &BuildPlan,
+    payload: &str,
+    steps: Steps,
+) -> Result<PathBuf, SandboxError> {
+    let spec = &plan.spec;
     let folder = parent.join("context");
     make(&folder)?;
     put(&folder.join("Dockerfile"), &dockerfile::dockerfile(spec, steps))?;
     write_install(&folder)?;
-    match &spec.locking {
-        Locking::Unlocked => {}
-        Locking::Write(_) => {
-            put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
-            put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
-        }
-        Locking::Install(lock) => put(&folder.join(LOCK_FILE), &lock.requirements)?,
+    if let Some(lockfile) = &spec.lockfile {
+        put(&folder.join(LOCK_FILE), &lockfile.requirements)?;
     }
-    write_bootstrap(&folder, &bootstrap::bootstrap_json(spec))?;
+    if plan.lockfile_to_write.is_some() {
+        put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
+        put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
+    }
+    write_bootstrap(&folder, payload)?;
     if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {
         let name = install_path.rsplit('/').next().unwrap_or_default();
         let packages = folder.join(PACKAGES_FOLDER);
@@ -73,7 +80,7 @@ fn write_install(context: &Path) -> Result<(), SandboxError> {
 ///
 /// # Errors
 /// [`SandboxError::System`].
-pub(crate) fn write_secrets(parent: &Path, settings: &InstallSettings) -> Result<Vec<String>, SandboxError> {
+pub(crate) fn write_secrets(parent: &Path, settings: &PackageIndex) -> Result<Vec<String>, SandboxError> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut flags = Vec::new();
@@ -117,7 +124,7 @@ pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, S
 
 /// Where an hf source's files go in a build context.
 pub(crate) fn source_folder(context: &Path) -> PathBuf {
-    context.join(bootstrap::SOURCE_SUBDIR)
+    context.join(SOURCE_FOLDER)
 }
 
 /// Puts what an hf source's requirements need into a folder of their own, so that the layer in which they are
@@ -131,7 +138,8 @@ pub(crate) fn write_requirements(context: &Path) -> Result<(), SandboxError> {
     let file = source.join(REQUIREMENTS_FILE);
     let text = match fs::read(&file) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot_read(&file, &error, RUN_AGAIN)),
     };
     if requirements::need_the_source(&text) {
         link_tree(&source, &folder)
@@ -141,10 +149,11 @@ pub(crate) fn write_requirements(context: &Path) -> Result<(), SandboxError> {
 }
 
 fn link_tree(from: &Path, to: &Path) -> Result<(), SandboxError> {
-    let entries = fs::read_dir(from).map_err(|error| cannot_write(from, &error))?;
-    for entry in entries.flatten() {
+    let unreadable = |error: io::Error| cannot_read(from, &error, RUN_AGAIN);
+    for entry in fs::read_dir(from).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
         let target = to.join(entry.file_name());
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if entry.file_type().map_err(unreadable)?.is_dir() {
             make(&target)?;
             link_tree(&entry.path(), &target)?;
         } else {
@@ -155,9 +164,7 @@ fn link_tree(from: &Path, to: &Path) -> Result<(), SandboxError> {
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), SandboxError> {
-    fs::hard_link(from, to)
-        .or_else(|_| fs::copy(from, to).map(drop))
-        .map_err(|error| cannot_write(to, &error))
+    link_or_copy(from, to).map_err(|error| cannot_write(to, &error))
 }
 
 fn make(folder: &Path) -> Result<(), SandboxError> {

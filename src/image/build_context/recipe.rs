@@ -1,78 +1,82 @@
-//! What an image is made by, as one digest; pure, and silent about what the base image holds.
+//! What an image is made from, as one digest.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::image::build_context::dockerfile::{Steps, dockerfile};
 use crate::image::build_context::install;
-use crate::plan::lockfile::Locking;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
-/// The digest, in lower-case hex, of everything that the builder is given but labels: images on one base with
-/// the same digest differ in nothing else. `None` where files of a repository go into the image.
-pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps) -> Option<String> {
-    if !matches!(spec.source, ResolvedSource::Gym { .. }) {
-        return None;
-    }
+/// Whether [`digest`] names everything in the image: a Hugging Face repository's files are not in it.
+pub(crate) fn has_recipe(spec: &EffectiveSpec) -> bool {
+    matches!(spec.source, ResolvedSource::Gym { .. })
+}
+
+/// The digest, in lower-case hex, of everything that the builder is given, and of the base image by its id:
+/// images with the same digest are the same.
+pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) -> String {
     let text = dockerfile(spec, steps);
-    let mut parts = vec![("Dockerfile", text.as_str())];
+    let mut parts = vec![("Dockerfile", text.as_str()), ("base", base_image_id)];
     parts.extend_from_slice(install::FILES);
     if let RlmeshPackage::Wheel { sha256, .. } = &spec.rlmesh_package {
         parts.push(("wheel", sha256));
     }
-    if let Locking::Install(lock) = &spec.locking {
-        parts.push(("lock", &lock.requirements));
+    if let Some(lockfile) = &spec.lockfile {
+        parts.push(("lock", &lockfile.requirements));
     }
     let mut digest = Sha256::new();
     for (name, content) in parts {
         digest.update(format!("{name} {}\n", content.len()));
         digest.update(content);
     }
-    Some(hex::encode(digest.finalize()))
+    hex::encode(digest.finalize())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::build_context::dockerfile::tests::{gym, hf};
-    use crate::plan::bootstrap::bootstrap_json;
+    use crate::plan::samples::{gym, hf};
     use crate::settings::build::Installer;
+
+    fn of(spec: &EffectiveSpec) -> String {
+        digest(spec, Steps::default(), "sha256:base")
+    }
 
     #[test]
     fn only_what_goes_into_the_image_counts() {
-        let (one, mut other) = (gym(), gym());
-        other.source = ResolvedSource::Gym { env_id: "MountainCar-v0".to_owned() };
+        let (one, mut other) = (gym("CartPole-v1"), gym("MountainCar-v0"));
         other.imports = vec!["x".to_owned()];
-        assert_ne!(bootstrap_json(&one), bootstrap_json(&other));
-        let same = digest(&one, Steps::default());
-        assert_eq!((same.as_ref().map(String::len), &digest(&other, Steps::default())), (Some(64), &same));
+        let same = of(&one);
+        assert_eq!((same.len(), &of(&other)), (64, &same));
         for change in [
             (|spec| spec.packages = vec!["six".to_owned()]) as fn(&mut EffectiveSpec),
             |spec| spec.apt = vec!["libgl1".to_owned()],
             |spec| spec.base_image = "python:3.12-slim".to_owned(),
             |spec| spec.rlmesh_package = RlmeshPackage::Pip { spec: "rlmesh".to_owned() },
         ] {
-            let mut changed = gym();
+            let mut changed = gym("CartPole-v1");
             change(&mut changed);
-            assert_ne!(digest(&changed, Steps::default()), same);
+            assert_ne!(of(&changed), same);
         }
-        assert_ne!(digest(&one, Steps { installer: Installer::Pip, ..Steps::default() }), same);
+        let pip = Steps { installer: Installer::Pip, ..Steps::default() };
+        assert_ne!(digest(&one, pip, "sha256:base"), same);
+        assert_ne!(digest(&one, Steps::default(), "sha256:other"), same, "another image under the same name");
     }
 
     #[test]
     fn a_wheel_counts_by_its_content() {
-        let of = |sha256: &str| {
-            let mut spec = gym();
+        let with = |sha256: &str| {
+            let mut spec = gym("CartPole-v1");
             let (source_path, install_path) = ("/x.whl".to_owned(), "/opt/rlmesh/packages/x.whl".to_owned());
             spec.rlmesh_package =
                 RlmeshPackage::Wheel { source_path, install_path, sha256: sha256.to_owned() };
-            digest(&spec, Steps::default())
+            of(&spec)
         };
-        assert_ne!(of("1"), of("2"));
+        assert_ne!(with("1"), with("2"));
     }
 
     #[test]
-    fn a_repository_is_no_recipe() {
-        assert_eq!(digest(&hf(), Steps::default()), None);
+    fn a_repository_has_no_recipe() {
+        assert!(has_recipe(&gym("CartPole-v1")) && !has_recipe(&hf()));
     }
 }

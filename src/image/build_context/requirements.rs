@@ -1,4 +1,4 @@
-//! What a requirements.txt needs beside itself, as far as its text says; it installs and opens nothing.
+//! Whether a requirements.txt names other files of its repository, as far as its text says.
 
 /// Whether any line of it names a file or folder of the repository: another requirements file, a package to
 /// build, a wheel. Where that is not plain, it does.

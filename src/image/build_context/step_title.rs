@@ -1,9 +1,9 @@
-//! A build step's name as people read it; it knows nothing of what the step does.
+//! A build step's name, shortened for people.
 
-/// Where our own steps find their scripts and files.
-const MOUNTS: &str = "/run/rlmesh-sandbox/";
+use crate::image::build_context::dockerfile::MOUNTS;
+use crate::image::build_context::install::{APT_SCRIPT, FOLDER};
 
-/// A step's name as people read it: without mounts and other options, and without the quotes of the exec form.
+/// A step's name without mounts and other options, and without the quotes of the exec form.
 pub(crate) fn title(name: &str) -> String {
     let (position, instruction) = match name.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
         Some((position, instruction)) => (position.rsplit(' ').next(), instruction),
@@ -22,24 +22,27 @@ pub(crate) fn title(name: &str) -> String {
     }
 }
 
-/// A step's command as people read it, without its options. The scripts of our own steps are nobody's business;
-/// what they install is, and by what if that was asked for.
+/// A step's command without its options. Of our own scripts it shows what they install, and with which
+/// installer where one was chosen.
 fn command_line(words: &[String]) -> String {
     let shown = |words: &[String]| -> String {
+        let mounted = format!("{MOUNTS}/");
         let words = words.iter().filter(|word| !word.starts_with("--"));
-        words.map(|word| word.trim_start_matches(MOUNTS)).collect::<Vec<_>>().join(" ")
+        words.map(|word| word.trim_start_matches(&mounted)).collect::<Vec<_>>().join(" ")
     };
-    let scripts = format!("{MOUNTS}install/");
+    let scripts = format!("{MOUNTS}/{FOLDER}/");
     let [_, script, rest @ ..] = words else { return shown(words) };
-    let (rest, by) = match rest {
+    let (rest, installer) = match rest {
         [option, installer, rest @ ..] if option == "--installer" => (rest, format!(" ({installer})")),
         rest => (rest, String::new()),
     };
     match (script.strip_prefix(&scripts), rest) {
         (None, _) => shown(words),
-        (Some("apt.sh"), names) => format!("apt install {}", shown(names)),
-        (Some(_), [option, _]) if option == "--requirements" => format!("install requirements.txt{by}"),
-        (Some(_), packages) => format!("install {}{by}", shown(packages)),
+        (Some(APT_SCRIPT), names) => format!("apt install {}", shown(names)),
+        (Some(_), [option, _]) if option == "--requirements" => {
+            format!("install requirements.txt{installer}")
+        }
+        (Some(_), packages) => format!("install {}{installer}", shown(packages)),
     }
 }
 
@@ -48,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn titles_keep_what_people_look_for() {
+    fn titles_show_what_a_step_does() {
         for (name, shown) in [
             (
                 "[1/4] FROM docker.io/library/python:3.11-slim",

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::oci::{LocalImage, SaveFailure, layout_digest};
-use crate::engine::docker::rawjson::BuildEvent;
 use crate::error::{Problem, SandboxError};
 use crate::host::file_lock::{self, FileLock};
 use crate::host::interrupt::Interrupt;
 use crate::image::memory_limit::builder;
+use crate::progress::BuildEvent;
 use crate::progress::{Event, Listener};
-use crate::settings::variables::Variables;
+use crate::settings::Settings;
 
 /// How many copies are kept beside the one in use: they are as large as their images.
 const KEPT: usize = 3;
@@ -63,7 +63,7 @@ fn origin(local: Option<&LocalImage>, engine: Option<u32>) -> Origin {
 /// What handing over needs to know, beside the image.
 pub(crate) struct Export<'a> {
     pub(crate) docker: &'a Docker,
-    pub(crate) variables: &'a Variables,
+    pub(crate) settings: &'a Settings,
     /// The first number of the engine's version.
     pub(crate) engine: Option<u32>,
     /// The version of buildx.
@@ -102,7 +102,7 @@ impl Export<'_> {
         image: &LocalImage,
         on_event: &mut Listener<'_>,
     ) -> Result<ExportedImage, SandboxError> {
-        let store = store(self.variables)?;
+        let store = store(self.settings)?;
         let hex = image.id.trim_start_matches("sha256:");
         let (place, lock) = (store.join(hex), store.join(format!("{hex}.lock")));
         let interrupt = &self.docker.interrupt;
@@ -233,8 +233,8 @@ pub(crate) struct Copy {
 }
 
 /// Where the copies are.
-pub(crate) fn store(variables: &Variables) -> Result<PathBuf, SandboxError> {
-    Ok(builder::cache(variables)?.join("oci"))
+pub(crate) fn store(settings: &Settings) -> Result<PathBuf, SandboxError> {
+    Ok(builder::cache(settings)?.join("oci"))
 }
 
 /// Every copy, the last used first. A store that cannot be read has none.

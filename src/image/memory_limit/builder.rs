@@ -9,8 +9,8 @@ use crate::engine::docker::buildx::{BuilderCache, BuilderContainer};
 use crate::engine::docker::info::Resources;
 use crate::error::{Problem, SandboxError};
 use crate::host::file_lock::FileLock;
+use crate::settings::Settings;
 use crate::settings::size::Ceiling;
-use crate::settings::variables::Variables;
 
 /// How often a builder that others make and remove at the same time is looked at anew.
 const ATTEMPTS: usize = 10;
@@ -52,11 +52,11 @@ pub(crate) fn ensure(
     docker: &Docker,
     ceiling: Ceiling,
     resources: &Resources,
-    variables: &Variables,
+    settings: &Settings,
 ) -> Result<Builder, SandboxError> {
     let endpoint = docker.endpoint()?;
     let name = builder_name(ceiling, &endpoint);
-    let lock = lock(&folder(variables)?, &name);
+    let lock = lock(&folder(settings)?, &name);
     Wanted { name, ceiling, endpoint, limits_swap: resources.limits_swap, docker, lock }.ensure()
 }
 
@@ -164,8 +164,8 @@ fn is_bounded(container: &BuilderContainer, ceiling: Ceiling, limits_swap: bool)
 ///
 /// # Errors
 /// [`SandboxError::System`] where there is no place for a cache.
-pub(crate) fn folder(variables: &Variables) -> Result<PathBuf, SandboxError> {
-    Ok(cache(variables)?.join("builders"))
+pub(crate) fn folder(settings: &Settings) -> Result<PathBuf, SandboxError> {
+    Ok(cache(settings)?.join("builders"))
 }
 
 /// The lock of a builder.
@@ -177,8 +177,8 @@ pub(crate) fn lock(folder: &Path, builder: &str) -> PathBuf {
 ///
 /// # Errors
 /// [`SandboxError::System`] where there is no such place.
-pub(crate) fn cache(variables: &Variables) -> Result<PathBuf, SandboxError> {
-    variables.cache_folder().ok_or_else(|| {
+pub(crate) fn cache(settings: &Settings) -> Result<PathBuf, SandboxError> {
+    settings.cache_folder.clone().ok_or_else(|| {
         SandboxError::System(Problem::new(
             "there is no place for a cache: neither XDG_CACHE_HOME nor HOME is set",
             "set XDG_CACHE_HOME to a folder of yours that can be written",

@@ -78,7 +78,7 @@ fn out_of_memory(failed: &BuildFailure, bounds: &Bounds<'_>) -> SandboxError {
         }
         _ => {}
     }
-    SandboxError::MemoryCeiling(problem.details(last(&failed.said)))
+    SandboxError::MemoryCeiling(problem.details(last(&failed.messages)))
 }
 
 /// The builder's own container did not come up: the Dockerfile has nothing to do with it.
@@ -140,7 +140,7 @@ mod tests {
                 output: "cc1plus: working".to_owned(),
             }),
             unfinished: vec!["[2/3] RUN compile".to_owned()],
-            said: vec![said.to_owned()],
+            messages: vec![said.to_owned()],
         }
     }
 

@@ -16,14 +16,14 @@ use crate::error::{Problem, SandboxError};
 use crate::image::memory_limit::base_image::Export;
 use crate::image::memory_limit::failure::{Bounds, bounded_error};
 use crate::progress::{Event, Listener};
-use crate::settings::size::{Bound, Ceiling};
-use crate::settings::variables::Variables;
+use crate::settings::Settings;
+use crate::settings::size::{BuildMemory, Ceiling};
 
 /// What a bounded build works with, beside the request.
 pub(crate) struct Bounded<'a> {
     pub(crate) docker: &'a Docker,
-    pub(crate) variables: &'a Variables,
-    pub(crate) memory: Bound,
+    pub(crate) settings: &'a Settings,
+    pub(crate) memory: BuildMemory,
     /// The version of buildx.
     pub(crate) buildx: &'a str,
     /// The image that the Dockerfile begins with, as it is written there, if the engine's own is the one to take.
@@ -44,7 +44,11 @@ impl Bounded<'_> {
     ) -> Result<(), SandboxError> {
         let docker = self.docker;
         let resources = docker.resources()?;
-        let ceiling = self.memory.on(resources.memory);
+        let Some(ceiling) = self.memory.ceiling(resources.memory) else {
+            return docker
+                .build(request, &mut |event| on_event(Event::Build(event)))
+                .map_err(|failed| crate::image::failure::build_error(*failed));
+        };
         if !resources.limits_memory {
             return Err(cannot_limit(ceiling));
         }
@@ -53,10 +57,10 @@ impl Bounded<'_> {
                 "the engine cannot limit swap: where it has some, a build can use more than {ceiling}"
             )));
         }
-        let builder = builder::ensure(docker, ceiling, &resources, self.variables)?;
+        let builder = builder::ensure(docker, ceiling, &resources, self.settings)?;
         let hands = Export {
             docker,
-            variables: self.variables,
+            settings: self.settings,
             engine: resources.major,
             buildx: self.buildx,
             folder: self.folder,

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use crate::engine::docker::Docker;
 use crate::engine::docker::builder::{Endpoint, SeenBuilder, volume_of};
 use crate::engine::docker::buildx::BuilderCache;
-use crate::error::{Problem, SandboxError};
+use crate::error::SandboxError;
 use crate::host::file_lock::{self, FileLock};
 use crate::image::memory_limit::base_image::{self, Copy};
 use crate::image::memory_limit::builder;
-use crate::settings::variables::Variables;
+use crate::settings::Settings;
 
 /// Something that takes disk, and what is to be done with it.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn judge(is_in_use: bool, last_use: Option<SystemTime>, now: SystemTime, older_t
 /// [`SandboxError::Docker`], [`SandboxError::System`].
 pub(crate) fn look(
     docker: &Docker,
-    variables: &Variables,
+    settings: &Settings,
     older_than: Duration,
 ) -> Result<Vec<Judged>, SandboxError> {
     docker.buildx()?;
@@ -103,7 +103,7 @@ pub(crate) fn look(
     let mut found = Vec::new();
     for name in docker.builder_names()? {
         let Some(seen) = docker.builder(&name)? else { continue };
-        let verdict = judge_builder(docker, variables, &name, &seen, &endpoint, now, older_than)?;
+        let verdict = judge_builder(docker, settings, &name, &seen, &endpoint, now, older_than)?;
         found.push(Judged { thing: Prunable::Builder(name), bytes: None, verdict });
     }
     let is_here = |judged: &Judged| !matches!(judged.verdict, Verdict::Stay(Reason::Elsewhere(_)));
@@ -120,7 +120,7 @@ pub(crate) fn look(
             Err(failure) => docker.note(&format!("sizes: {failure}")),
         }
     }
-    for copy in base_image::copies(&base_image::store(variables)?) {
+    for copy in base_image::copies(&base_image::store(settings)?) {
         let verdict = judge(copy.is_in_use()?, copy.last_use, now, older_than);
         found.push(Judged { bytes: Some(copy.bytes()), verdict, thing: Prunable::Copy(copy) });
     }
@@ -129,7 +129,7 @@ pub(crate) fn look(
 
 fn judge_builder(
     docker: &Docker,
-    variables: &Variables,
+    settings: &Settings,
     name: &str,
     seen: &SeenBuilder,
     endpoint: &Endpoint,
@@ -140,7 +140,7 @@ fn judge_builder(
         let place = seen.nodes.first().map_or("nowhere", |node| node.endpoint.as_str());
         return Ok(Verdict::Stay(Reason::Elsewhere(format!("driver {}, on {place}", seen.driver))));
     }
-    let lock = builder::lock(&builder::folder(variables)?, name);
+    let lock = builder::lock(&builder::folder(settings)?, name);
     // Our own lock knows of our builds; the container's clients are anybody's, whatever they run.
     let is_in_use = file_lock::is_in_use(&lock)? || docker.is_builder_in_use(name)?;
     let last_use = file_lock::last_use(&lock).max(seen.last_activity);
@@ -152,13 +152,13 @@ impl Judged {
     ///
     /// # Errors
     /// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
-    pub(crate) fn remove(&self, docker: &Docker, variables: &Variables) -> Result<bool, SandboxError> {
+    pub(crate) fn remove(&self, docker: &Docker, settings: &Settings) -> Result<bool, SandboxError> {
         docker.interrupt.check()?;
         let name = match &self.thing {
             Prunable::Builder(name) => name,
             Prunable::Copy(copy) => return copy.remove(&docker.interrupt),
         };
-        let lock = builder::lock(&builder::folder(variables)?, name);
+        let lock = builder::lock(&builder::folder(settings)?, name);
         let Some(alone) = FileLock::alone(&lock, Duration::ZERO, &docker.interrupt)? else {
             return Ok(false);
         };
@@ -186,8 +186,8 @@ impl Judged {
 }
 
 /// Removes the locks of builders that are gone, such as those that somebody has removed by hand.
-pub(crate) fn tidy_locks(docker: &Docker, variables: &Variables) -> Result<(), SandboxError> {
-    let folder = builder::folder(variables)?;
+pub(crate) fn tidy_locks(docker: &Docker, settings: &Settings) -> Result<(), SandboxError> {
+    let folder = builder::folder(settings)?;
     let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
     let there = docker.builder_names()?;
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
@@ -201,22 +201,6 @@ pub(crate) fn tidy_locks(docker: &Docker, variables: &Variables) -> Result<(), S
         }
     }
     Ok(())
-}
-
-/// A limit that `--older-than` takes.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`].
-pub(crate) fn parse_age(text: &str) -> Result<Duration, SandboxError> {
-    const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-    crate::settings::sandbox::parse_duration_within("older_than (--older-than)", text, LONGEST).map_err(
-        |_| {
-            SandboxError::InvalidOption(Problem::new(
-                format!("older_than (--older-than) is {text:?}"),
-                "give it seconds or a time with units: 90m, 24h, 7d; 0 means whatever is not in use",
-            ))
-        },
-    )
 }
 
 #[cfg(test)]
@@ -250,13 +234,5 @@ mod tests {
         for (seconds, error) in [(0, "0s"), (59, "59s"), (3599, "59m"), (90_000, "1day"), (7300, "2h")] {
             assert_eq!(rounded(Duration::from_secs(seconds)).to_string(), error);
         }
-    }
-
-    #[test]
-    fn an_age_is_a_time() {
-        assert_eq!(parse_age("0").unwrap(), Duration::ZERO);
-        assert_eq!(parse_age("30d").unwrap(), Duration::from_secs(30 * 24 * 3600));
-        assert!(parse_age("soon").unwrap_err().to_string().contains("older_than (--older-than)"));
-        assert!(parse_age("-1").is_err());
     }
 }

@@ -1,0 +1,93 @@
+//! Arguments of the command line → the values that the library takes; flags over variables over defaults.
+
+use crate::cli::{ContainerArgs, ImageArgs, PublishArgs, SandboxArgs};
+use crate::error::SandboxError;
+use crate::settings::Settings;
+use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
+use crate::settings::hub::HubSettings;
+use crate::settings::kwargs::read_kwargs;
+use crate::settings::package_index::{PackageIndex, certificates_file};
+use crate::settings::sandbox::{Ownership, RunOptions, SandboxOptions};
+use crate::settings::variables::Variables;
+
+/// # Errors
+/// [`SandboxError::InvalidOption`] for a variable, or kwargs that cannot be read.
+pub(super) fn sandbox_options(
+    args: &SandboxArgs,
+    variables: &Variables,
+) -> Result<SandboxOptions, SandboxError> {
+    let from_variables = SandboxOptions::from_variables(variables)?;
+    Ok(SandboxOptions {
+        base_image: args.base_image.clone().or(from_variables.base_image),
+        rlmesh_package: args.rlmesh_package.clone().or(from_variables.rlmesh_package),
+        packages: args.packages.clone(),
+        apt: args.apt.clone(),
+        imports: args.imports.clone(),
+        kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
+        num_envs: args.num_envs,
+        vectorization_mode: args.vectorization_mode,
+        lock: args.lock.clone(),
+        trust_remote_code: args.trust_remote_code,
+        allow_unpinned_hf: args.allow_unpinned_hf,
+        max_source_size: args.max_source_size.or(from_variables.max_source_size),
+        build_memory: args.build_memory.or(from_variables.build_memory),
+    })
+}
+
+/// The platform may come from DOCKER_DEFAULT_PLATFORM: docker itself would read it.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`].
+pub(super) fn build_options(args: &ImageArgs, variables: &Variables) -> Result<BuildOptions, SandboxError> {
+    let default = variables.parsed("DOCKER_DEFAULT_PLATFORM", platform_of)?;
+    Ok(BuildOptions {
+        rebuild: args.rebuild,
+        pull: args.pull,
+        platform: args.platform.clone().or(default),
+        cache_from: args.cache_from.clone(),
+        installer: args.installer.unwrap_or_default(),
+    })
+}
+
+pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
+    PublishOptions {
+        tags: args.tag.clone(),
+        pushes: args.push.clone(),
+        labels: args.label.clone(),
+        cache_to: args.cache_to.clone(),
+    }
+}
+
+pub(super) fn run_options(args: &ContainerArgs) -> RunOptions {
+    let ownership = match (args.owner_pid, args.detach) {
+        (Some(pid), _) => Ownership::Process(pid),
+        (None, true) => Ownership::Detached,
+        (None, false) => Ownership::ThisProcess,
+    };
+    RunOptions { ownership, ready_timeout: args.ready_timeout, stop_timeout: args.stop_timeout }
+}
+
+/// The settings for looking at a source: how to reach the Hub.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], which names the variable.
+pub(super) fn with_hub(settings: Settings, variables: &Variables) -> Result<Settings, SandboxError> {
+    Ok(Settings { hub: HubSettings::from_variables(variables)?, ..settings })
+}
+
+/// The settings for a build: how to reach the Hub and package indexes.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`] for a variable, or for certificates that cannot be used.
+pub(super) fn with_build(
+    settings: Settings,
+    args: &ImageArgs,
+    variables: &Variables,
+) -> Result<Settings, SandboxError> {
+    let index = PackageIndex::from_variables(variables)?;
+    let package_index = match certificates_file(args.ca_cert.as_deref(), variables)? {
+        Some(file) => index.with_certificates(&file)?,
+        None => index,
+    };
+    with_hub(Settings { package_index, ..settings }, variables)
+}

@@ -1,0 +1,73 @@
+//! Everything that this tool shares with the rlmesh SDK, in one place: change nothing here without the SDK.
+//!
+//! An image that either of them builds is found and used by the other, and each knows the other's containers.
+//! The values are those of the rlmesh Python package 0.1.0.
+
+/// The image that environments are built on unless another is named.
+pub const DEFAULT_BASE_IMAGE: &str = "python:3.11-slim";
+
+/// The distribution on PyPI that serves environments.
+pub const DEFAULT_PACKAGE_NAME: &str = "rlmesh";
+
+/// The version of the JSON that the build hash is taken of.
+pub const BOOTSTRAP_SCHEMA_VERSION: u32 = 1;
+
+/// What image names start with; the slug and, as the tag, the start of the build hash follow.
+pub(crate) const IMAGE_PREFIX: &str = "rlmesh-sandbox-";
+
+/// What container names start with; the slug and 32 hex digits follow.
+pub(crate) const CONTAINER_PREFIX: &str = "rlmesh-sandbox-";
+
+/// The folder in the image that holds everything of rlmesh's; also the working folder.
+pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
+
+/// The folder below [`IMAGE_FOLDER`] from which wheels are installed. A wheel's path is part of the build hash.
+pub(crate) const PACKAGES_FOLDER: &str = "packages";
+
+/// The folder below [`IMAGE_FOLDER`] that holds a Hugging Face repository.
+pub(crate) const SOURCE_FOLDER: &str = "source";
+
+/// The port that the server listens on inside the container.
+pub(crate) const CONTAINER_PORT: u16 = 50051;
+
+/// What a built image runs: the module that reads the bootstrap payload and serves the environment.
+pub(crate) const ENTRYPOINT: [&str; 3] = ["python", "-m", "rlmesh._bootstrap.sandbox_env"];
+
+/// The generation of the wire protocol. Servers compare it letter by letter.
+pub(crate) const PROTOCOL_GENERATION: &str = "rlmesh-wire-v1";
+
+/// The gRPC method that answers once the environment is ready.
+pub(crate) const HANDSHAKE_METHOD: &str = "/rlmesh.env.v1.EnvService/Handshake";
+
+/// Variables that the server in the container reads.
+pub(crate) mod variable {
+    /// The port to listen on.
+    pub(crate) const PORT: &str = "RLMESH_PORT";
+    /// The bootstrap payload of a built image.
+    pub(crate) const BOOTSTRAP_JSON: &str = "RLMESH_BOOTSTRAP_JSON";
+    /// The environment's keyword arguments, as JSON, for a prebuilt image.
+    pub(crate) const MAKE_KWARGS: &str = "RLMESH_MAKE_KWARGS";
+    /// The number of copies, for a prebuilt image.
+    pub(crate) const NUM_ENVS: &str = "RLMESH_NUM_ENVS";
+    /// How the copies are stepped, for a prebuilt image.
+    pub(crate) const VECTORIZATION_MODE: &str = "RLMESH_VECTORIZATION_MODE";
+}
+
+/// Labels of containers.
+pub(crate) mod label {
+    /// The mark that every sandbox carries, and its value.
+    pub(crate) const MARK: (&str, &str) = ("rlmesh.sandbox", "1");
+    pub(crate) const OWNER_PID: &str = "rlmesh.sandbox.owner-pid";
+    pub(crate) const OWNER_PID_NAMESPACE: &str = "rlmesh.sandbox.owner-pid-ns";
+    /// The owner's start time, boot and machine: this tool's own addition, which the SDK passes over.
+    pub(crate) const OWNER_START: &str = "rlmesh.sandbox.owner-start";
+    pub(crate) const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
+    pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
+    /// What a container serves.
+    pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
+    /// The build hash of the image that it was started from.
+    pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
+    /// What every label that containers are judged by starts with. A container inherits its image's labels, so
+    /// an image must have none of these.
+    pub(crate) const RESERVED: [&str; 2] = ["rlmesh.sandbox", "rlmesh.image"];
+}

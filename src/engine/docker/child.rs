@@ -1,0 +1,294 @@
+//! A docker command that runs: its output is read through here, and meanwhile its limits are kept.
+
+use std::io::{self, PipeReader, Read};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use crate::engine::docker::invocation::Cause;
+use crate::engine::docker::log::Tail;
+use crate::host::interrupt::{Interrupt, Signals};
+
+/// The most that a command may print where its output is kept: bytes of stdout, and of stderr.
+pub(super) const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// How long a process may take to end after SIGTERM, before SIGKILL.
+const TERMINATION_GRACE: Duration = Duration::from_secs(5);
+
+/// How often the interrupt and the clock are looked at while a process prints nothing.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long output may still come once the process has ended: what it started may hold its pipes forever.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Which of a command's streams are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Stdout; the end of stderr is kept beside it.
+    Stdout,
+    /// Stderr alone.
+    Stderr,
+    /// Both as one.
+    Both,
+}
+
+/// When a process is ended before its own end.
+#[derive(Clone, Copy)]
+pub(super) struct Limits<'a> {
+    pub(super) interrupt: &'a Interrupt,
+    /// How many signals it takes to end it.
+    pub(super) ends_at: Signals,
+    pub(super) time: Option<Duration>,
+}
+
+/// A process that runs. It is killed when this is dropped.
+///
+/// The thread that starts it must be the one that waits for it: the kernel kills it when that thread ends.
+pub(super) struct ChildProcess<'a> {
+    child: Child,
+    /// What is read through this; `None` at its end.
+    output: Option<PipeReader>,
+    /// Stderr, where it is kept beside; `None` at its end.
+    errors: Option<PipeReader>,
+    stderr: Tail,
+    stderr_size: u64,
+    /// Since when it is known to have ended.
+    ended_at: Option<Instant>,
+    is_collected: bool,
+    end: End<'a>,
+}
+
+/// How a process ended.
+pub(super) struct Ended {
+    /// Why it did not succeed; `None` where it did.
+    pub(super) cause: Option<Cause>,
+    /// The end of stderr, where it was kept.
+    pub(super) stderr: String,
+}
+
+impl<'a> ChildProcess<'a> {
+    /// Starts a command in a process group of its own, without stdin.
+    pub(super) fn start(
+        mut command: Command,
+        streams: Streams,
+        is_low_priority: bool,
+        limits: Limits<'a>,
+    ) -> io::Result<Self> {
+        let (output, writer) = io::pipe()?;
+        let mut errors = None;
+        match streams {
+            Streams::Stdout => {
+                let (reader, stderr) = io::pipe()?;
+                errors = Some(reader);
+                command.stdout(writer).stderr(stderr);
+            }
+            Streams::Stderr => _ = command.stdout(Stdio::null()).stderr(writer),
+            Streams::Both => _ = command.stdout(writer.try_clone()?).stderr(writer),
+        }
+        // A group of its own: Ctrl-C at the terminal reaches us, and we decide what ends in which order.
+        command.stdin(Stdio::null()).process_group(0);
+        prepare_child(&mut command, is_low_priority);
+        let child = command.spawn()?;
+        let end = End::new(Pid::from_child(&child), limits);
+        // Dropping `command` closes our ends of the pipes that it writes to.
+        Ok(Self {
+            child,
+            output: Some(output),
+            errors,
+            stderr: Tail::default(),
+            stderr_size: 0,
+            ended_at: None,
+            is_collected: false,
+            end,
+        })
+    }
+
+    /// Ends it since it has printed more than is kept.
+    pub(super) fn end_for_size(&mut self) {
+        self.end.begin(Cause::PrintedTooMuch(LARGEST_OUTPUT));
+    }
+
+    /// Waits for its end; what it still prints is dropped.
+    pub(super) fn finish(mut self) -> io::Result<Ended> {
+        io::copy(&mut self, &mut io::sink())?;
+        while self.errors.is_some() {
+            self.wait_for_output()?;
+        }
+        // It has closed its pipes, so that this takes a moment only.
+        let mut pause = Duration::from_micros(100);
+        while !self.has_ended()? {
+            self.end.check();
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(POLL_INTERVAL);
+        }
+        let status = self.child.wait()?;
+        self.is_collected = true;
+        let stderr = std::mem::take(&mut self.stderr).into_text();
+        Ok(Ended { cause: cause(status, self.end.cause.take()), stderr })
+    }
+
+    /// Waits for output, for a moment at most, and takes what there is of stderr. Returns whether there is
+    /// output to read.
+    fn wait_for_output(&mut self) -> io::Result<bool> {
+        self.end.check();
+        let pipes = self.output.iter().chain(&self.errors);
+        let mut pipes: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(POLL_INTERVAL.subsec_nanos()) };
+        match poll(&mut pipes, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |pipe: Option<&PollFd<'_>>| pipe.is_some_and(|pipe| !pipe.revents().is_empty());
+        let has_output = self.output.is_some() && is_ready(pipes.first());
+        let has_errors = self.errors.is_some() && is_ready(pipes.last());
+        if has_errors {
+            self.read_errors()?;
+        } else if !has_output && self.has_ended()? {
+            let since = *self.ended_at.get_or_insert_with(Instant::now);
+            if since.elapsed() > LINGER {
+                (self.output, self.errors) = (None, None);
+            }
+        }
+        Ok(has_output)
+    }
+
+    fn read_errors(&mut self) -> io::Result<()> {
+        let Some(errors) = &mut self.errors else { return Ok(()) };
+        let mut chunk = [0; 16 * 1024];
+        match errors.read(&mut chunk)? {
+            0 => self.errors = None,
+            count => {
+                self.stderr.push(&chunk[..count]);
+                self.stderr_size += count as u64;
+                if self.stderr_size > LARGEST_OUTPUT {
+                    self.end_for_size();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it has ended. It is not collected yet, so that its number stays its own.
+    fn has_ended(&self) -> io::Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(self.end.pid), options) {
+            Ok(status) => Ok(status.is_some()),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Read for ChildProcess<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.output.is_some() {
+            if !self.wait_for_output()? {
+                continue;
+            }
+            match self.output.as_mut().map_or(Ok(0), |output| output.read(buffer)) {
+                Ok(0) => self.output = None,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+        Ok(0)
+    }
+}
+
+impl Drop for ChildProcess<'_> {
+    fn drop(&mut self) {
+        if !self.is_collected {
+            self.end.send(PosixSignal::KILL);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Why a process did not succeed; `None` where it did.
+fn cause(status: ExitStatus, ended_by: Option<Cause>) -> Option<Cause> {
+    match (ended_by, status.code()) {
+        // Not all of its output is known, whatever its status says.
+        (Some(cause @ Cause::PrintedTooMuch(_)), _) => Some(cause),
+        (_, Some(0)) => None,
+        (Some(cause), _) => Some(cause),
+        (None, Some(code)) => Some(Cause::Status(code)),
+        (None, None) => Some(Cause::Killed(status.signal().unwrap_or_default())),
+    }
+}
+
+/// Ends a process before its own end: SIGTERM first, then SIGKILL.
+struct End<'a> {
+    pid: Pid,
+    interrupt: &'a Interrupt,
+    ends_at: Signals,
+    deadline: Option<(Instant, Duration)>,
+    cause: Option<Cause>,
+    kill_at: Option<Instant>,
+}
+
+impl<'a> End<'a> {
+    fn new(pid: Pid, limits: Limits<'a>) -> Self {
+        let Limits { interrupt, ends_at, time } = limits;
+        let deadline = time.map(|limit| (Instant::now() + limit, limit));
+        Self { pid, interrupt, ends_at, deadline, cause: None, kill_at: None }
+    }
+
+    /// Looks at the interrupt and the clock, and sends the signal that is due.
+    fn check(&mut self) {
+        let now = Instant::now();
+        if self.cause.is_none() {
+            match (self.interrupt.reached(self.ends_at), self.deadline) {
+                (Some(signal), _) => self.begin(Cause::Interrupted(signal)),
+                (None, Some((at, limit))) if now >= at => self.begin(Cause::TookTooLong(limit)),
+                _ => return,
+            }
+        }
+        let is_pressing = self.ends_at != Signals::Third && self.interrupt.reached(Signals::Second).is_some();
+        if is_pressing || self.kill_at.is_some_and(|at| now >= at) {
+            self.send(PosixSignal::KILL);
+        }
+    }
+
+    /// Asks the process to end.
+    fn begin(&mut self, cause: Cause) {
+        if self.cause.is_none() {
+            self.cause = Some(cause);
+            self.kill_at = Some(Instant::now() + TERMINATION_GRACE);
+            self.send(PosixSignal::TERM);
+        }
+    }
+
+    /// To the whole group: the client runs its plugins as children.
+    fn send(&self, signal: PosixSignal) {
+        let _ = kill_process_group(self.pid, signal);
+    }
+}
+
+/// Has the kernel kill the child when the thread that started it dies, and so when this process is killed:
+/// an abandoned build or start must not go on.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn prepare_child(command: &mut Command, is_low_priority: bool) {
+    let parent = rustix::process::getpid();
+    // SAFETY: between fork and exec the closure makes system calls only, and allocates nothing.
+    unsafe {
+        command.pre_exec(move || {
+            if is_low_priority {
+                let _ = rustix::process::nice(19);
+            }
+            rustix::process::set_parent_process_death_signal(Some(PosixSignal::KILL))?;
+            // The parent may have died before the call above.
+            if rustix::process::getppid() == Some(parent) {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::Interrupted.into())
+            }
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prepare_child(_command: &mut Command, _is_low_priority: bool) {}
