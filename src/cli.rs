@@ -28,14 +28,14 @@ Exit codes:
   0         done
   1         anything not listed
   2         the command line is wrong
-  3         refused by policy: code from the Hub needs your consent
+  3         refused: code from the Hub needs your consent
   4         the source or the rlmesh wheel could not be resolved
   5         the image build failed
   6         the container failed to start or never became ready
-  7         docker is missing or does not answer
-  8         the build met its memory ceiling
+  7         docker or buildx is missing, too old, or does not answer
+  8         the build reached its memory limit
   130, 143  interrupted, terminated
-  any       with `run … -- COMMAND`: the command's own";
+  any       with `run … -- COMMAND`: that of the command";
 
 /// Turn a reinforcement-learning environment into a running, isolated Docker container
 ///
@@ -98,9 +98,9 @@ pub enum ColorWhen {
 pub enum ProgressHow {
     /// Bars on a terminal, plain lines elsewhere
     Auto,
-    /// One line a finished step
+    /// One line per finished step
     Plain,
-    /// One JSON object an event, on stderr
+    /// One JSON object per event, on stderr
     Json,
     None,
 }

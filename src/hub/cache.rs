@@ -17,8 +17,9 @@ use crate::host::file_lock::FileLock;
 use crate::host::interrupt::Interrupt;
 use crate::host::link::link_or_copy;
 use crate::host::run_dir::{RunDir, cannot_write};
-use crate::hub::digest::{Content, Digest, Hasher};
+use crate::hub::digest::{Content, Digest, Hasher, hash_file};
 use crate::hub::failure::Fault;
+use crate::hub::part::{Part, PartPath};
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
 
 /// The folders of the cache: whole contents, contents that are still being fetched, listings, and revisions.
@@ -270,71 +271,6 @@ struct KeptRef {
     commit: String,
 }
 
-/// A content that is being fetched. This value holds its file's lock.
-pub(crate) struct Part {
-    content: Content,
-    lock: FileLock,
-    path: PartPath,
-    hasher: Hasher,
-    done: u64,
-}
-
-enum PartPath {
-    /// Where a later run finds what this one has fetched.
-    Lasting(PathBuf),
-    /// Removed with this value.
-    Temporary(TempPath),
-}
-
-impl Part {
-    fn resume(content: Content, lock: FileLock, path: PartPath) -> Result<Self, SandboxError> {
-        let mut part = Self { content, lock, path, hasher: Hasher::of(content), done: 0 };
-        let done = hash_file(&mut part.lock.file(), &mut part.hasher);
-        part.done = done.map_err(|error| cannot_keep(part.path(), &error))?;
-        if part.done > content.size {
-            part.restart()?;
-        }
-        Ok(part)
-    }
-
-    /// How many bytes are there.
-    pub(crate) fn done(&self) -> u64 {
-        self.done
-    }
-
-    /// # Errors
-    /// [`SandboxError::System`]: a full disk, above all.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), SandboxError> {
-        self.lock.file().write_all(bytes).map_err(|error| cannot_keep(self.path(), &error))?;
-        self.hasher.update(bytes);
-        self.done += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Removes all bytes that are there.
-    ///
-    /// # Errors
-    /// [`SandboxError::System`].
-    pub(crate) fn restart(&mut self) -> Result<(), SandboxError> {
-        self.lock.file().set_len(0).map_err(|error| cannot_keep(self.path(), &error))?;
-        self.hasher = Hasher::of(self.content);
-        self.done = 0;
-        Ok(())
-    }
-
-    /// Whether the bytes that are there are the content.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.done == self.content.size && self.hasher.clone().finish() == self.content.digest
-    }
-
-    fn path(&self) -> &Path {
-        match &self.path {
-            PartPath::Lasting(path) => path,
-            PartPath::Temporary(path) => path,
-        }
-    }
-}
-
 /// Makes the folder if need be, and holds its lock.
 fn use_folder(root: &Path, interrupt: &Interrupt) -> Result<FileLock, SandboxError> {
     make_folder(root)?;
@@ -366,7 +302,7 @@ fn cannot_place(destination: &Path, error: &io::Error) -> Fault {
     }
 }
 
-fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
+pub(crate) fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
     SandboxError::System(Problem::new(
         format!("{} cannot be written: {error}", path.display()),
         "make room there, or set XDG_CACHE_HOME to another folder",
@@ -392,20 +328,6 @@ fn is_intact(file: &mut File, content: Content) -> bool {
     }
     let mut hasher = Hasher::of(content);
     hash_file(file, &mut hasher).is_ok_and(|size| size == content.size && hasher.finish() == content.digest)
-}
-
-fn hash_file(file: &mut impl io::Read, hasher: &mut Hasher) -> io::Result<u64> {
-    let mut buffer = vec![0; 128 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(size),
-            count => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-        }
-    }
 }
 
 /// Sets the time of the last use, by which [`crate::hub::eviction::trim`] goes.

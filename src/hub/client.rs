@@ -1,11 +1,11 @@
-//! Requests to the Hub: which hosts get the token, which redirects are followed, and what is tried again, and when.
+//! Requests to the Hub: which hosts get the token, and which redirects are followed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use ureq::config::Config;
-use ureq::http::{HeaderMap, Response, header};
+use ureq::http::{Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use url::Url;
@@ -14,6 +14,7 @@ use crate::error::SandboxError;
 use crate::error::invalid_option as invalid;
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::hub::failure::{Fault, Refusal};
+use crate::hub::retry::{Patience, pause_before_retry, requested_wait};
 use crate::settings::hub::{HubSettings, Proxies};
 
 /// How many redirects of one request are followed.
@@ -27,33 +28,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The least that counts as a read timeout: with less, no server could answer in time.
 const SHORTEST_READ_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The first pause before another try; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-
-/// The longest wait that a server may ask for. The Hub counts requests in windows of five minutes.
-const LONGEST_WAIT: Duration = Duration::from_secs(330);
-
 /// How much is read of the body of a refusal or a redirect, in bytes.
 const LARGEST_REFUSAL: u64 = 16 * 1024;
 
-/// How often a request is tried that fails for a reason that may pass.
-const TRIES: u32 = 6;
-
-/// The same without a connection: that seldom passes while a user waits.
-const TRIES_WITHOUT_CONNECTION: u32 = 3;
-
 /// How often an interrupt is looked for while there is nothing else to do.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Whether a request is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// It is not: the answer would be useful, but is not needed.
-    None,
-    /// It is, where the reason of the failure may pass.
-    Usual,
-}
 
 /// Which hosts an answer may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,7 +244,7 @@ impl Client {
             Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let (code, message) = (text("x-error-code"), text("x-error-message"));
-        let wait = wait(response.headers());
+        let wait = requested_wait(response.headers());
         let body =
             response.into_body().into_with_config().limit(LARGEST_REFUSAL).read_to_vec().unwrap_or_default();
         let message = message.or_else(|| {
@@ -361,70 +340,12 @@ pub(crate) fn host(address: &Url) -> String {
     address.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// How long an answer asks to wait, by Retry-After or by the Hub's own `ratelimit: "api";r=0;t=55`.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    if let Some(value) = text("retry-after") {
-        if let Ok(seconds) = value.trim().parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).ok();
-        }
-        let at = httpdate::parse_http_date(value.trim()).ok()?;
-        return Some(at.duration_since(SystemTime::now()).unwrap_or_default());
-    }
-    let limit = text("ratelimit")?;
-    // `r` requests are left in a window that ends in `t` seconds.
-    let field = |name: &str| limit.split(';').find_map(|field| field.trim().strip_prefix(name));
-    (field("r=")? == "0").then(|| field("t=")?.parse().ok().map(Duration::from_secs)).flatten()
-}
-
-/// How long to wait before the next try; `None` where there is to be none.
-pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, patience: Patience) -> Option<Duration> {
-    let tries = match fault {
-        _ if patience == Patience::None => 1,
-        Fault::NoConnection { .. } => TRIES_WITHOUT_CONNECTION,
-        fault if fault.may_pass() => TRIES,
-        _ => 1,
-    };
-    if failures >= tries {
-        return None;
-    }
-    match fault.wait() {
-        Some(wait) => (wait <= LONGEST_WAIT).then_some(wait),
-        None => {
-            let pause = FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1));
-            Some(pause.min(LONGEST_PAUSE).mul_f64(jitter()))
-        }
-    }
-}
-
-/// A factor around 1, so that requests that failed together are not sent again together.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher as _, RandomState};
-    0.75 + 0.5 * (RandomState::new().hash_one(0) as f64 / u64::MAX as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
-    }
-
     #[test]
-    fn the_hub_says_how_long_to_wait_in_three_ways() {
-        let seconds = |pairs| wait(&headers(pairs)).map(|wait| wait.as_secs());
-        assert_eq!(seconds(&[("retry-after", "7")]), Some(7));
-        assert_eq!(seconds(&[("ratelimit", "\"api\";r=0;t=55")]), Some(55));
-        assert_eq!(seconds(&[("ratelimit", "\"api\";r=3;t=55")]), None);
-        assert_eq!(seconds(&[("retry-after", "7"), ("ratelimit", "\"api\";r=0;t=55")]), Some(7));
-        assert_eq!(seconds(&[("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT")]), Some(0));
-        assert_eq!(seconds(&[("retry-after", "-1")]), None);
-        assert_eq!(seconds(&[]), None);
-    }
-
-    #[test]
-    fn asking_for_the_pause_changes_nothing_and_pausing_stops_the_other_threads() {
+    fn a_pause_that_the_hub_asks_for_stops_the_other_threads() {
         let refused = |status, wait| {
             Fault::Refused(Refusal {
                 status,
@@ -435,17 +356,8 @@ mod tests {
                 is_hub: true,
             })
         };
-        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Patience::Usual);
         let wait = Duration::from_millis(30);
         let slow_down = refused(429, Some(wait));
-        assert_eq!(pause(&slow_down, 1), Some(wait));
-        assert_eq!(pause(&slow_down, TRIES), None);
-        assert_eq!(pause_before_retry(&slow_down, 1, Patience::None), None);
-        assert_eq!(pause(&refused(429, Some(LONGEST_WAIT * 2)), 1), None);
-        assert_eq!(pause(&refused(404, None), 1), None);
-        let pauses: Vec<Duration> =
-            (1..TRIES).map(|failures| pause(&refused(503, None), failures).unwrap()).collect();
-        assert!(pauses.is_sorted() && pauses[4] <= LONGEST_PAUSE.mul_f64(1.25), "{pauses:?}");
         let client = Client::new(HubSettings::default(), Interrupt::default()).unwrap();
         client.pause(Duration::ZERO, &refused(503, None)).unwrap();
         assert!(client.closed_until.lock().unwrap().is_none());

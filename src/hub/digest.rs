@@ -1,6 +1,7 @@
 //! What identifies a file's content: git's blob id or LFS's digest, and its size.
 
 use std::fmt;
+use std::io;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -82,6 +83,21 @@ impl Hasher {
         match self {
             Hasher::GitBlob(hasher) => Digest::GitBlob(hasher.finalize().into()),
             Hasher::Sha256(hasher) => Digest::Sha256(hasher.finalize().into()),
+        }
+    }
+}
+
+/// Adds all bytes of a file to the hasher, and counts them.
+pub(crate) fn hash_file(file: &mut impl io::Read, hasher: &mut Hasher) -> io::Result<u64> {
+    let mut buffer = vec![0; 128 * 1024];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(size),
+            count => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
         }
     }
 }

@@ -11,10 +11,12 @@ use ureq::Body;
 use ureq::http::{Response, StatusCode, header};
 use url::Url;
 
-use crate::hub::cache::{Cache, Part};
-use crate::hub::client::{Client, PARALLEL, Patience, Reach, pause_before_retry};
+use crate::hub::cache::Cache;
+use crate::hub::client::{Client, PARALLEL, Reach};
 use crate::hub::digest::Content;
 use crate::hub::failure::Fault;
+use crate::hub::part::Part;
+use crate::hub::retry::{Patience, pause_before_retry};
 use crate::progress::{Event, Listener};
 
 /// How much is read at once, in bytes.

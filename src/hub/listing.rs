@@ -8,9 +8,10 @@ use ureq::Body;
 use ureq::http::{HeaderMap, header};
 use url::Url;
 
-use crate::hub::client::{Client, Patience, Reach};
+use crate::hub::client::{Client, Reach};
 use crate::hub::failure::Fault;
 use crate::hub::report_pause;
+use crate::hub::retry::Patience;
 use crate::hub::tree::{ListedEntry, ListingError, Tree, TreeBuilder};
 use crate::progress::Listener;
 

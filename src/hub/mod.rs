@@ -10,6 +10,8 @@ mod eviction;
 mod failure;
 mod fetch;
 mod listing;
+mod part;
+mod retry;
 mod tree;
 
 use std::cell::OnceCell;
@@ -30,8 +32,8 @@ use failure::{Fault, Request};
 use fetch::{Download, Failed, Fetched};
 
 pub(crate) use checkout::Checkout;
-pub(crate) use client::Patience;
 pub(crate) use eviction::{clear, survey};
+pub(crate) use retry::Patience;
 pub(crate) use tree::{Tree, TreeFile};
 
 /// The file that makes a repository an environment.
