@@ -132,7 +132,7 @@ fn an_error_as_json() {
     run("hash CartPole-v1 --package= --format json")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"packages (--package) is empty\",\"hint\":\"give --package a value, or leave it out\"}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"invalid value '' for '--package <REQUIREMENT>': it is empty\",\"hint\":\"give it a value, or leave the option out\"}}\n",
         )
         .check();
 }
@@ -144,7 +144,7 @@ fn an_unpinned_hub_source_is_refused_before_it_is_looked_up() {
         .stderr(
             "error: hf://org/repo@main is not pinned: the revision main is a name, whose content can change\n\
              hint: pin it to a full commit id (hf://org/repo@<40 hex digits>)\n\
-             hint: or pass --allow-unpinned-hf, to take whatever it stands for each time\n",
+             hint: or pass --allow-unpinned-hf to use whichever commit it stands for at each run\n",
         )
         .check();
 }

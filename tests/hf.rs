@@ -114,9 +114,9 @@ fn nothing_is_asked_before_consent_and_one_thing_after() {
     assert_eq!(world.asked(), Vec::<String>::new());
     let ended = world.run("build hf://acme/walker:suite/0 --trust-remote-code").with(3);
     assert!(
-        ended.stderr.contains(&format!(
-            "hint: pin it to what it stands for now: hf://acme/walker@{commit}:suite/0\n"
-        ))
+        ended
+            .stderr
+            .contains(&format!("hint: pin it to the current commit: hf://acme/walker@{commit}:suite/0\n"))
     );
     assert!(ended.stderr.contains("--allow-unpinned-hf"));
     assert_eq!(world.asked(), ["/api/models/acme/walker"]);

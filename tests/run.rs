@@ -58,7 +58,7 @@ fn detached() {
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
     let start = Regex::new(&format!(
-        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --pull never --cap-drop ALL --security-opt no-new-privileges \
+        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
          --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
          (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON {TAG}$"
@@ -212,7 +212,7 @@ fn in_the_foreground_until_the_containers_own_end() {
         (
             137,
             1,
-            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it stays, report it with that output\n",
+            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it fails again, report it with that output\n",
         ),
     ] {
         let server = Server::answering(fixture("handshake-cartpole.bin"));

@@ -145,7 +145,7 @@ fn something_else_answers() {
     let checked = Run::line("run -d image://other")
         .docker(docker.on("rm *", Reply::default()))
         .status(6)
-        .stderr_with(["error: what answers in the container is no rlmesh environment", "hello\n"])
+        .stderr_with(["error: what answers in the container is not an rlmesh environment", "hello\n"])
         .check();
     assert!(!checked.stderr.contains("--rlmesh-package"), "{}", checked.stderr);
 }
@@ -243,7 +243,10 @@ fn a_container_that_cannot_be_removed_is_named_and_left_to_reap() {
     Run::line("run -d CartPole-v1")
         .docker(docker)
         .status(6)
-        .stderr_with(["could not be removed", "run `rlmesh-sandbox reap`"])
+        .stderr_with([
+            "hint: the container rlmesh-sandbox-cartpole-v1-<uuid> may still be there",
+            "run `rlmesh-sandbox reap`",
+        ])
         .leaves(1)
         .check();
 }
@@ -264,7 +267,7 @@ fn an_address_that_cannot_be_written_leaves_no_container() {
     let run = Run::line("-q run -d CartPole-v1")
         .docker(docker)
         .status(1)
-        .stderr_with(["error: the result could not be written to stdout"]);
+        .stderr_with(["error: cannot write the result to stdout"]);
     let mut command = run.command();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

@@ -40,7 +40,7 @@ fn nohup_is_respected() {
     command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
-    let run = run.stdout("tcp://127.0.0.1:<port>\n").stderr("terminated\n").status(143);
+    let run = run.stdout("tcp://127.0.0.1:<port>\n").status(143);
     run.check_command(command, |run, child| {
         run.stand_in().wait_for("following");
         for ignored in [Signal::HUP, Signal::INT] {

@@ -61,13 +61,11 @@ fn play(folder: &Path, rule: &Path, arguments: &[OsString]) -> Result<u8, String
     let text = |name: &str| read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let failed = |error: io::Error| error.to_string();
     if let Some(hook) = text("hook") {
-        Command::new("/bin/sh")
-            .arg("-ec")
-            .arg(hook)
-            .arg("docker")
-            .args(arguments)
-            .status()
-            .map_err(failed)?;
+        let mut shell = Command::new("/bin/sh");
+        let ended = shell.arg("-ec").arg(hook).arg("docker").args(arguments).status().map_err(failed)?;
+        if !ended.success() {
+            return Err(format!("the hook failed: {ended}"));
+        }
     }
     // A reader that has gone away is the program's choice, not a failure.
     let _ = io::stdout().write_all(&read("stdout").unwrap_or_default());
