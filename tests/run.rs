@@ -5,7 +5,7 @@ use regex::Regex;
 use crate::support::server::Server;
 use rustix::process::Signal;
 
-use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
+use crate::support::{Reply, Run, StandIn, WAITS, eventually, fixture, signal};
 
 pub(crate) const ID: &str = "45d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
@@ -31,17 +31,28 @@ pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
 
 // Commands that go on until a test ends them look for HOME: it goes with the test, also with one that fails.
 
+/// The start is over before anything watches over it: the log is followed once.
+pub(crate) const UNWATCHED: &str = "100";
+
 /// An engine on which the container of CartPole-v1 comes up, and a server in its place.
 pub(crate) fn up() -> (StandIn, Server) {
+    // What watches over a start may follow the log too, until it is told to stop.
+    up_with(Reply::default().hangs())
+}
+
+/// The same with another log to follow.
+pub(crate) fn up_with(log: Reply) -> (StandIn, Server) {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on(
             "run -d *",
-            Reply::stdout(format!("{ID}\n")).hook("env | grep ^RLMESH_ >\"$STAND_IN/variables\" || true"),
+            Reply::stdout(format!("{ID}\n"))
+                .hook("env | grep ^RLMESH_ | grep -v ^RLMESH_SANDBOX_ | sort >\"$STAND_IN/variables\""),
         )
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow {ID}"), log)
         .on(&format!("stop -t * {ID}"), Reply::stdout(format!("{ID}\n")))
         .on(&format!("rm --force --volumes {ID}"), Reply::stdout(format!("{ID}\n")));
     (docker, server)
@@ -189,11 +200,10 @@ fn a_second_signal_does_not_wait_for_the_command() {
 #[test]
 fn in_the_foreground_until_a_signal() {
     for (sent, status, said) in [(Signal::INT, 130, "interrupted"), (Signal::TERM, 143, "terminated")] {
-        let (docker, _server) = up();
-        let docker =
-            docker.on(&format!("logs --follow {ID}"), Reply::stdout("serving\n").marks("following").hangs());
+        let (docker, _server) = up_with(Reply::stdout("serving\n").marks("following").hangs());
         let run = Run::line("run CartPole-v1")
             .docker(docker)
+            .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
             .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nserving\n{said}\n"))
             .status(status);
@@ -222,14 +232,14 @@ fn in_the_foreground_until_the_containers_own_end() {
         let docker = StandIn::new()
             .on("ps --all*", Reply::default())
             .on("run -d *", Reply::stdout(format!("{ID}\n")))
-            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
             .on(&inspect, Reply::stdout(exited))
-            .on(&format!("wait {ID}"), Reply::default().hangs())
-            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n"))
+            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n").marks("ended"))
             .on(&format!("stop -t * {ID}"), Reply::default())
             .on(&format!("rm --force --volumes {ID}"), Reply::default());
         Run::line("run CartPole-v1")
             .docker(docker)
+            .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
             .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nbye\n{said}"))
             .status(status)
@@ -243,16 +253,13 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
     let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
     let exited = exited.replace("\"ExitCode\": 137", "\"ExitCode\": 0");
     let inspect = format!("container inspect -- {ID}");
-    let running = || Reply::stdout(inspection("inspect/running.json", &server)).once();
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        // Once until it is ready, and once when the log has broken off.
-        .on(&inspect, running())
-        .on(&inspect, running())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
         .on(&inspect, Reply::stdout(exited))
         .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on(&format!("logs --follow --tail 0 {ID}"), Reply::stdout("two\n"))
+        .on(&format!("logs --follow --tail 0 {ID}"), Reply::stdout("two\n").marks("ended"))
         .on(&format!("logs --follow {ID}"), Reply { status: 1, ..Reply::stdout("one\n") })
         .on(&format!("stop -t * {ID}"), Reply::default())
         .on(&format!("rm --force --volumes {ID}"), Reply::default());

@@ -18,7 +18,8 @@ fn started(inspect: Reply) -> StandIn {
 }
 
 fn removed(calls: &[&str]) -> bool {
-    calls.last().is_some_and(|call| *call == "rm --force --volumes rlmesh-sandbox-cartpole-v1-<uuid>")
+    // What watches over the start may still ask something after it.
+    calls.contains(&"rm --force --volumes rlmesh-sandbox-cartpole-v1-<uuid>")
 }
 
 #[test]
@@ -82,10 +83,9 @@ fn the_containers_end_is_noticed_at_once() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once().marks("inspected"))
         .on(&inspect, Reply::stdout(fixture("inspect/exited.json")))
-        .on(&format!("wait {ID}"), Reply::stdout("1\n"))
-        .on("logs *", Reply::stdout("oops\n"))
+        .on("logs *", Reply::stdout("oops\n").hangs_until("inspected"))
         .on("rm --force *", Reply::default());
     // An hour: had the wait not ended with the container, this test would not end either.
     Run::line("run -d CartPole-v1 --ready-timeout 3600")
@@ -190,13 +190,14 @@ fn a_container_that_ends_and_is_removed_at_once_has_said_why() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once().marks("inspected"))
         .on(&inspect, gone())
         .on(
             &format!("logs --follow {ID}"),
             Reply::stdout(
                 "ImportError: libGL.so.1: cannot open shared object file: No such file or directory\n",
-            ),
+            )
+            .hangs_until("inspected"),
         )
         .on("logs --tail *", Reply::fails(1, "Error response from daemon: No such container\n"))
         .on("rm --force *", Reply::default());

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 
-use crate::run::{ID, up};
-use crate::support::{Reply, Run, program, signal};
+use crate::run::{ID, UNWATCHED, up, up_with};
+use crate::support::{Reply, Run, WAITS, program, signal};
 
 #[test]
 fn a_signal_right_after_the_command_has_started_reaches_it() {
@@ -30,9 +30,8 @@ fn a_signal_right_after_the_command_has_started_reaches_it() {
 
 #[test]
 fn nohup_is_respected() {
-    let (docker, _server) = up();
-    let docker = docker.on(&format!("logs --follow {ID}"), Reply::default().marks("following").hangs());
-    let run = Run::line("-q run CartPole-v1").docker(docker);
+    let (docker, _server) = up_with(Reply::default().marks("following").hangs());
+    let run = Run::line("-q run CartPole-v1").docker(docker).env(WAITS, UNWATCHED);
     let ours = run.command();
     // As nohup and a shell's `&` start a process: with SIGHUP and SIGINT ignored.
     let mut command = Command::new("/bin/sh");
@@ -75,13 +74,14 @@ fn a_reader_that_has_seen_enough_of_a_log_ends_it_quietly() {
 
 #[test]
 fn a_foreground_run_reads_the_log_once() {
-    let (docker, _server) = up();
-    // Longer than any watch over the start waits before it reads the log itself.
-    let docker = docker.on(&format!("logs --follow {ID}"), Reply::default().marks("following").hangs());
+    let (docker, _server) = up_with(Reply::default().marks("following").hangs());
     let run = Run::line("-q run CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").status(143);
+    // Long enough for the start to be over before the watch over it reads the log.
+    let run = run.env(WAITS, "3");
     let checked = run.check_while(|run, child| {
         run.stand_in().wait_for("following");
-        std::thread::sleep(std::time::Duration::from_millis(600));
+        // Longer than that watch waits.
+        std::thread::sleep(std::time::Duration::from_millis(1400));
         signal(child, Signal::TERM);
     });
     let reads = checked.calls.iter().filter(|call| call.starts_with("logs --follow")).count();

@@ -14,6 +14,7 @@ pub(crate) struct Reply {
     pub(crate) mark: Option<String>,
     pub(crate) hang: Option<String>,
     pub(crate) once: bool,
+    pub(crate) until: Option<String>,
 }
 
 impl Reply {
@@ -55,6 +56,12 @@ impl Reply {
     /// Prints the answer and does not end until there is a file of this name in the stand-in's folder.
     pub(crate) fn hangs_until(mut self, name: &str) -> Self {
         self.hang = Some(name.to_owned());
+        self
+    }
+
+    /// Serves as long as there is no file of this name; then calls go to the next rule that matches.
+    pub(crate) fn until(mut self, name: &str) -> Self {
+        self.until = Some(name.to_owned());
         self
     }
 
@@ -110,9 +117,13 @@ impl StandIn {
         put("stderr", &reply.stderr);
         put("status", reply.status.to_string().as_bytes());
         let once = reply.once.then(String::new);
-        for (name, content) in
-            [("hook", reply.hook), ("mark", reply.mark), ("hang", reply.hang), ("once", once)]
-        {
+        for (name, content) in [
+            ("hook", reply.hook),
+            ("mark", reply.mark),
+            ("hang", reply.hang),
+            ("once", once),
+            ("until", reply.until),
+        ] {
             content.iter().for_each(|content| put(name, content.as_bytes()));
         }
         self.rules += 1;

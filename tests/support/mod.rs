@@ -20,6 +20,9 @@ use tempfile::TempDir;
 
 pub(crate) use docker::{Reply, StandIn};
 
+/// The variable that holds a factor for everything that the program waits for.
+pub(crate) const WAITS: &str = "RLMESH_SANDBOX_TEST_WAITS";
+
 /// The program under test.
 pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_rlmesh-sandbox"))
@@ -197,6 +200,8 @@ impl Run {
             .env("HOME", self.home())
             .env("TMPDIR", self.tmp())
             .env("LANG", "C.UTF-8")
+            // What the program waits for takes no time here, unless the test itself makes it.
+            .env(WAITS, "0.05")
             .envs(&self.environment)
             .current_dir(self.here())
             .stdin(Stdio::piped())

@@ -3,6 +3,7 @@
 //! `$STAND_IN` names a folder with `rules/<number>/`, whose files are written by `support/docker.rs`:
 //! - `pattern`: the whole command line, where `*` matches any text;
 //! - `once`: the rule answers one call only;
+//! - `until`: the rule answers no more once there is this file of the folder;
 //! - `hook`: shell lines that run first, with the arguments of the call;
 //! - `stdout`, `stderr`, `status`: the answer;
 //! - `mark`: a file of the folder that is written with this process's id once the output is;
@@ -37,7 +38,7 @@ fn answer() -> Result<u8, String> {
         .map_err(|error| format!("there are no rules: {error}"))?;
     rules.sort();
     for rule in rules {
-        if matches(&fs::read(rule.join("pattern")).unwrap_or_default(), &line) && is_left(&rule) {
+        if matches(&fs::read(rule.join("pattern")).unwrap_or_default(), &line) && may_answer(&folder, &rule) {
             return play(&folder, &rule, &arguments).map_err(|error| format!("{}: {error}", rule.display()));
         }
     }
@@ -51,8 +52,11 @@ fn record(folder: &Path, line: &[u8]) -> io::Result<()> {
     fs::OpenOptions::new().create(true).append(true).open(folder.join("calls"))?.write_all(&record)
 }
 
-/// Whether a rule may still answer. Making the file is what decides between two calls at the same time.
-fn is_left(rule: &Path) -> bool {
+fn may_answer(folder: &Path, rule: &Path) -> bool {
+    if fs::read_to_string(rule.join("until")).is_ok_and(|name| folder.join(name).exists()) {
+        return false;
+    }
+    // Making the file is what decides between two calls at the same time.
     !rule.join("once").exists() || fs::File::create_new(rule.join("used")).is_ok()
 }
 
