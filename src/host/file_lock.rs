@@ -1,7 +1,8 @@
-//! Lock files that say whether something of this user's is in use, and when it last was; they know nothing of what they stand for.
+//! Lock files that show whether something is in use, and when it was last used.
 //!
-//! Whoever uses a thing shares its lock, whoever changes or removes it holds the lock alone. The kernel drops
-//! a lock with its process, and the file's time is that of the last use.
+//! A user of a thing holds its lock shared; a process that changes or removes the thing holds the lock
+//! exclusively. The kernel releases a lock when its process ends. A lock file's modification time is that of
+//! the last use.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
 
-/// How often a wait looks again.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a user of a thing waits for a process that changes or removes it.
+const LONGEST_CHANGE: Duration = Duration::from_secs(600);
 
 /// A lock that is held as long as this value lives.
 #[derive(Debug)]
@@ -22,69 +25,56 @@ pub(crate) struct FileLock {
     path: PathBuf,
 }
 
-/// Who else may hold a lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Users,
-    Nobody,
-}
-
 impl FileLock {
-    /// Says that the thing is used, and waits while somebody changes it.
+    /// Marks the thing as used from now on, once no process changes it.
     ///
     /// # Errors
-    /// Interrupted; [`SandboxError::System`] where the file can't be made or locked.
-    pub(crate) fn share(path: &Path, interrupt: &Interrupt) -> Result<Self, SandboxError> {
-        loop {
-            if let Some(lock) = Self::attempt(path, Company::Users)? {
-                // The time of use; on a file that is ours it cannot fail in a way that matters.
-                let _ = lock.file.set_modified(SystemTime::now());
-                return Ok(lock);
-            }
-            interrupt.check()?;
-            std::thread::sleep(POLL_INTERVAL);
-        }
+    /// Interrupted; [`SandboxError::System`] where the file can't be made or locked, or is locked for minutes.
+    pub(crate) fn shared(path: &Path, interrupt: &Interrupt) -> Result<Self, SandboxError> {
+        let Some(lock) = Self::acquire(path, File::try_lock_shared, LONGEST_CHANGE, interrupt)? else {
+            return Err(SandboxError::System(Problem::new(
+                format!("another process has locked {} for minutes", path.display()),
+                "run it again once that process has ended",
+            )));
+        };
+        // The time of use; on a file that is ours it cannot fail in a way that matters.
+        let _ = lock.file.set_modified(SystemTime::now());
+        Ok(lock)
     }
 
-    /// Keeps everybody else off, or returns `None` where somebody uses the thing for longer than `patience`.
+    /// Keeps all others off; `None` where one of them uses the thing for longer than `patience`.
     ///
     /// # Errors
-    /// As [`Self::share`].
-    pub(crate) fn alone(
+    /// As [`Self::shared`].
+    pub(crate) fn exclusive(
         path: &Path,
         patience: Duration,
         interrupt: &Interrupt,
     ) -> Result<Option<Self>, SandboxError> {
-        let deadline = Instant::now() + patience;
+        Self::acquire(path, File::try_lock, patience, interrupt)
+    }
+
+    fn acquire(
+        path: &Path,
+        try_lock: fn(&File) -> Result<(), TryLockError>,
+        patience: Duration,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Self>, SandboxError> {
+        let began = Instant::now();
         loop {
-            if let Some(lock) = Self::attempt(path, Company::Nobody)? {
-                return Ok(Some(lock));
+            let file = open(path).map_err(|error| cannot_lock(path, &error))?;
+            match try_lock(&file) {
+                // The holder before may have removed the file in the meantime: then no other process will ever
+                // see this one.
+                Ok(()) if is_still_at(&file, path) => return Ok(Some(Self { file, path: path.to_owned() })),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(cannot_lock(path, &error)),
             }
             interrupt.check()?;
-            if Instant::now() >= deadline {
+            if began.elapsed() >= patience {
                 return Ok(None);
             }
             std::thread::sleep(POLL_INTERVAL);
-        }
-    }
-
-    fn attempt(path: &Path, company: Company) -> Result<Option<Self>, SandboxError> {
-        let failed = |error: &io::Error| unlockable(path, error);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-        }
-        let opened = OpenOptions::new().read(true).create(true).append(true).open(path);
-        let file = opened.map_err(|error| failed(&error))?;
-        let locked = match company {
-            Company::Users => file.try_lock_shared(),
-            Company::Nobody => file.try_lock(),
-        };
-        match locked {
-            // Between the two calls whoever held it may have removed it: then the lock is that of a file
-            // which nobody else will ever see.
-            Ok(()) => Ok(is_still_at(&file, path).then(|| Self { file, path: path.to_owned() })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed(&error)),
         }
     }
 
@@ -93,35 +83,42 @@ impl FileLock {
         &self.file
     }
 
-    /// Removes the file of a lock that is held alone: there is nothing left to use.
+    /// Removes the file of a lock that is held exclusively, once there is nothing left to use.
     pub(crate) fn remove(self) {
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// When the thing was last used; `None` where no use of it is known.
+/// When the thing was last used; `None` where that is not known.
 pub(crate) fn last_use(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// Whether somebody uses the thing, or changes it, just now. Nothing is made for the question.
+/// Whether a process uses or changes the thing just now. No file is made.
 ///
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn is_in_use(path: &Path) -> Result<bool, SandboxError> {
-    let asked = match File::open(path) {
+    let locked = match File::open(path) {
         Ok(file) => file.try_lock(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => Err(TryLockError::Error(error)),
     };
-    match asked {
+    match locked {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(unlockable(path, &error)),
+        Err(TryLockError::Error(error)) => Err(cannot_lock(path, &error)),
     }
 }
 
-fn unlockable(path: &Path, error: &io::Error) -> SandboxError {
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().read(true).create(true).append(true).open(path)
+}
+
+fn cannot_lock(path: &Path, error: &io::Error) -> SandboxError {
     SandboxError::System(Problem::new(
         format!("{} cannot be locked: {error}", path.display()),
         "set XDG_CACHE_HOME to a folder of yours that can be written",
@@ -140,27 +137,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_share_and_whoever_changes_it_is_alone() {
+    fn users_share_a_lock_and_a_change_needs_it_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (path, interrupt) = (folder.path().join("deep/x.lock"), Interrupt::default());
-        let alone = |patience| FileLock::alone(&path, patience, &interrupt).unwrap();
-        let first = FileLock::share(&path, &interrupt).unwrap();
-        let second = FileLock::share(&path, &interrupt).unwrap();
-        assert!(alone(Duration::ZERO).is_none());
+        let shared = || FileLock::shared(&path, &interrupt).unwrap();
+        let exclusive = |patience| FileLock::exclusive(&path, patience, &interrupt).unwrap();
+        let (first, second) = (shared(), shared());
+        assert!(exclusive(Duration::ZERO).is_none());
         assert!(is_in_use(&path).unwrap());
         drop(first);
-        assert!(alone(Duration::from_millis(60)).is_none());
+        assert!(exclusive(Duration::from_millis(60)).is_none());
         drop(second);
-        let held = alone(Duration::ZERO).unwrap();
-        assert!(FileLock::attempt(&path, Company::Users).unwrap().is_none());
+        let held = exclusive(Duration::ZERO).unwrap();
+        assert!(exclusive(Duration::ZERO).is_none() && is_in_use(&path).unwrap());
         held.remove();
         assert!(!path.exists() && !is_in_use(&path).unwrap() && !path.exists());
-        drop(FileLock::share(&path, &interrupt).unwrap());
+        drop(shared());
         assert!(last_use(&path).is_some());
     }
 
     #[test]
-    fn a_lock_on_a_file_that_was_removed_is_none() {
+    fn the_lock_of_a_removed_file_is_not_taken_for_the_things() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         let file = File::create(&path).unwrap();
@@ -172,12 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_gives_way_to_an_interrupt() {
+    fn an_interrupt_ends_the_wait() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        let _held = FileLock::alone(&path, Duration::ZERO, &Interrupt::default()).unwrap();
+        let _held = FileLock::exclusive(&path, Duration::ZERO, &Interrupt::default()).unwrap();
         let interrupt = Interrupt::default();
         interrupt.raise(crate::error::Signal::Interrupt);
-        assert!(matches!(FileLock::share(&path, &interrupt), Err(SandboxError::Interrupted(_))));
+        let waited = FileLock::shared(&path, &interrupt);
+        assert!(matches!(waited, Err(SandboxError::Interrupted(_))));
     }
 }

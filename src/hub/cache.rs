@@ -118,7 +118,7 @@ impl Cache {
     /// [`SandboxError::System`]; [`SandboxError::Interrupted`].
     pub(crate) fn part(&self, content: Content) -> Result<Part, SandboxError> {
         let path = self.folder(PARTS)?.join(file_name(content.digest));
-        match FileLock::alone(&path, Duration::ZERO, &self.interrupt)? {
+        match FileLock::exclusive(&path, Duration::ZERO, &self.interrupt)? {
             Some(lock) => Part::resume(content, lock, PartPath::Lasting(path)),
             // Another run is fetching the same. With a file of its own, neither waits for the other.
             None => {
@@ -236,7 +236,7 @@ impl Cache {
             let path = NamedTempFile::new_in(&folder)
                 .map_err(|error| cannot_keep(&folder, &error))?
                 .into_temp_path();
-            if let Some(lock) = FileLock::alone(&path, Duration::ZERO, &self.interrupt)? {
+            if let Some(lock) = FileLock::exclusive(&path, Duration::ZERO, &self.interrupt)? {
                 return Ok((lock, path));
             }
         }
@@ -274,7 +274,7 @@ struct KeptRef {
 /// Makes the folder if need be, and holds its lock.
 fn use_folder(root: &Path, interrupt: &Interrupt) -> Result<FileLock, SandboxError> {
     make_folder(root)?;
-    let lock = FileLock::share(&root.join(LOCK), interrupt)?;
+    let lock = FileLock::shared(&root.join(LOCK), interrupt)?;
     // A lock file that is there can be locked without the right to make another one.
     tempfile::tempfile_in(root).map_err(|error| cannot_keep(root, &error))?;
     Ok(lock)
@@ -512,7 +512,7 @@ mod tests {
     fn an_interrupt_ends_the_wait_for_a_cache_that_is_being_removed() {
         let folder = tempfile::tempdir().unwrap();
         let lock = folder.path().join(LOCK);
-        let _removing = FileLock::alone(&lock, Duration::ZERO, &Interrupt::default()).unwrap().unwrap();
+        let _removing = FileLock::exclusive(&lock, Duration::ZERO, &Interrupt::default()).unwrap().unwrap();
         let interrupt = Interrupt::default();
         interrupt.raise(crate::error::Signal::Interrupt);
         let opened = Cache::open(Some(folder.path()), folder.path(), &interrupt);

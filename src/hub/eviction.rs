@@ -66,7 +66,7 @@ pub(crate) fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> 
 /// [`SandboxError::System`] where it cannot be removed.
 pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheContent>, SandboxError> {
     let Some(content) = survey(root)? else { return Ok(None) };
-    let Some(_lock) = FileLock::alone(&root.join(LOCK), Duration::ZERO, interrupt)? else {
+    let Some(_lock) = FileLock::exclusive(&root.join(LOCK), Duration::ZERO, interrupt)? else {
         return Ok(Some(CacheContent { is_in_use: true, ..content }));
     };
     for folder in [FILES, PARTS, TREES, REFS] {
@@ -98,7 +98,7 @@ impl Entry {
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
         }
-        match FileLock::alone(&self.path, Duration::ZERO, interrupt) {
+        match FileLock::exclusive(&self.path, Duration::ZERO, interrupt) {
             Ok(Some(lock)) => {
                 lock.remove();
                 true

@@ -228,12 +228,16 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let hint = known_hint(of_the_base, &evidence)
         .or_else(|| known_hint(KNOWN, &evidence))
         .unwrap_or("read the end of the step's output below");
-    let quoted: Vec<&str> = step.output.lines().rev().take(QUOTED_LINES).collect();
-    let quoted = quoted.into_iter().rev().collect::<Vec<_>>().join("\n");
     let problem = Problem::new(format!("the image was not built: {}", shortened(&cause)), hint)
         .details(format!("failing step: {}", title(&step.name)))
-        .details(quoted);
+        .details(last_lines(&step.output));
     SandboxError::ImageBuild(problem)
+}
+
+/// The end of a step's output, as far as an error quotes it.
+pub(crate) fn last_lines(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
 }
 
 /// Whether a step runs something in the image, by its name: `[stage-0 3/4] RUN …`, `[1/4] ONBUILD RUN …`.

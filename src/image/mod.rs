@@ -344,15 +344,15 @@ impl Build<'_> {
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
         let local_base = self.request.build.uses_local_base_image();
-        memory_limit::Bounded {
+        memory_limit::LimitedBuild {
             docker: self.request.docker,
-            settings: self.request.settings,
             memory: self.plan.build_memory,
+            cache: self.request.settings.needed_cache_folder()?,
             buildx: self.buildx.unwrap_or_default(),
             base_image: local_base.then_some(self.plan.spec.base_image.as_str()),
             folder: self.folder,
         }
-        .build(request, on_event)
+        .run(request, on_event)
     }
 
     /// Finds out what the image has beyond its base, in a stage that follows its own, and writes that down.

@@ -153,17 +153,13 @@ pub(crate) struct RepositoryFile<'a> {
     pub(crate) digest: String,
 }
 
-/// `reap --builders`: one object a builder, and one a copy of a base image.
+/// `reap --builders`: one object a builder.
 #[derive(Serialize)]
 pub(crate) struct ReapedBuilder<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) builder: Option<&'a str>,
-    /// The image's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) base_image: Option<String>,
+    pub(crate) builder: &'a str,
     pub(crate) action: Action,
-    pub(crate) reason: String,
-    /// What it gives back; `null` where that is not known.
+    pub(crate) reason: &'a str,
+    /// The size of its cache; `null` where that is not known.
     pub(crate) bytes: Option<u64>,
 }
 

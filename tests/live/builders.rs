@@ -1,7 +1,7 @@
-//! Bounded builders on a real engine: made, shared, mended, removed; and a base image as it comes out of the engine.
+//! Builders with a memory limit on a real engine: created, shared, recreated, removed; and a base image as the engine exports it.
 //!
-//! Where no BuildKit image can be had, the builds end when the builder should start. What is asked here is
-//! what became of the builder, which is the same either way.
+//! Where there is no BuildKit image, the builds end when the builder should start. These tests check what
+//! became of the builder, which is the same either way.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,17 +10,16 @@ use super::engine::{Done, Images, Live, docker};
 
 const SOURCE: &str = "MountainCarContinuous-v0";
 
-/// A store of builders and a cache of their own, so that nobody else's are touched.
+/// Builders and a cache apart from the user's own.
 struct Builders {
     live: Live,
     home: tempfile::TempDir,
-    /// Told to docker and buildx, beside these.
     ceiling: String,
     _images: Images,
 }
 
 impl Builders {
-    /// `ceiling` is used by one test only: the builders' containers and volumes are the engine's.
+    /// Each test needs a `ceiling` of its own: the builders' containers and volumes are the engine's.
     fn new(ceiling: &str) -> Self {
         let images = Images::of(&[SOURCE]);
         Self {
@@ -119,14 +118,17 @@ impl Drop for Builders {
     fn drop(&mut self) {
         let name = format!("rlmesh-build-{}-default", self.ceiling);
         let _ = self.buildx(&["rm", &name]);
-        // Where a test has taken the container away, buildx leaves what it cached.
+        // Where a test has removed the container, buildx leaves the cache.
         let volume = format!("buildx_buildkit_{name}0_state");
         let _ = Command::new("docker").args(["volume", "rm", "--force", &volume]).output();
+        // Each build takes the name of the image before it away.
+        let label = format!("label=org.opencontainers.image.title=gym://{SOURCE}");
+        let _ = Command::new("docker").args(["image", "prune", "--force", "--filter", &label]).output();
     }
 }
 
 #[test]
-fn a_builder_is_made_once_and_goes_when_nobody_uses_it() {
+fn a_builder_is_created_once_and_removed_once_it_is_not_used() {
     let builders = Builders::new("1025m");
     builders.build();
     builders.assert_right();
@@ -142,7 +144,7 @@ fn a_builder_is_made_once_and_goes_when_nobody_uses_it() {
     let would = builders.run(&["reap", "--builders", "--older-than", "0", "--dry-run"]).ended(0);
     assert_eq!(would.stdout, format!("{name}\n"), "{}", would.stderr);
     builders.assert_right();
-    // As a prune leaves it that comes by while nobody builds.
+    // As `docker system prune` leaves it.
     let container = format!("buildx_buildkit_{name}0");
     let volume = format!("{container}_state");
     let _ = Command::new("docker").args(["rm", "--force", &container]).output();
@@ -152,27 +154,12 @@ fn a_builder_is_made_once_and_goes_when_nobody_uses_it() {
     assert_eq!(docker(&["volume", "ls", "--quiet", "--filter", &filter]), "", "the cache goes too");
     assert_eq!(gone.stdout, format!("{name}\n"), "{}", gone.stderr);
     assert!(!builders.buildx(&["inspect", &name]).0);
-    for folder in ["builders", "oci"] {
-        assert_eq!(super::engine::entries(&builders.cache().join(folder)), Vec::<String>::new());
-    }
+    assert_eq!(super::engine::entries(&builders.cache()), ["builders"]);
+    assert_eq!(super::engine::entries(&builders.cache().join("builders")), Vec::<String>::new());
 }
 
 #[test]
-fn four_builds_at_once_make_one_builder() {
-    let builders = Builders::new("1026m");
-    let builds: Vec<Child> = (0..4).map(|_| builders.spawn_build()).collect();
-    let outputs: Vec<_> = builds.into_iter().map(|build| build.wait_with_output().unwrap()).collect();
-    for output in outputs {
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(matches!(output.status.code(), Some(0 | 5)), "{stderr}");
-        assert!(output.status.success() || stderr.contains("did not start: "), "{stderr}");
-    }
-    builders.live.assert_clean();
-    builders.assert_right();
-}
-
-#[test]
-fn a_wrong_builder_is_mended() {
+fn a_wrong_builder_is_recreated() {
     let builders = Builders::new("1027m");
     for wrong in [
         &["--driver", "docker-container"][..],
@@ -188,15 +175,21 @@ fn a_wrong_builder_is_mended() {
 }
 
 #[test]
-fn four_builds_at_once_mend_one_builder() {
+fn four_builds_at_once_create_or_recreate_one_builder() {
     let builders = Builders::new("1028m");
-    builders.create(&["--driver", "docker-container", "--driver-opt", "memory=2g"]);
-    let builds: Vec<Child> = (0..4).map(|_| builders.spawn_build()).collect();
-    for output in builds.into_iter().map(|build| build.wait_with_output().unwrap()) {
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success() || stderr.contains("did not start: "), "{stderr}");
+    for is_wrong in [false, true] {
+        if is_wrong {
+            assert!(builders.buildx(&["rm", &builders.name()]).0);
+            builders.create(&["--driver", "docker-container", "--driver-opt", "memory=2g"]);
+        }
+        let builds: Vec<Child> = (0..4).map(|_| builders.spawn_build()).collect();
+        for output in builds.into_iter().map(|build| build.wait_with_output().unwrap()) {
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() || stderr.contains("did not start: "), "{stderr}");
+        }
+        builders.live.assert_clean();
+        builders.assert_right();
     }
-    builders.assert_right();
 }
 
 #[test]
@@ -210,7 +203,7 @@ fn a_container_with_another_limit_is_replaced() {
         .args(["container", "inspect", "--format", "{{.HostConfig.Memory}}", &container])
         .output()
         .unwrap();
-    // Gone, or, where there is a BuildKit, another one.
+    // None, or, where there is a BuildKit image, another one.
     let memory = String::from_utf8(limits.stdout).unwrap();
     let _ = Command::new("docker").args(["rm", "--force", &container]).output();
     assert!(matches!(memory.trim(), "" | "1078984704"), "{memory}");
@@ -218,7 +211,7 @@ fn a_container_with_another_limit_is_replaced() {
 }
 
 #[test]
-fn a_builder_of_somebodys_own_image_is_let_be() {
+fn the_users_own_builder_image_is_kept() {
     let builders = Builders::new("1030m");
     builders.create(&[
         "--driver",
@@ -234,30 +227,45 @@ fn a_builder_of_somebodys_own_image_is_let_be() {
     assert!(said.contains("image=\"127.0.0.1:9/no/buildkit:1\""), "{said}");
 }
 
+/// Runs a build with shell lines in place of `docker buildx build`; the rest is the engine's own.
+#[track_caller]
+fn build_with(builders: &Builders, lines: &str, status: i32) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let client = builders.home.path().join("docker");
+    let script =
+        format!("#!/bin/sh\nif [ \"$1 $2\" = 'buildx build' ]; then\n{lines}\nfi\nexec docker \"$@\"\n");
+    std::fs::write(&client, script).unwrap();
+    std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let client = client.to_str().unwrap();
+    let ceiling = &builders.ceiling;
+    let arguments = ["build", SOURCE, "--rebuild", "--build-memory", ceiling, "--docker", client];
+    let done = builders.run(&arguments).ended(status);
+    builders.live.assert_clean();
+    done.stderr
+}
+
 #[test]
-fn a_base_image_comes_out_of_the_engine_whole() {
+fn a_base_image_is_exported_whole() {
     let builders = Builders::new("1031m");
-    builders.build();
-    let id = docker(&["image", "inspect", "--format", "{{.Id}}", "python:3.11-slim"]);
-    let folder = builders.cache().join("oci").join(id.trim_start_matches("sha256:"));
-    let index: serde_json::Value = read(&folder.join("index.json"));
-    let digest = index["manifests"][0]["digest"].as_str().unwrap();
-    let manifest = read(&folder.join("blobs").join(digest.replace(':', "/")));
-    for layer in manifest["layers"].as_array().unwrap() {
-        let blob = folder.join("blobs").join(layer["digest"].as_str().unwrap().replace(':', "/"));
-        assert_eq!(std::fs::metadata(blob).unwrap().len(), layer["size"].as_u64().unwrap());
+    let copy = builders.home.path().join("layout");
+    let lines = format!(
+        "for word; do case $word in *=oci-layout://*) folder=${{word#*//}}; cp -r \"${{folder%@*}}\" {0}; echo \"${{word#*@}}\" >{0}/digest;; esac; done; exit 1",
+        copy.display()
+    );
+    build_with(&builders, &lines, 5);
+    let text = |file: &Path| std::fs::read_to_string(file).unwrap();
+    let json = |file: &Path| serde_json::from_str::<serde_json::Value>(&text(file)).unwrap();
+    let digest = text(&copy.join("digest"));
+    let manifest = json(&copy.join("blobs").join(digest.trim().replace(':', "/")));
+    for part in manifest["layers"].as_array().unwrap().iter().chain([&manifest["config"]]) {
+        let blob = copy.join("blobs").join(part["digest"].as_str().unwrap().replace(':', "/"));
+        assert_eq!(std::fs::metadata(blob).unwrap().len(), part["size"].as_u64().unwrap());
     }
-    let written = std::fs::metadata(folder.join("index.json")).unwrap().modified().unwrap();
-    builders.build();
-    assert_eq!(std::fs::metadata(folder.join("index.json")).unwrap().modified().unwrap(), written);
-}
-
-fn read(file: &Path) -> serde_json::Value {
-    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    assert_eq!(super::engine::entries(&builders.cache()), ["builders"]);
 }
 
 #[test]
-fn an_interrupt_at_any_moment_leaves_whole_things_only() {
+fn an_interrupt_at_any_moment_leaves_a_right_builder_or_none() {
     for milliseconds in [20, 120, 250, 400, 900, 1600] {
         let builders = Builders::new("1032m");
         let build = builders.spawn_build();
@@ -271,45 +279,32 @@ fn an_interrupt_at_any_moment_leaves_whole_things_only() {
         if builders.buildx(&["inspect", &builders.name()]).0 {
             builders.assert_right();
         }
-        let oci = builders.cache().join("oci");
-        let names = if oci.exists() { super::engine::entries(&oci) } else { Vec::new() };
-        assert!(!names.iter().any(|name| name.ends_with(".new")), "{names:?}");
         if milliseconds == 900 {
             builders.build();
         }
     }
 }
 
-/// A build whose builder is a container that really runs out of memory, or is really killed; the rest is the
-/// engine's own, its events above all.
+/// A build whose builder is a container that runs that command, with 64 MB of memory.
 #[track_caller]
 fn fails_with(ceiling: &str, command: &str, status: i32) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
     let builders = Builders::new(ceiling);
-    let client = builders.home.path().join("docker");
     let container = format!("buildx_buildkit_{}0", builders.name());
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1 $2\" = 'buildx build' ]; then\n\
-         docker run --rm --name {container} --memory 64m --memory-swap 64m --pull never python:3.11-slim {command} >&2\n\
-         echo \"ERROR: failed to solve: exit code: $?\" >&2; exit 1\nfi\nexec docker \"$@\"\n"
+    let lines = format!(
+        "docker run --rm --name {container} --memory 64m --memory-swap 64m --pull never python:3.11-slim {command} >&2\n\
+         echo \"ERROR: failed to solve: exit code: $?\" >&2; exit 1"
     );
-    std::fs::write(&client, script).unwrap();
-    std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let arguments =
-        ["build", SOURCE, "--rebuild", "--build-memory", ceiling, "--docker", client.to_str().unwrap()];
-    let done = builders.run(&arguments).ended(status);
-    builders.live.assert_clean();
-    done.stderr
+    build_with(&builders, &lines, status)
 }
 
 #[test]
-fn a_real_out_of_memory_event_is_the_ceiling() {
+fn a_real_out_of_memory_event_is_that_of_the_limit() {
     let said = fails_with("1033m", "python -c 'x = bytearray(10**9)'", 8);
-    assert!(said.contains("the build met its memory ceiling of 1033m"), "{said}");
+    assert!(said.contains("the build reached its memory limit of 1033m"), "{said}");
 }
 
 #[test]
 fn a_real_137_without_one_is_an_ordinary_failure() {
     let said = fails_with("1034m", "sh -c 'exit 137'", 5);
-    assert!(!said.contains("met its memory ceiling"), "{said}");
+    assert!(!said.contains("reached its memory limit"), "{said}");
 }

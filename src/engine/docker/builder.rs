@@ -1,23 +1,22 @@
-//! A builder whose memory is bounded: its name, what buildx says of it, and whether that is as it should be; it asks nobody.
+//! A builder with a memory limit: its name, what buildx reports about it, and whether that is as it should be.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::settings::size::{Ceiling, parse_size};
 
-/// What the names of all bounded builders start with.
+/// What the names of all builders with a memory limit start with.
 pub(crate) const PREFIX: &str = "rlmesh-build-";
 
-/// The driver that has a ceiling at all.
+/// The driver whose builders can have a memory limit.
 pub(super) const DRIVER: &str = "docker-container";
 
-/// The endpoint that needs no mention in a builder's name.
+/// The endpoint that a builder's name does not mention.
 const USUAL_HOST: &str = "unix:///var/run/docker.sock";
 
-/// How much of a context's name goes into a builder's.
+/// How long a context's name may be to become part of a builder's, in bytes.
 const LONGEST_CONTEXT: usize = 40;
 
 /// The engine that the client talks to, as the client knows it.
@@ -28,30 +27,25 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// As buildx writes it down when it makes a builder: the context's name, but for the default one its host.
-    pub(crate) fn as_buildx_writes_it(&self) -> &str {
+    /// As buildx records it when it creates a builder: the context's name, but for the default one its host.
+    pub(crate) fn as_buildx_records_it(&self) -> &str {
         if self.context == "default" { &self.host } else { &self.context }
     }
 }
 
-/// The name of the builder with that ceiling on that engine.
+/// The name of the builder with that limit on that engine.
 ///
-/// A builder is pinned to the endpoint that it was made on, so two endpoints never share a name: what the
-/// context's name does not tell apart, a digest does.
+/// A builder is bound to the endpoint that it was created on, so two endpoints never share a name: where the
+/// context's name does not serve, a digest does.
 pub(crate) fn builder_name(ceiling: Ceiling, endpoint: &Endpoint) -> String {
+    let Endpoint { context, host } = endpoint;
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    let slug: String =
-        endpoint.context.chars().map(|c| if is_plain(c) { c } else { '-' }).take(LONGEST_CONTEXT).collect();
-    let is_default = endpoint.context == "default";
-    if slug == endpoint.context && (!is_default || endpoint.host == USUAL_HOST) {
-        return format!("{PREFIX}{ceiling}-{slug}");
+    let is_elsewhere = context == "default" && host != USUAL_HOST;
+    if context.len() <= LONGEST_CONTEXT && context.chars().all(is_plain) && !is_elsewhere {
+        return format!("{PREFIX}{ceiling}-{context}");
     }
-    let digest = Sha256::new()
-        .chain_update(&endpoint.context)
-        .chain_update("\0")
-        .chain_update(&endpoint.host)
-        .finalize();
-    format!("{PREFIX}{ceiling}-{slug}-{}", hex::encode(&digest[..4]))
+    let digest = Sha256::digest(format!("{context}\0{host}"));
+    format!("{PREFIX}{ceiling}-at-{}", hex::encode(&digest[..4]))
 }
 
 /// The container that a builder runs in, once it has built something.
@@ -64,171 +58,100 @@ pub(crate) fn volume_of(builder: &str) -> String {
     format!("{}_state", container_of(builder))
 }
 
-/// What `docker buildx inspect` says of a builder.
+/// What `docker buildx inspect` prints about a builder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct SeenBuilder {
+pub(crate) struct BuilderInfo {
     pub(crate) driver: String,
-    /// When something was last built on it, or it was made.
+    /// When something was last built on it, or it was created.
     pub(crate) last_activity: Option<SystemTime>,
-    pub(crate) nodes: Vec<SeenNode>,
+    /// Where it builds; ours have one endpoint.
+    pub(crate) endpoints: Vec<String>,
+    options: BTreeMap<String, String>,
 }
 
-/// One of the places where a builder builds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct SeenNode {
-    pub(crate) endpoint: String,
-    pub(crate) options: BTreeMap<String, String>,
-}
-
-/// Why a builder of the right name is not the right one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Driver(String),
-    Nodes(usize),
-    Endpoint(String),
-    /// A limit that is not the ceiling: the option's name, and its value where it has one.
-    Limit(&'static str, Option<String>),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Driver(driver) => write!(f, "its driver is {driver:?}, not {DRIVER}"),
-            Fault::Nodes(count) => write!(f, "it has {count} nodes, not one"),
-            Fault::Endpoint(endpoint) => write!(f, "it builds on {endpoint}"),
-            Fault::Limit(option, Some(value)) => write!(f, "its {option} is {value}"),
-            Fault::Limit(option, None) => write!(f, "it has no {option} limit"),
-        }
-    }
-}
-
-impl SeenBuilder {
-    /// Reads the output of `docker buildx inspect`, of buildx 0.13 and later: `Key: value` lines, the
-    /// builder's own first, then those of each node below `Nodes:`. Unknown keys are passed over.
+impl BuilderInfo {
+    /// Reads the output of `docker buildx inspect`: lines of `Key: value`, some once, some for each endpoint.
     pub(crate) fn parse(text: &str) -> Self {
-        let mut seen = Self::default();
-        let mut is_in_nodes = false;
-        for line in text.lines() {
-            // What is indented belongs to a list below the key before it.
-            let Some((key, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '#']))
-            else {
-                continue;
-            };
-            let value = value.trim();
-            match (key.trim(), is_in_nodes) {
-                ("Nodes", _) => is_in_nodes = true,
-                ("Name", true) => seen.nodes.push(SeenNode::default()),
-                ("Driver", false) => value.clone_into(&mut seen.driver),
-                ("Last Activity", false) => seen.last_activity = parse_time(value),
-                ("Endpoint", true) => {
-                    seen.nodes.last_mut().into_iter().for_each(|node| value.clone_into(&mut node.endpoint));
-                }
-                ("Driver Options", true) => {
-                    seen.nodes.last_mut().into_iter().for_each(|node| node.options = parse_options(value));
-                }
-                _ => {}
-            }
+        let values = |key: &'static str| {
+            let value = move |line: &str| Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().to_owned());
+            text.lines().filter_map(value)
+        };
+        let first = |key| values(key).next().unwrap_or_default();
+        Self {
+            driver: first("Driver"),
+            last_activity: parse_time(&first("Last Activity")),
+            endpoints: values("Endpoint").collect(),
+            options: parse_options(&first("Driver Options")),
         }
-        seen
     }
 
-    /// What keeps it from being the builder with this ceiling on this engine.
+    /// What keeps it from being the builder with this limit on this engine, as the rest of a sentence about it.
     ///
-    /// Options that are neither limit are let be: somebody may have made it with an image or a network of
-    /// their own.
-    pub(crate) fn fault(&self, ceiling: Ceiling, endpoint: &Endpoint) -> Option<Fault> {
-        if self.driver != DRIVER {
-            return Some(Fault::Driver(self.driver.clone()));
+    /// Options other than the limits are the user's own: an image or a network, for example.
+    pub(crate) fn mismatch(&self, ceiling: Ceiling, endpoint: &Endpoint) -> Option<String> {
+        if !self.is_on(endpoint) {
+            return Some(format!("its driver is {:?}, on {}", self.driver, self.endpoints.join(" and ")));
         }
-        let [node] = self.nodes.as_slice() else { return Some(Fault::Nodes(self.nodes.len())) };
-        if node.endpoint != endpoint.as_buildx_writes_it() {
-            return Some(Fault::Endpoint(node.endpoint.clone()));
-        }
-        ["memory", "memory-swap"].into_iter().find_map(|option| {
-            let value = node.options.get(option);
-            let is_right = value.and_then(|value| parse_size(value)) == Some(ceiling.0);
-            (!is_right).then(|| Fault::Limit(option, value.cloned()))
+        ["memory", "memory-swap"].into_iter().find_map(|option| match self.options.get(option) {
+            Some(value) if parse_size(value) == Some(ceiling.0) => None,
+            Some(value) => Some(format!("its {option} is {value}, not {ceiling}")),
+            None => Some(format!("it has no {option} limit")),
         })
     }
 
-    /// Whether it is one of ours on this engine, whatever its ceiling.
+    /// Whether it builds on this engine alone, with a driver that can limit memory.
     pub(crate) fn is_on(&self, endpoint: &Endpoint) -> bool {
-        let is_here = |node: &SeenNode| node.endpoint == endpoint.as_buildx_writes_it();
-        self.driver == DRIVER && !self.nodes.is_empty() && self.nodes.iter().all(is_here)
+        self.driver == DRIVER && self.endpoints == [endpoint.as_buildx_records_it()]
     }
 }
 
-/// `memory="1g" env.X="a b"`, in Go's quoting or without any, in any order.
+/// `memory="1g" env.X="a \"b\""`, in any order. Go's quoting is read as a shell's: for a size it is the same.
 fn parse_options(text: &str) -> BTreeMap<String, String> {
-    let mut options = BTreeMap::new();
-    let mut rest = text.chars().peekable();
-    loop {
-        let key: String = std::iter::from_fn(|| rest.next_if(|c| *c != '=')).collect();
-        if rest.next().is_none() {
-            return options;
-        }
-        let mut value = String::new();
-        if rest.next_if_eq(&'"').is_some() {
-            while let Some(c) = rest.next().filter(|c| *c != '"') {
-                // Of the escapes, only those of quote and backslash can matter to what is looked for.
-                value.push(if c == '\\' { rest.next().unwrap_or(c) } else { c });
-            }
-        } else {
-            value.extend(std::iter::from_fn(|| rest.next_if(|c| !c.is_whitespace() && *c != ',')));
-        }
-        options.insert(key.trim_matches([' ', ',']).to_owned(), value);
-    }
+    let words = shlex::split(text).unwrap_or_default();
+    let options = words.iter().filter_map(|word| word.split_once('='));
+    options.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// A time as Go prints it: `2026-11-23 08:17:20 +0000 UTC`.
+/// A time as buildx prints it, always in UTC: `2026-11-23 08:17:20 +0000 UTC`.
 fn parse_time(text: &str) -> Option<SystemTime> {
-    let mut words = text.split_whitespace();
-    let (date, time, zone) = (words.next()?, words.next()?, words.next().unwrap_or("+0000"));
-    let local = humantime::parse_rfc3339_weak(&format!("{date} {time}")).ok()?;
-    let digits = zone.get(1..5).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
-    let minutes: u64 = digits[..2].parse::<u64>().ok()? * 60 + digits[2..].parse::<u64>().ok()?;
-    let ahead = Duration::from_secs(minutes * 60);
-    if zone.starts_with('-') { local.checked_add(ahead) } else { local.checked_sub(ahead) }
+    humantime::parse_rfc3339_weak(text.strip_suffix(" +0000 UTC")?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn here() -> Endpoint {
-        Endpoint { context: "default".into(), host: USUAL_HOST.into() }
-    }
+    const G: Ceiling = Ceiling(1 << 30);
 
-    fn elsewhere(context: &str, host: &str) -> Endpoint {
+    fn endpoint(context: &str, host: &str) -> Endpoint {
         Endpoint { context: context.into(), host: host.into() }
     }
 
+    fn here() -> Endpoint {
+        endpoint("default", USUAL_HOST)
+    }
+
     #[test]
-    fn a_name_tells_ceiling_and_endpoint() {
-        let g = Ceiling(1 << 30);
-        assert_eq!(builder_name(g, &here()), "rlmesh-build-1g-default");
+    fn a_name_has_the_limit_and_the_endpoint() {
+        assert_eq!(builder_name(G, &here()), "rlmesh-build-1g-default");
         assert_eq!(builder_name(Ceiling(3 << 29), &here()), "rlmesh-build-1536m-default");
-        assert_eq!(
-            builder_name(g, &elsewhere("desktop-linux", "unix:///x")),
-            "rlmesh-build-1g-desktop-linux"
-        );
+        assert_eq!(builder_name(G, &endpoint("desktop-linux", "unix:///x")), "rlmesh-build-1g-desktop-linux");
         let all = [
             here(),
-            elsewhere("default", "tcp://10.0.0.1:2376"),
-            elsewhere("default", "ssh://me@host"),
-            elsewhere("Lab", "x"),
-            elsewhere("lab", "x"),
-            elsewhere("lab.a", "x"),
-            elsewhere("lab+a", "x"),
-            elsewhere(&"x".repeat(300), "x"),
-            elsewhere(&"x".repeat(301), "x"),
+            endpoint("default", "tcp://10.0.0.1:2376"),
+            endpoint("default", "ssh://me@host"),
+            endpoint("Lab", "x"),
+            endpoint("lab", "x"),
+            endpoint("lab.a", "x"),
+            endpoint(&"x".repeat(300), "x"),
+            endpoint(&"x".repeat(301), "x"),
         ];
         let names: std::collections::BTreeSet<String> =
-            all.iter().map(|endpoint| builder_name(g, endpoint)).collect();
+            all.iter().map(|endpoint| builder_name(G, endpoint)).collect();
         assert_eq!(names.len(), all.len(), "{names:?}");
         for name in names {
-            let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-            assert!(name.starts_with("rlmesh-build-1g-") && name.chars().all(is_fit), "{name}");
+            let is_valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+            assert!(name.starts_with("rlmesh-build-1g-") && name.chars().all(is_valid), "{name}");
             assert!(name.len() < 80, "{name}");
         }
     }
@@ -247,11 +170,11 @@ Status:                inactive
 BuildKit daemon flags: --allow-insecure-entitlement=network.host
 ";
 
-    /// As buildx 0.13 prints one that runs, on a machine in another time zone.
+    /// As buildx 0.13 prints one that runs.
     const OLD: &str = "\
 Name:          rlmesh-build-1g-default
 Driver:        docker-container
-Last Activity: 2026-11-23 10:17:20 +0200 CEST
+Last Activity: 2026-11-23 08:17:20 +0000 UTC
 
 Nodes:
 Name:           rlmesh-build-1g-default0
@@ -271,57 +194,40 @@ GC Policy rule#0:
 ";
 
     #[test]
-    fn what_buildx_says_in_both_of_its_forms() {
+    fn a_builder_as_two_versions_of_buildx_print_it() {
         for text in [NEW, OLD] {
-            let seen = SeenBuilder::parse(text);
-            assert_eq!(seen.driver, "docker-container");
-            assert_eq!(seen.nodes.len(), 1, "{seen:?}");
-            assert_eq!(seen.fault(Ceiling(1 << 30), &here()), None, "{seen:?}");
+            let info = BuilderInfo::parse(text);
+            assert_eq!(info.mismatch(G, &here()), None, "{info:?}");
             let activity = humantime::parse_rfc3339("2026-11-23T08:17:20Z").unwrap();
-            assert_eq!(seen.last_activity, Some(activity));
-            assert!(seen.is_on(&here()) && !seen.is_on(&elsewhere("lab", USUAL_HOST)));
+            assert_eq!(info.last_activity, Some(activity));
+            assert!(info.is_on(&here()) && !info.is_on(&endpoint("lab", USUAL_HOST)));
         }
-        assert_eq!(SeenBuilder::parse(NEW).nodes[0].options["env.X"], "a \"b\" memory=7g");
+        assert_eq!(BuilderInfo::parse(NEW).options["env.X"], "a \"b\" memory=7g");
     }
 
     #[test]
-    fn whatever_is_wrong_with_a_builder_is_found() {
-        let with = |from: &str, to: &str| SeenBuilder::parse(&NEW.replace(from, to));
-        let fault = |seen: SeenBuilder| seen.fault(Ceiling(1 << 30), &here()).unwrap();
-        assert_eq!(fault(with("docker-container", "remote")), Fault::Driver("remote".into()));
-        assert_eq!(fault(with("Driver:        docker-container\n", "")), Fault::Driver(String::new()));
-        assert_eq!(fault(with("unix:///var/run/docker.sock", "lab")), Fault::Endpoint("lab".into()));
-        assert_eq!(
-            fault(with(" memory=\"1g\"", " memory=\"2g\"")),
-            Fault::Limit("memory", Some("2g".into()))
-        );
-        assert_eq!(fault(with("memory-swap=\"1073741824\" ", "")), Fault::Limit("memory-swap", None));
-        assert_eq!(fault(with("Driver Options", "Nothing")), Fault::Limit("memory", None));
-        let second = format!("{NEW}\nName: b1\nEndpoint: tcp://x\n");
-        assert_eq!(fault(SeenBuilder::parse(&second)), Fault::Nodes(2));
-        assert_eq!(
-            fault(SeenBuilder::parse("Name: x\nDriver: docker-container\nError: cannot load\n")),
-            Fault::Nodes(0)
-        );
-        assert_eq!(
-            SeenBuilder::parse(NEW).fault(Ceiling(1 << 30), &elsewhere("lab", USUAL_HOST)),
-            Some(Fault::Endpoint(USUAL_HOST.into()))
-        );
-        let lab = with("unix:///var/run/docker.sock", "lab");
-        assert_eq!(lab.fault(Ceiling(1 << 30), &elsewhere("lab", "tcp://x")), None);
-    }
-
-    #[test]
-    fn options_without_quotes_or_with_commas() {
-        for text in [
-            "memory=1g memory-swap=2g",
-            "memory=\"1g\", memory-swap=\"2g\"",
-            "memory=1g,memory-swap=2g",
-            "memory-swap=2g memory=1g trailing",
+    fn every_mismatch_is_found() {
+        let changed = |from: &str, to: &str| BuilderInfo::parse(&NEW.replace(from, to));
+        for (info, expected) in [
+            (
+                changed("docker-container", "remote"),
+                "its driver is \"remote\", on unix:///var/run/docker.sock",
+            ),
+            (changed("unix:///var/run/docker.sock", "lab"), "its driver is \"docker-container\", on lab"),
+            (
+                BuilderInfo::parse(&format!("{NEW}\nName: b1\nEndpoint: x\n")),
+                "its driver is \"docker-container\", on unix:///var/run/docker.sock and x",
+            ),
+            (BuilderInfo::parse("Name: x\nError: cannot load\n"), "its driver is \"\", on "),
+            (changed(" memory=\"1g\"", " memory=\"2g\""), "its memory is 2g, not 1g"),
+            (changed("memory-swap=\"1073741824\" ", ""), "it has no memory-swap limit"),
+            (changed("Driver Options", "Nothing"), "it has no memory limit"),
+            (changed("\" memory=\"1g\"", ""), "it has no memory limit"),
         ] {
-            let options = parse_options(text);
-            assert_eq!((options["memory"].as_str(), options["memory-swap"].as_str()), ("1g", "2g"), "{text}");
+            assert_eq!(info.mismatch(G, &here()).unwrap(), expected, "{info:?}");
         }
-        assert!(parse_options("").is_empty());
+        let lab = endpoint("lab", "tcp://x");
+        assert!(BuilderInfo::parse(NEW).mismatch(G, &lab).is_some());
+        assert_eq!(changed("unix:///var/run/docker.sock", "lab").mismatch(G, &lab), None);
     }
 }

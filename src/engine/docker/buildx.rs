@@ -1,52 +1,52 @@
-//! Bounded builders as buildx and the engine have them: asked about, made, removed; which ones should be is not decided here.
+//! Builders as buildx and the engine have them: looked up, created, removed. Which ones there should be is decided elsewhere.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::builder::{DRIVER, PREFIX, SeenBuilder, container_of, volume_of};
+use crate::engine::docker::builder::{BuilderInfo, DRIVER, PREFIX, container_of, volume_of};
 use crate::engine::docker::info::not_docker;
 use crate::engine::docker::invocation::{Cause, Failure};
-use crate::error::{Problem, SandboxError};
+use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::settings::size::Ceiling;
 
-/// How long making or removing a builder may take: removing one ends its container and drops its volume.
+/// How long creating or removing a builder may take: its container ends and its volume is deleted.
 const CHANGE_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a client that only asks a builder how it is may be connected to it: `docker buildx inspect` and
-/// `ls` do that too, ours among them, and the engine notices a moment later that they are gone.
+/// How long a client that only asks a builder for its state may be connected to it: `docker buildx inspect`
+/// and `ls` do that too, ours among them, and the engine notices a moment later that they are gone.
 const INSPECT_LASTS: Duration = Duration::from_secs(2);
 
-/// What the engine says of a builder's container.
+/// The container of a builder, as the engine has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuilderContainer {
     /// Bytes; 0 is no limit.
     pub(crate) memory: i64,
     /// Bytes, memory and swap together; -1 is no limit, also on engines that cannot limit swap.
     pub(crate) memory_swap: i64,
-    /// Whether a client is connected to it: each does that by a process of its own inside.
+    /// Whether a client is connected to it: each has a process of its own inside.
     pub(crate) is_in_use: bool,
 }
 
 impl Docker {
-    /// What buildx knows of a builder; `None` where there is none of that name. No engine is needed.
+    /// What buildx knows about a builder; `None` where there is none of that name. No engine is needed.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
-    pub(crate) fn builder(&self, name: &str) -> Result<Option<SeenBuilder>, SandboxError> {
+    pub(crate) fn builder(&self, name: &str) -> Result<Option<BuilderInfo>, SandboxError> {
         match self.command(["buildx", "inspect", name]).run() {
-            Ok(printed) => Ok(Some(SeenBuilder::parse(&printed.stdout))),
+            Ok(printed) => Ok(Some(BuilderInfo::parse(&printed.stdout))),
             Err(failure) if is_no_builder(&failure) => Ok(None),
             Err(failure) => Err(failure.into_error(
-                &format!("docker buildx did not tell about the builder {name}"),
+                &format!("docker buildx could not inspect the builder {name}"),
                 "check `docker buildx ls`",
                 SandboxError::Docker,
             )),
         }
     }
 
-    /// The names of all bounded builders that buildx knows, on whatever engine.
+    /// The names of all builders with a memory limit that buildx knows, on any engine.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -61,70 +61,46 @@ impl Docker {
         Ok(parse_list(&printed.stdout))
     }
 
-    /// Makes a builder with that ceiling. That another process has made one of that name is no failure: it is
-    /// looked at like any other.
+    /// Creates a builder with that limit. One that another process has created in the meantime is not an
+    /// error: the caller checks it like any other.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn create_builder(&self, name: &str, ceiling: Ceiling) -> Result<(), SandboxError> {
         let memory = format!("memory={ceiling}");
-        // Without it, swap would double the ceiling.
+        // Without it, swap would double the limit.
         let swap = format!("memory-swap={ceiling}");
-        let create = [
-            "buildx",
-            "create",
-            "--name",
-            name,
-            "--driver",
-            DRIVER,
-            "--driver-opt",
-            &memory,
-            "--driver-opt",
-            &swap,
-        ];
-        // It takes a moment, and half a builder is of no use to anybody.
-        match self.command(create).limit(CHANGE_LIMIT).ends_at(Signals::Second).run() {
+        let create = ["buildx", "create", "--name", name, "--driver", DRIVER];
+        let options = ["--driver-opt", &memory, "--driver-opt", &swap];
+        // Only the second signal ends it: it is quick, and half a builder is of no use.
+        let create = self.command(create.into_iter().chain(options)).limit(CHANGE_LIMIT);
+        match create.ends_at(Signals::Second).run() {
             Ok(_) => Ok(()),
             Err(failure) if failure.stderr.contains("existing instance for") => Ok(()),
-            Err(failure) if failure.stderr.contains("invalid driver option") => {
-                Err(SandboxError::Docker(
-                    Problem::new(
-                        "docker's buildx is too old: its builders take no memory limit",
-                        "install a newer docker-buildx-plugin (docker-buildx on Debian), 0.13 or later: https://docs.docker.com/go/buildx/",
-                    )
-                    .details(failure.stderr.trim()),
-                ))
-            }
             Err(failure) => Err(failure.into_error(
-                &format!("the builder {name} was not made"),
-                "check `docker buildx ls`, or build without a ceiling: --build-memory off",
+                &format!("the builder {name} was not created"),
+                "check `docker buildx ls`, or build without a memory limit: --build-memory off",
                 SandboxError::Docker,
             )),
         }
     }
 
-    /// Removes a builder with its container. One that is gone is no failure.
+    /// Removes a builder with its container, but not its cache. One that does not exist is not an error.
     ///
     /// # Errors
     /// Docker's own.
-    pub(crate) fn remove_builder(&self, name: &str, cache: BuilderCache) -> Result<(), Failure> {
-        let mut arguments = vec!["buildx", "rm"];
-        if cache == BuilderCache::Keep {
-            arguments.push("--keep-state");
-        }
-        arguments.push(name);
-        match self.clean_up(arguments).limit(CHANGE_LIMIT).run() {
+    pub(crate) fn remove_builder(&self, name: &str) -> Result<(), Failure> {
+        match self.clean_up(["buildx", "rm", "--keep-state", name]).limit(CHANGE_LIMIT).run() {
             Err(failure) if !is_no_builder(&failure) => Err(failure),
             _ => Ok(()),
         }
     }
 
-    /// Removes a builder's cache, which `docker buildx rm` leaves where the builder's container is gone already.
+    /// Removes the cache of a builder that has been removed. One that does not exist is not an error.
     ///
     /// # Errors
     /// Docker's own.
     pub(crate) fn remove_builder_cache(&self, builder: &str) -> Result<(), Failure> {
-        // By force: one that is not there is no failure.
         let volume = volume_of(builder);
         self.clean_up(["volume", "rm", "--force", &volume]).limit(CHANGE_LIMIT).run().map(|_| ())
     }
@@ -138,9 +114,7 @@ impl Docker {
         let name = container_of(builder);
         let printed = match self.command(["container", "inspect", "--format", format, &name]).run() {
             Ok(printed) => printed.stdout,
-            Err(failure) if matches!(failure.cause, Cause::Status(_)) && is_no_container(&failure) => {
-                return Ok(None);
-            }
+            Err(failure) if failure.stderr.to_lowercase().contains("no such container") => return Ok(None),
             Err(failure) => {
                 return Err(failure.into_error(
                     &format!("docker could not inspect the container of the builder {builder}"),
@@ -149,20 +123,11 @@ impl Docker {
                 ));
             }
         };
-        let words: Vec<&str> = printed.split_whitespace().collect();
-        match words.as_slice() {
-            [memory, swap, clients @ ..] => match (memory.parse(), swap.parse()) {
-                (Ok(memory), Ok(memory_swap)) => {
-                    let is_in_use = !matches!(clients, [] | ["null" | "[]"]);
-                    Ok(Some(BuilderContainer { memory, memory_swap, is_in_use }))
-                }
-                _ => Err(not_docker("docker container inspect", &printed)),
-            },
-            _ => Err(not_docker("docker container inspect", &printed)),
-        }
+        let container = parse_container(&printed);
+        container.map(Some).ok_or_else(|| not_docker("docker container inspect", &printed))
     }
 
-    /// Whether a client builds on a builder just now, ours or anybody's.
+    /// Whether any client builds on a builder just now, ours or another.
     ///
     /// # Errors
     /// [`SandboxError::Docker`], Interrupted.
@@ -178,42 +143,37 @@ impl Docker {
         Ok(false)
     }
 
-    /// How many bytes the volumes of builders hold, by their names. It makes the engine count, which takes a while.
+    /// How many bytes each volume holds. The engine measures them for this, which takes a while.
     ///
     /// # Errors
     /// Docker's own.
     pub(crate) fn volume_sizes(&self) -> Result<BTreeMap<String, u64>, Failure> {
-        let counted =
-            self.command(["system", "df", "-v", "--format", "{{json .Volumes}}"]).limit(CHANGE_LIMIT);
-        Ok(parse_volumes(&counted.run()?.stdout))
+        let usage = self.command(["system", "df", "-v", "--format", "{{json .Volumes}}"]);
+        Ok(parse_volumes(&usage.limit(CHANGE_LIMIT).run()?.stdout))
     }
 }
 
-/// What becomes of a builder's cache when it is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BuilderCache {
-    Keep,
-    Drop,
-}
-
 fn is_no_builder(failure: &Failure) -> bool {
-    let mut lines = failure.stderr.lines().filter(|line| line.contains("no builder"));
-    matches!(failure.cause, Cause::Status(_)) && lines.next().is_some()
+    matches!(failure.cause, Cause::Status(_)) && failure.stderr.contains("no builder")
 }
 
-fn is_no_container(failure: &Failure) -> bool {
-    failure.stderr.to_lowercase().contains("no such container")
-}
-
-/// The builders in the table of `docker buildx ls`: a builder's line is not indented, its nodes' are. Its
-/// `--format` came later than the versions that are read here.
+/// The builders in the table of `docker buildx ls`: a builder's line is not indented, those of its nodes are.
+/// Its option `--format` is newer than buildx 0.13.
 fn parse_list(text: &str) -> Vec<String> {
     text.lines()
         .filter(|line| line.starts_with(PREFIX))
         .filter_map(|line| line.split_whitespace().next())
-        // The one that `docker buildx use` has picked has a mark.
+        // A mark for the one that `docker buildx use` has chosen.
         .map(|name| name.trim_end_matches('*').to_owned())
         .collect()
+}
+
+/// The two limits, and the clients as a JSON list without spaces, or `null`.
+fn parse_container(text: &str) -> Option<BuilderContainer> {
+    let mut words = text.split_whitespace();
+    let (memory, memory_swap) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let is_in_use = !matches!(words.next(), None | Some("null" | "[]"));
+    Some(BuilderContainer { memory, memory_swap, is_in_use })
 }
 
 fn parse_volumes(text: &str) -> BTreeMap<String, u64> {
@@ -231,7 +191,7 @@ fn parse_volumes(text: &str) -> BTreeMap<String, u64> {
 fn parse_decimal(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(digits);
-    let power = ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit.trim())?;
+    let power = ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit)?;
     let bytes = number.parse::<f64>().ok()? * 1000_f64.powi(i32::try_from(power).ok()?);
     Some(bytes.round() as u64)
 }

@@ -174,3 +174,23 @@ fn make(folder: &Path) -> Result<(), SandboxError> {
 fn put(file: &Path, text: &str) -> Result<(), SandboxError> {
     fs::write(file, text).map_err(|error| cannot_write(file, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_that_cannot_be_read_are_an_error_and_missing_ones_are_not() {
+        let context = tempfile::tempdir().unwrap();
+        fs::create_dir(source_folder(context.path())).unwrap();
+        write_requirements(context.path()).unwrap();
+        assert_eq!(fs::read_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap().count(), 0);
+
+        fs::remove_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap();
+        let file = source_folder(context.path()).join(REQUIREMENTS_FILE);
+        // Even root cannot read a folder as a file.
+        fs::create_dir(&file).unwrap();
+        let error = write_requirements(context.path()).unwrap_err();
+        assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+}

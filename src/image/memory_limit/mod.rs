@@ -1,4 +1,4 @@
-//! A build under a memory ceiling: its builder, its base image, the watch over its memory, and the ruling if it fails; what any build does is `docker::build`'s.
+//! A build with a memory limit: on a builder of its own, whose container cannot use more.
 
 pub(crate) mod base_image;
 pub(crate) mod builder;
@@ -13,31 +13,33 @@ use crate::engine::docker::builder::container_of;
 use crate::engine::docker::events::{OomEvidence, OomWatch};
 use crate::engine::docker::invocation::Cause;
 use crate::error::{Problem, SandboxError};
-use crate::image::memory_limit::base_image::Export;
-use crate::image::memory_limit::failure::{Bounds, bounded_error};
+use crate::image::failure::build_error;
+use crate::image::memory_limit::base_image::base_image_location;
+use crate::image::memory_limit::builder::ensure_builder;
+use crate::image::memory_limit::failure::limited_build_error;
 use crate::progress::{Event, Listener};
-use crate::settings::Settings;
 use crate::settings::size::{BuildMemory, Ceiling};
 
-/// What a bounded build works with, beside the request.
-pub(crate) struct Bounded<'a> {
+/// What a build with a memory limit needs beside the request.
+pub(crate) struct LimitedBuild<'a> {
     pub(crate) docker: &'a Docker,
-    pub(crate) settings: &'a Settings,
     pub(crate) memory: BuildMemory,
+    /// This tool's folder for what can be made again.
+    pub(crate) cache: &'a Path,
     /// The version of buildx.
     pub(crate) buildx: &'a str,
-    /// The image that the Dockerfile begins with, as it is written there, if the engine's own is the one to take.
+    /// The image in the Dockerfile's FROM, where the engine's own is the one to use.
     pub(crate) base_image: Option<&'a str>,
-    /// A folder that goes with the build.
+    /// A folder that is removed after the build.
     pub(crate) folder: &'a Path,
 }
 
-impl Bounded<'_> {
-    /// Builds the image on a builder with the ceiling, and loads it into the engine's store.
+impl LimitedBuild<'_> {
+    /// Builds the image on a builder with the limit, and loads it into the engine's store.
     ///
     /// # Errors
-    /// MemoryCeiling; ImageBuild; Docker, where the engine or buildx lacks what it takes; System; Interrupted.
-    pub(crate) fn build(
+    /// MemoryCeiling; ImageBuild; Docker, where the engine or buildx lacks something; System; Interrupted.
+    pub(crate) fn run(
         &self,
         request: &BuildRequest<'_>,
         on_event: &mut Listener<'_>,
@@ -45,42 +47,39 @@ impl Bounded<'_> {
         let docker = self.docker;
         let resources = docker.resources()?;
         let Some(ceiling) = self.memory.ceiling(resources.memory) else {
-            return docker
-                .build(request, &mut |event| on_event(Event::Build(event)))
-                .map_err(|failed| crate::image::failure::build_error(*failed));
+            let built = docker.build(request, &mut |event| on_event(Event::Build(event)));
+            return built.map_err(|failed| build_error(*failed));
         };
         if !resources.limits_memory {
             return Err(cannot_limit(ceiling));
+        }
+        if ceiling.0 >= resources.memory {
+            on_event(Event::Warning(format!(
+                "a memory limit of {ceiling} protects nothing: the engine itself does not have more"
+            )));
         }
         if !resources.limits_swap {
             on_event(Event::Warning(format!(
                 "the engine cannot limit swap: where it has some, a build can use more than {ceiling}"
             )));
         }
-        let builder = builder::ensure(docker, ceiling, &resources, self.settings)?;
-        let hands = Export {
-            docker,
-            settings: self.settings,
-            engine: resources.major,
-            buildx: self.buildx,
-            folder: self.folder,
-        };
-        let base = match self.base_image {
-            Some(image) => hands.over(image, on_event)?.map(|base| (image, base)),
-            None => None,
-        };
-        let images: Vec<_> =
-            base.iter().map(|(image, base)| ((*image).to_owned(), base.location.clone())).collect();
+        let builder = ensure_builder(docker, ceiling, resources.limits_swap, self.cache)?;
+        let mut images = Vec::new();
+        if let Some(image) = self.base_image {
+            let location =
+                base_image_location(docker, image, resources.major, self.buildx, self.folder, on_event)?;
+            images.extend(location.map(|location| (image.to_owned(), location)));
+        }
         let request = BuildRequest { builder: Some(&builder.name), images: &images, ..*request };
-        // Now, and not earlier: until here the memory was somebody else's.
+        // The time just before the build: events before that belong to other builds.
         let now = docker.resources()?.time;
-        let watch = OomWatch::begin(docker, &container_of(&builder.name), now);
+        let watch = OomWatch::start(docker, &container_of(&builder.name), now);
         docker.build(&request, &mut |event| on_event(Event::Build(event))).map_err(|failed| {
             let evidence = match failed.failure.cause {
                 Cause::Interrupted(_) | Cause::NotStarted(_) => OomEvidence::NotSeen,
                 _ => watch.finish(docker),
             };
-            bounded_error(*failed, &Bounds { builder: &builder.name, ceiling }, &evidence)
+            limited_build_error(*failed, &builder.name, ceiling, &evidence)
         })
     }
 }
@@ -88,6 +87,6 @@ impl Bounded<'_> {
 fn cannot_limit(ceiling: Ceiling) -> SandboxError {
     SandboxError::Docker(Problem::new(
         format!("the engine cannot limit memory, so a build cannot be kept within {ceiling}"),
-        "give it the memory controller (rootless Docker needs cgroup v2 with delegation), or build without a ceiling: --build-memory off",
+        "give it the memory controller (rootless Docker needs cgroup v2 with delegation), or build without a memory limit: --build-memory off",
     ))
 }

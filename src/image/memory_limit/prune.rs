@@ -1,206 +1,121 @@
-//! Bounded builders and copies of base images that nobody uses any more: found, judged, removed; it shows nothing.
+//! Builders with a memory limit that no build has used for a while: found and removed.
 
-use std::fmt;
-use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::builder::{Endpoint, SeenBuilder, volume_of};
-use crate::engine::docker::buildx::BuilderCache;
+use crate::engine::docker::builder::volume_of;
 use crate::error::SandboxError;
 use crate::host::file_lock::{self, FileLock};
-use crate::image::memory_limit::base_image::{self, Copy};
-use crate::image::memory_limit::builder;
-use crate::settings::Settings;
+use crate::image::memory_limit::builder::lock_file;
 
-/// Something that takes disk, and what is to be done with it.
+/// A builder of this tool, and what is to become of it.
 #[derive(Debug)]
-pub(crate) struct Judged {
-    pub(crate) thing: Prunable,
-    /// How much disk it takes; `None` where that could not be found out.
+pub(crate) struct FoundBuilder {
+    pub(crate) name: String,
+    /// How much disk its cache takes; `None` where that is not known.
     pub(crate) bytes: Option<u64>,
-    pub(crate) verdict: Verdict,
+    pub(crate) decision: Decision,
+    /// Why, as the rest of a sentence.
+    pub(crate) reason: String,
 }
 
-/// What bounded builds leave for the next one.
-#[derive(Debug)]
-pub(crate) enum Prunable {
-    /// By its name.
-    Builder(String),
-    Copy(Copy),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Remove,
+    Keep,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Not used for so long; `None` where no use is known.
-    Go(Option<Duration>),
-    Stay(Reason),
-}
+/// Why a builder stays that a build is using.
+pub(crate) const IN_USE: &str = "a build is using it";
 
-/// Why something stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reason {
-    InUse,
-    UsedLately(Duration),
-    UseUnknown,
-    /// It builds there, with that driver.
-    Elsewhere(String),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Go(Some(idle)) => write!(f, "it has not been used for {}", rounded(*idle)),
-            Verdict::Go(None) => f.write_str("no use of it is known"),
-            Verdict::Stay(reason) => reason.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::InUse => f.write_str("a build is using it"),
-            Reason::UsedLately(idle) => write!(f, "it was used {} ago", rounded(*idle)),
-            Reason::UseUnknown => {
-                f.write_str("when it was last used is not known: --older-than 0 removes it all the same")
-            }
-            Reason::Elsewhere(place) => write!(f, "it is not a bounded builder of this engine ({place})"),
-        }
-    }
-}
-
-/// A time as people care for it: no more than its largest unit.
+/// A time in its largest unit.
 fn rounded(time: Duration) -> humantime::FormattedDuration {
     let seconds = time.as_secs();
     let unit = [24 * 3600, 3600, 60].into_iter().find(|unit| seconds >= *unit).unwrap_or(1);
     humantime::format_duration(Duration::from_secs(seconds / unit * unit))
 }
 
-/// Decides about something of this engine.
-fn judge(is_in_use: bool, last_use: Option<SystemTime>, now: SystemTime, older_than: Duration) -> Verdict {
-    let idle = last_use.map(|used| now.duration_since(used).unwrap_or_default());
+/// Decides about a builder of this engine by the time since its last use, where that is known.
+fn decide(is_in_use: bool, idle: Option<Duration>, older_than: Duration) -> (Decision, String) {
     match idle {
-        _ if is_in_use => Verdict::Stay(Reason::InUse),
-        Some(idle) if idle >= older_than => Verdict::Go(Some(idle)),
-        Some(idle) => Verdict::Stay(Reason::UsedLately(idle)),
-        None if older_than.is_zero() => Verdict::Go(None),
-        None => Verdict::Stay(Reason::UseUnknown),
+        _ if is_in_use => (Decision::Keep, IN_USE.to_owned()),
+        Some(idle) if idle >= older_than => {
+            (Decision::Remove, format!("it has not been used for {}", rounded(idle)))
+        }
+        Some(idle) => (Decision::Keep, format!("it was used {} ago", rounded(idle))),
+        None if older_than.is_zero() => (Decision::Remove, "its last use is not known".to_owned()),
+        None => {
+            (Decision::Keep, "its last use is not known: --older-than 0 removes it all the same".to_owned())
+        }
     }
 }
 
-/// Looks at every bounded builder and every copy of this user; nothing changes.
+/// Finds every builder with a memory limit, and decides which ones to remove. Nothing changes. `cache` is this
+/// tool's folder for what can be made again.
 ///
 /// # Errors
-/// [`SandboxError::Docker`], [`SandboxError::System`].
-pub(crate) fn look(
+/// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
+pub(crate) fn find_builders(
     docker: &Docker,
-    settings: &Settings,
+    cache: &Path,
     older_than: Duration,
-) -> Result<Vec<Judged>, SandboxError> {
+) -> Result<Vec<FoundBuilder>, SandboxError> {
     docker.buildx()?;
     let (endpoint, now) = (docker.endpoint()?, SystemTime::now());
     let mut found = Vec::new();
+    let mut sizes = None;
     for name in docker.builder_names()? {
-        let Some(seen) = docker.builder(&name)? else { continue };
-        let verdict = judge_builder(docker, settings, &name, &seen, &endpoint, now, older_than)?;
-        found.push(Judged { thing: Prunable::Builder(name), bytes: None, verdict });
-    }
-    let is_here = |judged: &Judged| !matches!(judged.verdict, Verdict::Stay(Reason::Elsewhere(_)));
-    // The engine counts all of its volumes for it: only where there is something to tell.
-    if found.iter().any(is_here) {
-        match docker.volume_sizes() {
-            Ok(sizes) => {
-                for judged in found.iter_mut().filter(|judged| is_here(judged)) {
-                    let Prunable::Builder(name) = &judged.thing else { continue };
-                    // One that has built nothing yet has no volume.
-                    judged.bytes = Some(sizes.get(&volume_of(name)).copied().unwrap_or_default());
-                }
-            }
-            Err(failure) => docker.note(&format!("sizes: {failure}")),
+        let Some(info) = docker.builder(&name)? else { continue };
+        if !info.is_on(&endpoint) {
+            let place = info.endpoints.join(" and ");
+            let reason = format!("it does not belong to this engine (driver {}, on {place})", info.driver);
+            found.push(FoundBuilder { name, bytes: None, decision: Decision::Keep, reason });
+            continue;
         }
-    }
-    for copy in base_image::copies(&base_image::store(settings)?) {
-        let verdict = judge(copy.is_in_use()?, copy.last_use, now, older_than);
-        found.push(Judged { bytes: Some(copy.bytes()), verdict, thing: Prunable::Copy(copy) });
+        let lock = lock_file(cache, &name);
+        // The lock is that of our builds; the container's clients may be others.
+        let is_in_use = file_lock::is_in_use(&lock)? || docker.is_builder_in_use(&name)?;
+        let last_use = file_lock::last_use(&lock).max(info.last_activity);
+        let idle = last_use.map(|used| now.duration_since(used).unwrap_or_default());
+        let (decision, reason) = decide(is_in_use, idle, older_than);
+        let sizes = sizes.get_or_insert_with(|| {
+            docker.volume_sizes().inspect_err(|failure| docker.note(&format!("sizes: {failure}"))).ok()
+        });
+        // One that has built nothing yet has no volume.
+        let bytes = sizes.as_ref().map(|sizes| sizes.get(&volume_of(&name)).copied().unwrap_or_default());
+        found.push(FoundBuilder { name, bytes, decision, reason });
     }
     Ok(found)
 }
 
-fn judge_builder(
-    docker: &Docker,
-    settings: &Settings,
-    name: &str,
-    seen: &SeenBuilder,
-    endpoint: &Endpoint,
-    now: SystemTime,
-    older_than: Duration,
-) -> Result<Verdict, SandboxError> {
-    if !seen.is_on(endpoint) {
-        let place = seen.nodes.first().map_or("nowhere", |node| node.endpoint.as_str());
-        return Ok(Verdict::Stay(Reason::Elsewhere(format!("driver {}, on {place}", seen.driver))));
+/// Removes a builder and its cache, unless a build has started to use it; returns whether it did.
+///
+/// # Errors
+/// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
+pub(crate) fn remove_builder(docker: &Docker, name: &str, cache: &Path) -> Result<bool, SandboxError> {
+    docker.interrupt.check()?;
+    let lock = lock_file(cache, name);
+    let Some(lock) = FileLock::exclusive(&lock, Duration::ZERO, &docker.interrupt)? else { return Ok(false) };
+    if docker.is_builder_in_use(name)? {
+        return Ok(false);
     }
-    let lock = builder::lock(&builder::folder(settings)?, name);
-    // Our own lock knows of our builds; the container's clients are anybody's, whatever they run.
-    let is_in_use = file_lock::is_in_use(&lock)? || docker.is_builder_in_use(name)?;
-    let last_use = file_lock::last_use(&lock).max(seen.last_activity);
-    Ok(judge(is_in_use, last_use, now, older_than))
-}
-
-impl Judged {
-    /// Removes it, unless somebody has come to use it since; says whether it did.
-    ///
-    /// # Errors
-    /// [`SandboxError::Docker`], [`SandboxError::System`], Interrupted.
-    pub(crate) fn remove(&self, docker: &Docker, settings: &Settings) -> Result<bool, SandboxError> {
-        docker.interrupt.check()?;
-        let name = match &self.thing {
-            Prunable::Builder(name) => name,
-            Prunable::Copy(copy) => return copy.remove(&docker.interrupt),
-        };
-        let lock = builder::lock(&builder::folder(settings)?, name);
-        let Some(alone) = FileLock::alone(&lock, Duration::ZERO, &docker.interrupt)? else {
-            return Ok(false);
-        };
-        if docker.is_builder_in_use(name)? {
-            return Ok(false);
-        }
-        docker.remove_builder(name, BuilderCache::Drop).map_err(|failure| {
-            failure.into_error(
-                &format!("the builder {name} could not be removed"),
-                &format!("try `docker buildx rm {name}`"),
-                SandboxError::Docker,
-            )
-        })?;
-        docker.remove_builder_cache(name).map_err(|failure| {
-            let volume = volume_of(name);
-            failure.into_error(
-                &format!("the builder {name} is removed, but not its cache"),
-                &format!("try `docker volume rm {volume}`"),
-                SandboxError::Docker,
-            )
-        })?;
-        alone.remove();
-        Ok(true)
-    }
-}
-
-/// Removes the locks of builders that are gone, such as those that somebody has removed by hand.
-pub(crate) fn tidy_locks(docker: &Docker, settings: &Settings) -> Result<(), SandboxError> {
-    let folder = builder::folder(settings)?;
-    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
-    let there = docker.builder_names()?;
-    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-        let Some(name) = name.strip_suffix(".lock").filter(|name| !there.iter().any(|other| other == name))
-        else {
-            continue;
-        };
-        let path = builder::lock(&folder, name);
-        if let Some(alone) = FileLock::alone(&path, Duration::ZERO, &docker.interrupt)? {
-            alone.remove();
-        }
-    }
-    Ok(())
+    docker.remove_builder(name).map_err(|failure| {
+        failure.into_error(
+            &format!("the builder {name} could not be removed"),
+            &format!("try `docker buildx rm {name}`"),
+            SandboxError::Docker,
+        )
+    })?;
+    docker.remove_builder_cache(name).map_err(|failure| {
+        failure.into_error(
+            &format!("the builder {name} is removed, but not its cache"),
+            &format!("try `docker volume rm {}`", volume_of(name)),
+            SandboxError::Docker,
+        )
+    })?;
+    lock.remove();
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -208,31 +123,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_and_what_stays() {
-        let now = SystemTime::now();
-        let ago = |hours: u64| Some(now - Duration::from_secs(hours * 3600));
-        let day = Duration::from_secs(24 * 3600);
+    fn what_is_removed_and_what_stays() {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
-        for (is_in_use, last_use, older_than, verdict) in [
-            (false, ago(25), day, Verdict::Go(Some(hours(25)))),
-            (false, ago(24), day, Verdict::Go(Some(day))),
-            (false, ago(23), day, Verdict::Stay(Reason::UsedLately(hours(23)))),
-            (false, ago(0), Duration::ZERO, Verdict::Go(Some(Duration::ZERO))),
-            (true, ago(99), day, Verdict::Stay(Reason::InUse)),
-            (true, None, Duration::ZERO, Verdict::Stay(Reason::InUse)),
-            (false, None, day, Verdict::Stay(Reason::UseUnknown)),
-            (false, None, Duration::ZERO, Verdict::Go(None)),
-            // A clock that was set back.
-            (false, Some(now + day), day, Verdict::Stay(Reason::UsedLately(Duration::ZERO))),
+        for (is_in_use, idle, older_than, decision, reason) in [
+            (false, Some(hours(25)), hours(24), Decision::Remove, "it has not been used for 1day"),
+            (false, Some(hours(24)), hours(24), Decision::Remove, "it has not been used for 1day"),
+            (false, Some(hours(23)), hours(24), Decision::Keep, "it was used 23h ago"),
+            (false, Some(hours(0)), hours(0), Decision::Remove, "it has not been used for 0s"),
+            (true, Some(hours(99)), hours(24), Decision::Keep, IN_USE),
+            (true, None, hours(0), Decision::Keep, IN_USE),
+            (false, None, hours(0), Decision::Remove, "its last use is not known"),
+            (
+                false,
+                None,
+                hours(24),
+                Decision::Keep,
+                "its last use is not known: --older-than 0 removes it all the same",
+            ),
         ] {
-            assert_eq!(judge(is_in_use, last_use, now, older_than), verdict);
+            assert_eq!(decide(is_in_use, idle, older_than), (decision, reason.to_owned()));
         }
-    }
-
-    #[test]
-    fn times_are_told_in_their_largest_unit() {
-        for (seconds, error) in [(0, "0s"), (59, "59s"), (3599, "59m"), (90_000, "1day"), (7300, "2h")] {
-            assert_eq!(rounded(Duration::from_secs(seconds)).to_string(), error);
+        for (seconds, expected) in [(0, "0s"), (59, "59s"), (3599, "59m"), (7300, "2h")] {
+            assert_eq!(rounded(Duration::from_secs(seconds)).to_string(), expected);
         }
     }
 }
