@@ -28,8 +28,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l color -d 
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s q -l quiet -d 'Print only results and errors'
@@ -74,8 +74,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
@@ -114,8 +114,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l co
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
@@ -134,8 +134,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l c
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l all -d 'Every sandbox on this engine, also those of other users'
@@ -149,8 +149,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l c
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Remove nothing: print what would be removed, and why the rest stays'
@@ -178,8 +178,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l c
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
@@ -195,8 +195,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l col
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s q -l quiet -d 'Print only results and errors'
@@ -208,8 +208,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l col
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s q -l quiet -d 'Print only results and errors'
@@ -220,8 +220,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l c
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s f -l follow -d 'Keep printing until the container ends, or Ctrl-C'
@@ -234,8 +234,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
@@ -245,8 +245,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completion
 always\t''
 never\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
-plain\t'One line a finished step'
-json\t'One JSON object an event, on stderr'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s q -l quiet -d 'Print only results and errors'

@@ -1,8 +1,10 @@
 //! Builds with a memory limit: how they fail, how their builder is created and recreated, and where it finds a base image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::{Checked, Reply, Run, StandIn, eventually, fixture};
+use rustix::process::{Pid, Signal, test_kill_process};
+
+use crate::support::{Checked, Reply, Run, StandIn, eventually, fixture, signal};
 
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
@@ -34,7 +36,7 @@ impl Engine for StandIn {
             .on("buildx build *", Reply::default().stderr(fixture("buildx/built-0.29.1.txt")))
             .on("events *--until *", Reply::default())
             // The watch has no end, and lasts until the program ends it.
-            .on("events *", Reply::default().hook("echo $$ >\"$STAND_IN/watch\"; exec sleep 600"))
+            .on("events *", Reply::default().marks("watch").hangs())
     }
 }
 
@@ -85,12 +87,7 @@ fn changes(docker: StandIn) -> Vec<String> {
 /// The stderr of a build that must fail, and leave nothing in the temporary folder.
 #[track_caller]
 fn failed(docker: StandIn, status: i32) -> String {
-    let run = Run::line(LINE).docker(docker.and_the_rest());
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(status), "{stderr}");
-    assert_eq!(names(&run.tmp()), Vec::<String>::new());
-    stderr
+    Run::line(LINE).docker(docker.and_the_rest()).status(status).stderr_with(["error: "]).check().stderr
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -140,15 +137,13 @@ fn a_build_that_runs_out_of_memory_says_so_with_the_step_and_what_to_try() {
 
 #[test]
 fn an_event_that_the_engine_has_forgotten_was_seen_as_it_came() {
-    let watch = format!("echo {CONTAINER}; touch \"$STAND_IN/watching\"; exec sleep 600");
+    // No pipe holds what follows: all of it is written only once the program has read the event.
+    let events = format!("{CONTAINER}\n") + &"another\n".repeat(100_000);
     let build = Reply { status: 1, ..Reply::default().stderr(STEP_FAILED) };
     let docker = StandIn::new()
         .on("events *--until *", Reply::default())
-        .on("events *", Reply::default().hook(&watch))
-        .on(
-            "buildx build *",
-            build.hook("while ! [ -e \"$STAND_IN/watching\" ]; do sleep 0.05; done; sleep 0.3"),
-        );
+        .on("events *", Reply::stdout(events).marks("read").hangs())
+        .on("buildx build *", build.hangs_until("read"));
     failed(docker, 8);
 }
 
@@ -178,10 +173,10 @@ fn a_build_that_ends_well_uses_the_builder_and_leaves_no_watch() {
         !calls.iter().any(|call| call.starts_with("buildx create") || call.contains("--until")),
         "{calls:?}"
     );
-    // It may have been ended before it could write its number.
-    if let Ok(pid) = std::fs::read_to_string(checked.docker.folder().join("watch")) {
-        let process = PathBuf::from(format!("/proc/{}", pid.trim()));
-        eventually("the end of the watch", || (!process.exists()).then_some(()));
+    // It may have been ended before it could leave its number.
+    if let Ok(pid) = std::fs::read_to_string(checked.run.stand_in().folder().join("watch")) {
+        let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+        eventually("the end of the watch", || test_kill_process(pid).is_err().then_some(()));
     }
 }
 
@@ -376,23 +371,22 @@ fn a_builder_that_does_not_start_says_what_to_do() {
         .check();
 }
 
-/// Interrupts a run once a hook has left the file `moment`, and expects that nothing is left of it.
+/// Interrupts a build once there is this mark, and expects that nothing is left of it.
 #[track_caller]
-fn interrupted(run: Run, moment: &str) {
-    let run = run.status(130).stderr("interrupted\n");
-    let child = run.spawn();
-    let moment = run.stand_in().folder().join(moment);
-    eventually("the moment", || moment.exists().then_some(()));
-    crate::support::signal(&child, rustix::process::Signal::INT);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
+fn interrupted_at(mark: &str, docker: StandIn) {
+    let run = Run::line(LINE).docker(docker.and_the_rest()).status(130).stderr("interrupted\n");
+    run.check_while(|run, child| {
+        run.stand_in().wait_for(mark);
+        signal(child, Signal::INT);
+    });
 }
 
 #[test]
 fn an_interrupted_build_is_not_a_failed_one() {
-    let build = Reply::default().hook("touch \"$STAND_IN/building\"; exec sleep 600");
-    let docker = StandIn::new().on("buildx build *", build).and_the_rest();
-    interrupted(Run::line(LINE).docker(docker), "building");
+    interrupted_at(
+        "building",
+        StandIn::new().on("buildx build *", Reply::default().marks("building").hangs()),
+    );
 }
 
 /// What `docker save` prints, with or without what makes it a layout.
@@ -432,16 +426,15 @@ fn a_base_image_that_only_the_engine_has_is_exported_for_this_build() {
         let build = Reply::default().stderr(fixture("buildx/built-0.29.1.txt")).hook(copy);
         let docker = exporting(&digests, Reply::stdout(saved(true))).on("buildx build *", build);
         let run = Run::line(LINE).docker(docker.and_the_rest()).stdout(format!("{TAG}\n"));
-        let output = run.spawn().wait_with_output().unwrap();
-        assert_eq!(names(&run.home().join(".cache/rlmesh-sandbox")), ["builders"]);
-        let checked = run.compare(output);
+        let checked = run.check();
+        assert_eq!(names(&checked.run.home().join(".cache/rlmesh-sandbox")), ["builders"]);
         let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
         let context = format!(
             "--build-context python:3.11-slim=oci-layout://<world>/tmp/rlmesh-sandbox-run-<random>/base-image@sha256:{} ",
             "03".repeat(32)
         );
         assert!(build.contains(&context), "{build}\n{context}");
-        let mut exported = names(&checked.docker.folder().join("layout"));
+        let mut exported = names(&checked.run.stand_in().folder().join("layout"));
         exported.sort();
         assert_eq!(exported, ["blobs", "index.json"]);
     }
@@ -470,9 +463,7 @@ fn one_export_serves_the_build_and_its_lockfile() {
     let found = ["gymnasium==1.0.0", "rlmesh==0.1.0"].map(|name| format!("{name} --hash=sha256:{hash}\n"));
     std::fs::write(docker.folder().join("found"), found.concat()).unwrap();
     let run = Run::line(&format!("-q {LINE} --lock lock.txt")).docker(docker.and_the_rest());
-    let output = run.spawn().wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let calls = run.stand_in().calls();
+    let calls = run.stdout(format!("{TAG}\n")).check().calls;
     let count = |part: &str| calls.iter().filter(|call| call.contains(part)).count();
     assert_eq!((count("=oci-layout://"), count("save sha256:")), (2, 1), "{calls:?}");
 }
@@ -517,9 +508,6 @@ fn a_folder_that_buildx_would_misread_is_refused() {
 
 #[test]
 fn an_interrupted_export_leaves_nothing() {
-    let save =
-        Reply::default().hook("head -c 3000 \"$STAND_IN/image\"; touch \"$STAND_IN/saving\"; exec sleep 600");
-    let docker = exporting("[]", save).and_the_rest();
-    std::fs::write(docker.folder().join("image"), saved(true)).unwrap();
-    interrupted(Run::line(LINE).docker(docker), "saving");
+    let part = Reply::stdout(&saved(true)[..3000]).marks("saving").hangs();
+    interrupted_at("saving", exporting("[]", part));
 }

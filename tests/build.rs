@@ -1,7 +1,10 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
-use crate::support::{Reply, Run, StandIn, fixture};
+use std::process::{Command, Stdio};
 
+use crate::support::{Reply, Run, StandIn, fixture, signal};
+
+const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
 const NO_IMAGE: &str = "Error response from daemon: No such image: rlmesh-sandbox-cartpole-v1:7e4a80df0452\n";
@@ -18,12 +21,7 @@ fn with_buildx() -> StandIn {
 fn building(recording: &str) -> StandIn {
     with_buildx()
         .on("image inspect *", missing_image().once())
-        .on(
-            "buildx build *",
-            Reply::default()
-                .stderr(fixture(recording))
-                .hook("for word; do :; done; cp -r \"$word\" \"$STAND_IN/context\""),
-        )
+        .on("buildx build *", Reply::default().stderr(fixture(recording)).keeps_context())
         .on("image inspect *", Reply::stdout(format!("{ID}\n")))
 }
 
@@ -32,7 +30,7 @@ fn an_image_that_is_there_is_not_built() {
     let checked = Run::line("build CartPole-v1")
         .docker(StandIn::new().on("image inspect *", Reply::stdout(format!("{ID}\n"))))
         .stdout(format!("{TAG}\n"))
-        .stderr("the image is there already; --rebuild builds it again\n")
+        .stderr("the image exists already; --rebuild builds it again\n")
         .check();
     assert_eq!(
         checked.calls,
@@ -43,7 +41,7 @@ fn an_image_that_is_there_is_not_built() {
 }
 
 #[test]
-fn a_build_tells_its_steps_and_prints_the_tag() {
+fn a_build_reports_its_steps_and_prints_the_tag() {
     for (recording, workdir) in [("buildx/built-0.29.1.txt", "cached"), ("buildx/built-0.13.1.txt", "cached")]
     {
         let checked = Run::line("build CartPole-v1")
@@ -64,15 +62,14 @@ fn a_build_tells_its_steps_and_prints_the_tag() {
                 && build.ends_with(" <world>/tmp/rlmesh-sandbox-run-<random>/context"),
             "{build}"
         );
-        let context = checked.docker.folder().join("context");
-        let dockerfile = std::fs::read_to_string(context.join("Dockerfile")).unwrap();
+        let dockerfile = checked.left("context/Dockerfile");
         assert!(
             dockerfile.starts_with("FROM python:3.11-slim\n") && !dockerfile.contains("syntax="),
             "{dockerfile}"
         );
         assert!(dockerfile.ends_with("ENTRYPOINT [\"python\",\"-m\",\"rlmesh._bootstrap.sandbox_env\"]\n"));
         assert_eq!(
-            std::fs::read_to_string(context.join("bootstrap.json")).unwrap(),
+            checked.left("context/bootstrap.json"),
             r#"{"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
         );
     }
@@ -89,14 +86,14 @@ fn quiet_says_nothing_but_the_tag() {
 #[test]
 fn as_json_with_progress_as_json() {
     let checked = Run::line("build CartPole-v1 --format json --progress json")
-        .docker(building("buildx/built-0.29.1.txt"));
-    let output = checked.spawn().wait_with_output().unwrap();
-    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(result["image"], TAG);
-    assert_eq!(result["image_id"], ID);
-    assert_eq!(result["built"], true);
-    let events: Vec<serde_json::Value> = String::from_utf8(output.stderr)
-        .unwrap()
+        .docker(building("buildx/built-0.29.1.txt"))
+        .stdout(format!(
+            "{{\"source\":\"gym://CartPole-v1\",\"image\":\"{TAG}\",\"image_id\":\"{ID}\",\"build_hash\":\"{HASH}\",\"built\":true,\"seconds\":0}}\n"
+        ))
+        .any_stderr()
+        .check();
+    let events: Vec<serde_json::Value> = checked
+        .stderr
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
         .collect();
@@ -106,36 +103,79 @@ fn as_json_with_progress_as_json() {
 }
 
 #[test]
-fn rebuild_asks_no_image() {
+fn rebuild_does_not_look_for_the_image() {
     let docker = with_buildx()
         .on("buildx build *", Reply::default().stderr(fixture("buildx/built-0.29.1.txt")))
         .on("image inspect *", Reply::stdout(format!("{ID}\n")));
     let checked =
         Run::line("-q build CartPole-v1 --rebuild").docker(docker).stdout(format!("{TAG}\n")).check();
-    assert!(checked.calls[0].starts_with("buildx build"), "{:?}", checked.calls);
+    let is_of_the_tag = |call: &&String| call.starts_with("image inspect") && call.ends_with(TAG);
+    let build = checked.calls.iter().position(|call| call.starts_with("buildx build")).unwrap();
+    assert_eq!(checked.calls[..build].iter().find(is_of_the_tag), None, "{:?}", checked.calls);
 }
 
 #[test]
-fn a_wheel_stands_in_the_context() {
-    let run = Run::line("-q build CartPole-v1 --rlmesh-package rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl")
-        .docker(building("buildx/built-0.29.1.txt"));
-    std::fs::write(run.here().join("rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl"), "wheel").unwrap();
-    let stand_in = run.spawn().wait_with_output().unwrap();
-    assert!(stand_in.status.success());
+fn a_wheel_is_in_the_context_and_is_installed_from_there() {
+    let wheel = "rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl";
+    let run = Run::line(&format!("-q build CartPole-v1 --rlmesh-package {wheel}"))
+        .docker(building("buildx/built-0.29.1.txt"))
+        .stdout_with(["rlmesh-sandbox-cartpole-v1:"]);
+    std::fs::write(run.here().join(wheel), "the wheel's content").unwrap();
+    let checked = run.check();
+    assert_eq!(checked.left(&format!("context/packages/{wheel}")), "the wheel's content");
+    assert!(checked.left("context/Dockerfile").contains(&format!("packages/{wheel}")));
+}
+
+#[test]
+fn an_index_on_the_loopback_interface_is_reached_through_the_hosts_network() {
+    for (index, is_on_this_machine) in
+        [("http://127.0.0.1:8081/simple", true), ("https://packages.example/simple", false)]
+    {
+        let checked = Run::line("-q build CartPole-v1")
+            .docker(building("buildx/built-0.29.1.txt"))
+            .env("PIP_INDEX_URL", index)
+            .stdout(format!("{TAG}\n"))
+            .check();
+        let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
+        assert_eq!(build.contains(" --network=host "), is_on_this_machine, "{build}");
+    }
+}
+
+#[test]
+fn what_the_installers_need_to_know_is_a_file_that_only_this_user_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let index = "https://me:secret@packages.example/simple";
+    let docker = with_buildx()
+        .on("image inspect *", missing_image().once())
+        .on("buildx build *", Reply::default().marks("building").hangs_until("seen"))
+        .on("image inspect *", Reply::stdout(format!("{ID}\n")));
+    let run = Run::line("-q build CartPole-v1").docker(docker).env("PIP_INDEX_URL", index);
+    let checked = run.stdout(format!("{TAG}\n")).check_while(|run, _| {
+        run.stand_in().wait_for("building");
+        let folder = std::fs::read_dir(run.tmp()).unwrap().next().unwrap().unwrap().path();
+        let file = folder.join("settings");
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert_eq!(std::fs::read_to_string(file).unwrap(), format!("PIP_INDEX_URL={index}\n"));
+        run.stand_in().release("seen");
+    });
+    let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
+    assert!(build.contains(",\"src=<world>/tmp/rlmesh-sandbox-run-<random>/settings\" "), "{build}");
+    assert!(!checked.calls.iter().any(|call| call.contains("secret@")), "{:?}", checked.calls);
 }
 
 #[test]
 fn a_failed_build_shows_the_step_and_what_to_do() {
-    for (recording, version) in
-        [("buildx/failed-0.29.1.txt", "0.29.1"), ("buildx/failed-0.13.1.txt", "0.13.1")]
-    {
+    for recording in ["buildx/failed-0.29.1.txt", "buildx/failed-0.13.1.txt"] {
         let docker = with_buildx()
             .on("image inspect *", missing_image())
             .on("buildx build *", Reply { status: 1, ..Reply::default().stderr(fixture(recording)) });
-        let run = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99 --progress none").docker(docker);
-        let output = run.spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
-        assert_eq!(output.status.code(), Some(5), "{version}: {stderr}");
+        let checked = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99 --progress none")
+            .docker(docker)
+            .status(5)
+            .any_stderr()
+            .check();
+        let stderr = checked.stderr;
         let lines: Vec<&str> = stderr.lines().collect();
         assert_eq!(lines[0], "error: the image was not built: No matching distribution found for rlmesh==99");
         assert!(lines[1].starts_with("hint: no such package or version for this Python"), "{stderr}");
@@ -159,10 +199,10 @@ fn without_docker() {
              hint: is it somewhere else? name it with --docker PATH\n",
         )
         .check();
-    Run::line("build CartPole-v1 --docker /nonexistent/docker")
+    Run::line("build CartPole-v1 --docker ./nowhere/docker")
         .status(7)
         .stderr(
-            "error: the docker client /nonexistent/docker cannot be run: cannot find binary path\n\
+            "error: the docker client ./nowhere/docker cannot be run: cannot find binary path\n\
              hint: name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out\n",
         )
         .check();
@@ -190,8 +230,11 @@ fn an_engine_that_dies_before_the_build() {
             "ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?\n",
         ),
     );
-    let output = Run::line("-q build CartPole-v1").docker(docker).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+    Run::line("-q build CartPole-v1")
+        .docker(docker)
+        .status(7)
+        .stderr_with(["error: the docker engine does not answer"])
+        .check();
 }
 
 #[test]
@@ -254,12 +297,12 @@ fn a_build_that_fails_before_its_first_step_asks_for_the_version_alone() {
     let docker = with_buildx()
         .on("image inspect *", missing_image())
         .on("buildx build *", Reply::fails(1, "ERROR: unknown flag: --x\n"));
-    let run = Run::line("build CartPole-v1 --progress none").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(5), "{stderr}");
-    assert!(stderr.starts_with("error: the image was not built: unknown flag: --x\n"), "{stderr}");
-    assert_eq!(run.stand_in().calls().last().unwrap(), "buildx version");
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(5)
+        .stderr_with(["error: the image was not built: unknown flag: --x\n"])
+        .check();
+    assert_eq!(checked.calls.last().unwrap(), "buildx version");
 }
 
 /// The run's own memory is limited: were the output kept, it would fail with another error.
@@ -278,12 +321,12 @@ fn a_docker_that_prints_without_end() {
                  hint: is it really Docker's client? check --docker, and `docker version`\n{details}"
             ));
         let program = run.command();
-        let mut limited = std::process::Command::new("/bin/sh");
+        let mut limited = Command::new("/bin/sh");
         limited.args(["-c", "ulimit -v 1048576 && exec \"$@\"", "sh"]).arg(program.get_program());
         limited.args(program.get_args()).env_clear();
         limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = limited.current_dir(run.here()).output().unwrap();
-        run.compare(output);
+        limited.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.check_command(limited, |_, _| {});
     }
 }
 
@@ -291,17 +334,17 @@ fn a_docker_that_prints_without_end() {
 fn a_build_that_prints_without_end_keeps_the_end_alone() {
     let line = "x".repeat(100_000);
     let hook = format!(
-        "i=0; while [ $i -lt 300 ]; do printf '%s\\n' {line}; i=$((i+1)); done >&2; yes | head -c 100000000 | tr -d '\\n' >&2; echo >&2; echo 'ERROR: last' >&2; exit 1"
+        "i=0; while [ $i -lt 300 ]; do printf '%s\\n' {line}; i=$((i+1)); done >&2; yes | head -c 100000000 | tr -d '\\n' >&2; echo >&2"
     );
     let docker = with_buildx()
         .on("image inspect *", missing_image())
-        .on("buildx build *", Reply::default().hook(&hook));
-    let run = Run::line("build CartPole-v1 --progress none").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(5), "{}", &stderr[..stderr.len().min(1000)]);
-    assert!(stderr.starts_with("error: the image was not built: last\n"), "{}", &stderr[..1000]);
-    assert!(stderr.len() < 20_000, "{}", stderr.len());
+        .on("buildx build *", Reply::fails(1, "ERROR: last\n").hook(&hook));
+    let checked = Run::line("build CartPole-v1 --progress none")
+        .docker(docker)
+        .status(5)
+        .stderr_with(["error: the image was not built: last\n"])
+        .check();
+    assert!(checked.stderr.len() < 20_000, "{}", checked.stderr.len());
 }
 
 #[test]
@@ -313,8 +356,8 @@ fn a_build_that_ends_up_elsewhere() {
         .docker(docker)
         .status(5)
         .stderr(format!(
-            "error: the build went well, but the engine has no image {TAG}\n\
-             hint: is the builder another engine's? check `docker buildx ls` and BUILDX_BUILDER\n"
+            "error: the build succeeded, but the engine has no image {TAG}\n\
+             hint: the builder may belong to another engine: check `docker buildx ls` and BUILDX_BUILDER\n"
         ))
         .check();
 }
@@ -323,31 +366,25 @@ fn a_build_that_ends_up_elsewhere() {
 fn an_interrupted_build_leaves_nothing() {
     let docker = with_buildx()
         .on("image inspect *", missing_image())
-        .on("buildx build *", Reply::default().hook("touch \"$STAND_IN/building\"; exec sleep 600"));
+        .on("buildx build *", Reply::default().marks("building").hangs());
     let run =
         Run::line("build CartPole-v1 --progress none").docker(docker).status(143).stderr("terminated\n");
-    let child = run.spawn();
-    let building = run_folder(&run).join("building");
-    crate::support::eventually("the build", || building.exists().then_some(()));
-    crate::support::signal(&child, rustix::process::Signal::TERM);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
-}
-
-fn run_folder(run: &Run) -> std::path::PathBuf {
-    run.stand_in().folder().to_owned()
+    run.check_while(|run, child| {
+        run.stand_in().wait_for("building");
+        signal(child, rustix::process::Signal::TERM);
+    });
 }
 
 #[test]
 fn a_temporary_folder_that_cannot_be_written() {
     let docker = with_buildx().on("image inspect *", missing_image());
-    Run::line("build CartPole-v1 --progress none")
-        .docker(docker)
-        .env("TMPDIR", "/nonexistent")
+    let run = Run::line("build CartPole-v1 --progress none").docker(docker);
+    let nowhere = run.here().join("nowhere");
+    run.env("TMPDIR", nowhere)
         .status(1)
         .stderr(
-            "error: no temporary folder can be made in /nonexistent: No such file or directory (os error 2) at path \"/nonexistent/rlmesh-sandbox-run-<random>\"\n\
-             hint: make room there, or set TMPDIR to a folder that can be written\n",
+            "error: cannot make a temporary folder in <world>/here/nowhere: No such file or directory (os error 2) at path \"<world>/here/nowhere/rlmesh-sandbox-run-<random>\"\n\
+             hint: free some space there, or set TMPDIR to a writable folder\n",
         )
         .check();
 }

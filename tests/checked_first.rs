@@ -4,12 +4,9 @@ use crate::support::{Run, StandIn};
 
 /// A run on a machine whose docker has no answer to anything: its stderr.
 fn refused(run: Run, status: i32) -> String {
-    let run = run.docker(StandIn::new());
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(status), "{stderr}");
-    assert_eq!(run.stand_in().calls(), Vec::<String>::new(), "{stderr}");
-    stderr
+    let checked = run.docker(StandIn::new()).status(status).stderr_with(["error: ", "\nhint: "]).check();
+    assert_eq!(checked.calls, Vec::<String>::new(), "{}", checked.stderr);
+    checked.stderr
 }
 
 #[test]
@@ -44,9 +41,8 @@ fn doctor_passes_no_option_of_a_variable_to_docker() {
             .on("buildx version", crate::support::Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("ps *", crate::support::Reply::default()),
     );
-    let output = run.spawn().wait_with_output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""));
-    assert!(!run.stand_in().calls().iter().any(|call| call.contains("--help")));
+    let checked = run.status(7).stdout_with(["RLMESH_SANDBOX_BASE_IMAGE is \"--help\""]).check();
+    assert!(!checked.calls.iter().any(|call| call.contains("--help")), "{:?}", checked.calls);
 }
 
 #[test]

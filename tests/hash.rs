@@ -81,13 +81,20 @@ fn the_environment_fills_in_and_a_blank_value_does_not() {
 
 #[test]
 fn a_wheel_is_part_of_the_hash_by_content() {
-    let hash = |content: &str| {
-        let run = run("hash CartPole-v1 --rlmesh-package rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl");
-        std::fs::write(run.here().join("rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl"), content).unwrap();
-        run.command().output().unwrap().stdout
+    let wheel = "rlmesh-0.1.0-cp310-abi3-linux_x86_64.whl";
+    // The folder is part of the hash too: all three are hashed in the same one.
+    let hash = |run: Run, content: &str| {
+        std::fs::write(run.here().join(wheel), content).unwrap();
+        let checked = run.check();
+        (checked.stdout, checked.run)
     };
-    // The folder's name is part of it too: only the length can be compared.
-    assert_eq!(hash("one").len(), 65);
+    let run = run(&format!("hash CartPole-v1 --rlmesh-package {wheel}")).any_stdout();
+    let (one, run) = hash(run, "one");
+    let (another, run) = hash(run, "two");
+    let (again, _) = hash(run, "one");
+    assert_eq!(one.len(), 65);
+    assert_ne!(one, another);
+    assert_eq!(one, again);
 }
 
 #[test]
@@ -125,7 +132,7 @@ fn an_error_as_json() {
     run("hash CartPole-v1 --package= --format json")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"packages (--package) is empty\",\"hint\":\"give --package a value, or leave it out\"}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"invalid value '' for '--package <REQUIREMENT>': it is empty\",\"hint\":\"give it a value, or leave the option out\"}}\n",
         )
         .check();
 }
@@ -137,7 +144,7 @@ fn an_unpinned_hub_source_is_refused_before_it_is_looked_up() {
         .stderr(
             "error: hf://org/repo@main is not pinned: the revision main is a name, whose content can change\n\
              hint: pin it to a full commit id (hf://org/repo@<40 hex digits>)\n\
-             hint: or pass --allow-unpinned-hf, to take whatever it stands for each time\n",
+             hint: or pass --allow-unpinned-hf to use whichever commit it stands for at each run\n",
         )
         .check();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::hub::{Access, Fault, Hub, MEMBER, Repository, STRANGER};
-use crate::support::{Reply, Run, StandIn, files, signal};
+use crate::support::{Reply, Run, StandIn, eventually, files, signal};
 
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
 
@@ -37,10 +37,7 @@ impl World {
         let docker = StandIn::new()
             .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("image inspect *", missing.once())
-            .on(
-                "buildx build *",
-                Reply::default().hook("for word; do :; done; cp -r \"$word\" \"$STAND_IN/context\""),
-            )
+            .on("buildx build *", Reply::default().keeps_context())
             .on("image inspect *", Reply::stdout(format!("{ID}\n")));
         Run::line(line)
             .docker(docker)
@@ -64,15 +61,9 @@ impl World {
 }
 
 fn ended(run: Run) -> Ended {
-    let output = run.spawn().wait_with_output().unwrap();
-    let left: Vec<_> = std::fs::read_dir(run.tmp()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(left.is_empty(), "left in the temporary folder: {left:?}");
-    Ended {
-        status: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        context: files(&run.stand_in().folder().join("context")),
-    }
+    let checked = run.any_status().any_stdout().any_stderr().check();
+    let context = files(&checked.run.stand_in().folder().join("context"));
+    Ended { status: checked.status, stdout: checked.stdout, stderr: checked.stderr, context }
 }
 
 impl Ended {
@@ -123,9 +114,9 @@ fn nothing_is_asked_before_consent_and_one_thing_after() {
     assert_eq!(world.asked(), Vec::<String>::new());
     let ended = world.run("build hf://acme/walker:suite/0 --trust-remote-code").with(3);
     assert!(
-        ended.stderr.contains(&format!(
-            "hint: pin it to what it stands for now: hf://acme/walker@{commit}:suite/0\n"
-        ))
+        ended
+            .stderr
+            .contains(&format!("hint: pin it to the current commit: hf://acme/walker@{commit}:suite/0\n"))
     );
     assert!(ended.stderr.contains("--allow-unpinned-hf"));
     assert_eq!(world.asked(), ["/api/models/acme/walker"]);
@@ -631,15 +622,13 @@ fn an_interrupt_ends_a_fetch_that_hangs() {
     let commit = world.hub.put(walker());
     world.hub.fail("signature=", 9, Fault::StallAfter(100_000));
     let run = world.command(&format!("build hf://acme/walker@{commit} --trust-remote-code"));
-    let child = run.env("HF_HUB_DOWNLOAD_TIMEOUT", "600");
-    let running = child.spawn();
-    crate::support::eventually("the download begins", || {
-        world.hub.requests().iter().any(|request| request.is_to_store).then_some(())
+    run.env("HF_HUB_DOWNLOAD_TIMEOUT", "600").status(130).any_stderr().check_while(|_, child| {
+        eventually("the download begins", || {
+            world.hub.requests().iter().any(|request| request.is_to_store).then_some(())
+        });
+        signal(child, rustix::process::Signal::INT);
     });
-    signal(&running, rustix::process::Signal::INT);
-    assert_eq!(running.wait_with_output().unwrap().status.code(), Some(130));
-    assert_eq!(std::fs::read_dir(child.tmp()).unwrap().count(), 0);
-    // What had come is not asked for again.
+    world.hub.recover();
     let again = world.build("acme/walker", &commit, "").with(0);
     assert_eq!(again.source("model.bin"), [7; 300_000]);
 }

@@ -11,17 +11,17 @@ fn one() -> StandIn {
 
 #[test]
 fn ps_is_a_table_or_one_object_a_line() {
-    let output = Run::line("ps").docker(one()).spawn().wait_with_output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<Vec<&str>> = text
+    let checked = Run::line("ps").docker(one()).any_stdout().check();
+    let lines: Vec<Vec<&str>> = checked
+        .stdout
         .lines()
         .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
         .collect();
     assert_eq!(lines[0], ["ID", "SOURCE", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"]);
     assert_eq!(lines[1][..2], ["45d51db4c7f0", "gym://CartPole-v1"]);
     assert_eq!(lines[1][3..5], ["running", "-"]);
-    let output = Run::line("ps --format json").docker(one()).spawn().wait_with_output().unwrap();
-    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checked = Run::line("ps --format json").docker(one()).any_stdout().check();
+    let listed: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!(listed["id"], ID);
     assert_eq!(listed["state"], "running");
     assert_eq!(listed["owner_pid"], serde_json::Value::Null);
@@ -62,7 +62,7 @@ fn healthy() -> StandIn {
 }
 
 #[test]
-fn doctor_finds_nothing_to_mend() {
+fn doctor_finds_nothing_wrong() {
     Run::line("doctor")
         .docker(healthy().on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n")))
         .stdout(
@@ -76,7 +76,7 @@ fn doctor_finds_nothing_to_mend() {
 }
 
 #[test]
-fn doctor_says_what_to_mend() {
+fn doctor_says_what_to_fix() {
     Run::line("doctor")
         .docker(healthy().on("buildx version", Reply::fails(1, "docker: unknown command: docker buildx\n")))
         .status(7)
@@ -89,10 +89,8 @@ fn doctor_says_what_to_mend() {
              ok  sandboxes    0 on this engine\n",
         )
         .check();
-    let output =
-        Run::line("doctor --format json").docker(StandIn::missing()).spawn().wait_with_output().unwrap();
-    let examined: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(7));
+    let checked = Run::line("doctor --format json").docker(StandIn::missing()).status(7).any_stdout().check();
+    let examined: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!(examined["ok"], false);
     assert_eq!(examined["checks"][1]["name"], "docker");
 }

@@ -82,28 +82,26 @@ fn full(id: &str) -> String {
 
 #[test]
 fn a_dry_run_says_who_would_go_and_why_the_others_stay() {
-    let run = Run::line("reap --dry-run").docker(engine(&zoo()));
-    let output = run.spawn().wait_with_output().unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert!(output.status.success(), "{stderr}");
-    let gone: Vec<String> = ["a2", "a3", "a7", "a9"].iter().map(|id| full(id)).collect();
-    assert_eq!(stdout.lines().collect::<Vec<_>>(), gone);
+    let checked = Run::line("reap --dry-run")
+        .docker(engine(&zoo()))
+        .stdout(["a2", "a3", "a7", "a9"].map(|id| full(id) + "\n").concat())
+        .any_stderr()
+        .check();
     for (id, why) in [
         ("a1", "keep box-a1 (a10000000000): its owner, process"),
         ("a2", "is gone"),
-        ("a3", "is another one now"),
+        ("a3", "its owner is gone; process"),
         ("a4", "runs in another PID namespace"),
         ("a5", "its owner runs on another machine"),
-        ("a6", "it runs, and nobody owns it"),
-        ("a7", "it has ended, and nobody owns it"),
+        ("a6", "it runs without an owner"),
+        ("a7", "it has ended, and has no owner"),
         ("a8", "is alive"),
         ("a9", "is gone"),
     ] {
-        let line = stderr.lines().find(|line| line.contains(&format!("box-{id}"))).unwrap();
+        let line = checked.stderr.lines().find(|line| line.contains(&format!("box-{id}"))).unwrap();
         assert!(line.contains(why), "{line}");
     }
-    assert!(!run.stand_in().calls().iter().any(|call| call.starts_with("rm")));
+    assert!(!checked.calls.iter().any(|call| call.starts_with("rm")));
 }
 
 #[test]
@@ -117,16 +115,13 @@ fn orphans_go_all_at_once() {
 }
 
 #[test]
-fn as_json_everything_is_told() {
-    let output = Run::line("reap --format json").docker(engine(&zoo())).spawn().wait_with_output().unwrap();
-    let told: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let count = |action: &str| told.iter().filter(|object| object["action"] == action).count();
-    assert_eq!((told.len(), count("removed"), count("kept")), (9, 4, 5));
-    assert!(told.iter().all(|object| object["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
+fn as_json_every_container_is_reported() {
+    let checked = Run::line("reap --format json").docker(engine(&zoo())).any_stdout().any_stderr().check();
+    let reported: Vec<Value> =
+        checked.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |action: &str| reported.iter().filter(|object| object["action"] == action).count();
+    assert_eq!((reported.len(), count("removed"), count("kept")), (9, 4, 5));
+    assert!(reported.iter().all(|object| object["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
 }
 
 #[test]
@@ -159,38 +154,6 @@ fn an_abandoned_start_goes_with_its_folder() {
     run.check();
 }
 
-/// What an image is made of never runs and bears no label: the folder's word for it has to do.
-#[test]
-fn what_a_killed_run_was_making_an_image_of_goes_too() {
-    for (name, status, is_ours) in [
-        ("rlmesh-sandbox-idle-1", "created", true),
-        ("rlmesh-sandbox-idle-1", "running", false),
-        ("somebodys", "created", false),
-    ] {
-        let mut idle = container("e1", status, json!({"rlmesh.image.source": "gym://CartPole-v1"}));
-        idle["Name"] = json!(format!("/{name}"));
-        let docker = StandIn::new()
-            .on("ps --all *", Reply::default())
-            .on(&format!("container inspect -- {name}"), Reply::stdout(serde_json::to_vec(&[idle]).unwrap()))
-            .on("rm *", Reply::default());
-        let run = Run::line("reap").docker(docker);
-        let run = if is_ours {
-            run.stdout(full("e1") + "\n").stderr(
-                "removed rlmesh-sandbox-idle-1 (e10000000000): the run that was starting it is gone\n\
-                 removed 1 temporary folder of runs that are gone\n",
-            )
-        } else {
-            run.stderr("removed 1 temporary folder of runs that are gone\n")
-        };
-        let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("lock"), "").unwrap();
-        std::fs::write(folder.join("container"), name).unwrap();
-        let checked = run.check();
-        assert_eq!(checked.calls.iter().any(|call| call.starts_with("rm ")), is_ours, "{:?}", checked.calls);
-    }
-}
-
 #[test]
 fn a_container_that_cannot_be_removed() {
     let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));
@@ -202,7 +165,7 @@ fn a_container_that_cannot_be_removed() {
         .docker(docker)
         .status(7)
         .stderr(
-            "error: 1 orphaned containers could not be removed: device or resource busy\n\
+            "error: 1 orphaned container could not be removed: device or resource busy\n\
              hint: run `rlmesh-sandbox reap` again\n\n\
              Error response from daemon: device or resource busy\n",
         )

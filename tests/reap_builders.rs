@@ -108,13 +108,11 @@ fn a_build_keeps_its_builder() {
         .stdout("rlmesh-build-1g-new\nrlmesh-build-1g-unknown\n");
     let held = lock(&run, "1g-old");
     held.lock_shared().unwrap();
-    let output = run.spawn().wait_with_output().unwrap();
-    let left = crate::support::files(&run.home());
+    let left = crate::support::files(&run.check().run.home());
     assert_eq!(
         left.into_keys().collect::<Vec<_>>(),
         [".cache/rlmesh-sandbox/builders/rlmesh-build-1g-old.lock"]
     );
-    run.compare(output);
 }
 
 #[test]
@@ -137,13 +135,8 @@ fn a_use_that_buildx_does_not_know_about_counts() {
 #[test]
 fn json_has_every_builder() {
     let run = Run::line("reap --builders --format json").docker(engine(StandIn::new()));
-    let output = run.spawn().wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let objects: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let stdout = run.any_stdout().any_stderr().check().stdout;
+    let objects: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects.len(), 5);
     assert_eq!(
         objects[0],
@@ -170,8 +163,10 @@ fn a_builder_that_cannot_be_removed() {
 #[test]
 fn without_an_engine_or_buildx() {
     let no_buildx = Reply::fails(1, "docker: unknown command: docker buildx\n");
-    for docker in [StandIn::dead(), StandIn::new().on("buildx version", no_buildx)] {
-        let output = Run::line("reap --builders").docker(docker).spawn().wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(7));
+    for (docker, said) in [
+        (StandIn::dead(), "error: the docker engine does not answer"),
+        (StandIn::new().on("buildx version", no_buildx), "hint: install the package docker-buildx-plugin"),
+    ] {
+        Run::line("reap --builders").docker(docker).status(7).stderr_with([said]).check();
     }
 }

@@ -3,7 +3,9 @@
 use regex::Regex;
 
 use crate::support::server::Server;
-use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
+use rustix::process::Signal;
+
+use crate::support::{Reply, Run, StandIn, WAITS, eventually, fixture, signal};
 
 pub(crate) const ID: &str = "45d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
@@ -27,19 +29,30 @@ pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
     Regex::new(r#""HostPort": "\d\d+""#).unwrap().replace_all(&text, port).into_owned().into_bytes()
 }
 
+// Commands that go on until a test ends them look for HOME: it goes with the test, also with one that fails.
+
+/// The start is over before anything watches over it: the log is followed once.
+pub(crate) const UNWATCHED: &str = "100";
+
 /// An engine on which the container of CartPole-v1 comes up, and a server in its place.
 pub(crate) fn up() -> (StandIn, Server) {
+    // What watches over a start may follow the log too, until it is told to stop.
+    up_with(Reply::default().hangs())
+}
+
+/// The same with another log to follow.
+pub(crate) fn up_with(log: Reply) -> (StandIn, Server) {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on(
             "run -d *",
-            Reply::stdout(format!("{ID}\n")).hook(
-                "env | grep ^RLMESH_ >\"$STAND_IN/variables\"; : >\"$STAND_IN/running\"; tr '\\0' '\\n' </proc/$$/cmdline >\"$STAND_IN/cmdline\"",
-            ),
+            Reply::stdout(format!("{ID}\n"))
+                .hook("env | grep ^RLMESH_ | grep -v ^RLMESH_SANDBOX_ | sort >\"$STAND_IN/variables\""),
         )
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow {ID}"), log)
         .on(&format!("stop -t * {ID}"), Reply::stdout(format!("{ID}\n")))
         .on(&format!("rm --force --volumes {ID}"), Reply::stdout(format!("{ID}\n")));
     (docker, server)
@@ -56,7 +69,7 @@ fn detached() {
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
     let start = Regex::new(&format!(
-        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --pull never --cap-drop ALL --security-opt no-new-privileges \
+        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
          --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
          (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON {TAG}$"
@@ -64,7 +77,7 @@ fn detached() {
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);
     assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        checked.left("variables").trim(),
         r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
     );
 }
@@ -92,7 +105,7 @@ fn the_result_as_json_and_as_variables() {
              \"high\":[4.800000190734863,\"inf\",0.41887903213500977,\"inf\"]}},\
              \"action_space\":{{\"type\":\"discrete\",\"n\":2,\"start\":0}}}},\
              \"versions\":{{\"gymnasium\":\"1.4.0\",\"numpy\":\"2.4.6\",\"python\":\"3.11.2\",\"rlmesh\":\"0.1.0\"}},\
-             \"built\":false,\"seconds\":N}}\n"
+             \"built\":false,\"seconds\":0}}\n"
         ))
         .check();
 }
@@ -160,61 +173,44 @@ fn a_signal_from_a_process_is_the_commands_to_answer() {
         "--",
         "sh",
         "-c",
-        "trap 'echo caught; exit 5' TERM; : >ready; while :; do sleep 0.05; done",
+        "trap 'echo caught; exit 5' TERM; : >ready; while [ -d \"$HOME\" ]; do sleep 0.05; done",
     ])
     .docker(docker)
     .stdout("caught\n")
     .status(5);
-    let child = run.spawn();
-    eventually("the command", || run.here().join("ready").exists().then_some(()));
-    signal(&child, rustix::process::Signal::TERM);
-    let output = child.wait_with_output().unwrap();
-    run.compare(output);
+    run.check_while(|run, child| {
+        eventually("the command", || run.here().join("ready").exists().then_some(()));
+        signal(child, Signal::TERM);
+    });
 }
 
 #[test]
 fn a_second_signal_does_not_wait_for_the_command() {
     let (docker, _server) = up();
-    let run =
-        Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", "trap '' TERM; : >ready; exec sleep 600"])
-            .docker(docker)
-            .status(137);
-    let child = run.spawn();
-    eventually("the command", || run.here().join("ready").exists().then_some(()));
-    signal(&child, rustix::process::Signal::TERM);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    signal(&child, rustix::process::Signal::TERM);
-    let status = eventually("the end", {
-        let mut child = child;
-        move || child.try_wait().unwrap()
+    let ignoring = "trap '' INT TERM; : >ready; while [ -d \"$HOME\" ]; do sleep 0.05; done";
+    let run = Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", ignoring]).docker(docker).status(137);
+    run.check_while(|run, child| {
+        eventually("the command", || run.here().join("ready").exists().then_some(()));
+        // Two different ones: the same one twice can arrive as one.
+        signal(child, Signal::INT);
+        signal(child, Signal::TERM);
     });
-    assert_eq!(status.code(), Some(137));
-    assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
 }
 
 #[test]
 fn in_the_foreground_until_a_signal() {
-    for (sent, status, said) in [
-        (rustix::process::Signal::INT, 130, "interrupted"),
-        (rustix::process::Signal::TERM, 143, "terminated"),
-    ] {
-        let (docker, _server) = up();
-        let docker = docker.on(
-            &format!("logs --follow {ID}"),
-            Reply::default().hook("echo serving; : >\"$STAND_IN/following\"; exec sleep 600"),
-        );
+    for (sent, status, said) in [(Signal::INT, 130, "interrupted"), (Signal::TERM, 143, "terminated")] {
+        let (docker, _server) = up_with(Reply::stdout("serving\n").marks("following").hangs());
         let run = Run::line("run CartPole-v1")
             .docker(docker)
+            .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
             .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nserving\n{said}\n"))
             .status(status);
-        let child = run.spawn();
-        let following = run.stand_in().folder().join("following");
-        eventually("the log", || following.exists().then_some(()));
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        signal(&child, sent);
-        let output = child.wait_with_output().unwrap();
-        let checked = run.compare(output);
+        let checked = run.check_while(|run, child| {
+            run.stand_in().wait_for("following");
+            signal(child, sent);
+        });
         assert_eq!(*checked.main_calls().last().unwrap(), format!("rm --force --volumes {ID}"));
     }
 }
@@ -226,7 +222,7 @@ fn in_the_foreground_until_the_containers_own_end() {
         (
             137,
             1,
-            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it stays, report it with that output\n",
+            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it fails again, report it with that output\n",
         ),
     ] {
         let server = Server::answering(fixture("handshake-cartpole.bin"));
@@ -236,19 +232,42 @@ fn in_the_foreground_until_the_containers_own_end() {
         let docker = StandIn::new()
             .on("ps --all*", Reply::default())
             .on("run -d *", Reply::stdout(format!("{ID}\n")))
-            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
             .on(&inspect, Reply::stdout(exited))
-            .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
-            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n"))
+            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n").marks("ended"))
             .on(&format!("stop -t * {ID}"), Reply::default())
             .on(&format!("rm --force --volumes {ID}"), Reply::default());
         Run::line("run CartPole-v1")
             .docker(docker)
+            .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
             .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nbye\n{said}"))
             .status(status)
             .check();
     }
+}
+
+#[test]
+fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
+    let exited = exited.replace("\"ExitCode\": 137", "\"ExitCode\": 0");
+    let inspect = format!("container inspect -- {ID}");
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
+        .on(&inspect, Reply::stdout(exited))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow --tail 0 {ID}"), Reply::stdout("two\n").marks("ended"))
+        .on(&format!("logs --follow {ID}"), Reply { status: 1, ..Reply::stdout("one\n") })
+        .on(&format!("stop -t * {ID}"), Reply::default())
+        .on(&format!("rm --force --volumes {ID}"), Reply::default());
+    Run::line("run CartPole-v1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\none\ntwo\n"))
+        .check();
 }
 
 #[test]
@@ -275,11 +294,14 @@ fn options_reach_the_payload() {
     .stdout("tcp://127.0.0.1:<port>\n")
     .check();
     assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
+        checked.left("variables").trim(),
         r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":["os.path"],"kwargs":{"max_episode_steps":50,"render_mode":"rgb_array"},"num_envs":4,"vectorization_mode":"async"}}"#
     );
-    let cmdline = String::from_utf8(checked.docker.left("cmdline")).unwrap();
-    assert!(!cmdline.contains("rgb_array"), "the payload stands on a command line: {cmdline}");
+    let calls = checked.calls;
+    assert!(
+        !calls.iter().any(|call| call.contains("rgb_array")),
+        "the payload is on a command line: {calls:?}"
+    );
 }
 
 #[test]
@@ -291,7 +313,7 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
         .on("cp --quiet *", Reply::default().hook("cp \"$3\" \"$STAND_IN/payload\""))
         .on("start *", Reply::default())
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
+        .on(&format!("wait {ID}"), Reply::default().hangs());
     let run = Run::new(["-q", "run", "-d", "CartPole-v1", "--kwargs", "@big.json"])
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n");
@@ -309,30 +331,24 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
         "cp --quiet <world>/tmp/rlmesh-sandbox-run-<random>/bootstrap.json rlmesh-sandbox-cartpole-v1-<uuid>:/opt/rlmesh/bootstrap.json"
     );
     assert_eq!(calls[2], "start rlmesh-sandbox-cartpole-v1-<uuid>");
-    let payload: serde_json::Value = serde_json::from_slice(&checked.docker.left("payload")).unwrap();
+    let payload: serde_json::Value = serde_json::from_str(&checked.left("payload")).unwrap();
     assert_eq!(payload["spec"]["kwargs"]["data"].as_str().unwrap().len(), 10 << 20);
 }
 
 #[test]
-fn a_prebuilt_image_is_told_in_its_own_variables() {
+fn a_prebuilt_image_gets_its_own_variables() {
     let (docker, _server) = up();
     let checked = Run::line("-q run -d image://ghcr.io/org/env:1 -n 2 -k level=3")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .check();
-    assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
-        "RLMESH_MAKE_KWARGS={\"level\":3}\nRLMESH_NUM_ENVS=2"
-    );
+    assert_eq!(checked.left("variables").trim(), "RLMESH_MAKE_KWARGS={\"level\":3}\nRLMESH_NUM_ENVS=2");
     let (docker, _server) = up();
     let checked = Run::line("-q run -d docker://env --vectorization-mode sync")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .check();
-    assert_eq!(
-        String::from_utf8(checked.docker.left("variables")).unwrap().trim(),
-        "RLMESH_VECTORIZATION_MODE=sync"
-    );
+    assert_eq!(checked.left("variables").trim(), "RLMESH_VECTORIZATION_MODE=sync");
 }
 
 #[test]
@@ -346,12 +362,15 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
         .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")))
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
-    let run = Run::line("run -d image://env:1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
-    assert!(stderr.starts_with("pulling env:1\nbuilt in"), "{stderr}");
+        .on(&format!("wait {ID}"), Reply::default().hangs());
+    let introduction = INTRODUCTION.replace(TAG, "env:1").replace("sandbox-cartpole-v1-", "sandbox-env-");
+    Run::line("run -d image://env:1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!(
+            "pulling env:1\nbuilt in N s\n{introduction}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"
+        ))
+        .check();
 }
 
 #[test]
@@ -383,16 +402,14 @@ fn another_protocol_is_a_warning() {
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"));
-    let run = Run::line("run -d CartPole-v1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
-    assert!(
-        stderr.starts_with(
+        .on(&format!("wait {ID}"), Reply::default().hangs());
+    Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr_with([
             "warning: the container's rlmesh speaks another protocol than this tool (rlmesh-wire-v1): \
-             protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n"
-        ),
-        "{stderr}"
-    );
+             protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n",
+            "is ready after",
+        ])
+        .check();
 }

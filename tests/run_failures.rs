@@ -1,8 +1,10 @@
 //! `run`, where something goes wrong: each failure in its own words, and no container left.
 
+use rustix::process::Signal;
+
 use crate::run::{ID, inspection, up};
 use crate::support::server::Server;
-use crate::support::{Reply, Run, StandIn, eventually, fixture, signal};
+use crate::support::{Reply, Run, StandIn, fixture, signal};
 
 const LOCAL: &str = "hint: the container has rlmesh==0.1.0 as pip finds it; if your own rlmesh is another build the two may not match: try --rlmesh-package local\n";
 
@@ -16,7 +18,8 @@ fn started(inspect: Reply) -> StandIn {
 }
 
 fn removed(calls: &[&str]) -> bool {
-    calls.last().is_some_and(|call| *call == "rm --force --volumes rlmesh-sandbox-cartpole-v1-<uuid>")
+    // What watches over the start may still ask something after it.
+    calls.contains(&"rm --force --volumes rlmesh-sandbox-cartpole-v1-<uuid>")
 }
 
 #[test]
@@ -45,15 +48,14 @@ fn docker_refuses_the_container() {
 fn a_name_that_is_taken_is_tried_again_and_never_removed() {
     let conflict = "docker: Error response from daemon: Conflict. The container name \"/rlmesh-sandbox-x\" is already in use by container \"abc\". You have to remove (or rename) that container to be able to reuse that name.\n";
     let docker = StandIn::new().on("ps --all*", Reply::default()).on("run -d *", Reply::fails(125, conflict));
-    let run = Run::line("run CartPole-v1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{stderr}");
-    assert!(stderr.starts_with("error: the container did not start, because its name is taken"), "{stderr}");
-    let calls = run.stand_in().calls();
+    let checked = Run::line("run CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr_with(["error: the container did not start, because its name is taken"])
+        .check();
+    let calls = checked.calls;
     assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 3);
     assert!(!calls.iter().any(|call| call.starts_with("rm")), "{calls:?}");
-    assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
 }
 
 #[test]
@@ -81,20 +83,20 @@ fn the_containers_end_is_noticed_at_once() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once().marks("inspected"))
         .on(&inspect, Reply::stdout(fixture("inspect/exited.json")))
-        .on(&format!("wait {ID}"), Reply::stdout("1\n"))
-        .on("logs *", Reply::stdout("oops\n"))
+        .on("logs *", Reply::stdout("oops\n").hangs_until("inspected"))
         .on("rm --force *", Reply::default());
     // An hour: had the wait not ended with the container, this test would not end either.
-    let output = Run::line("run -d CartPole-v1 --ready-timeout 3600")
+    Run::line("run -d CartPole-v1 --ready-timeout 3600")
         .docker(docker)
-        .spawn()
-        .wait_with_output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{stderr}");
-    assert!(stderr.starts_with("error: the container ended while it started"), "{stderr}");
+        .status(6)
+        .stderr(format!(
+            "error: the container ended while it started (state exited, exit code 137)\n\
+             hint: it was killed, most often for lack of memory: give Docker more, or serve fewer copies (-n)\n\
+             {LOCAL}\nthe end of its log:\noops\n"
+        ))
+        .check();
 }
 
 #[test]
@@ -102,7 +104,7 @@ fn an_environment_that_never_answers() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let server = Server { address: listener.local_addr().unwrap() };
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("logs *", Reply::stdout("still loading\n"));
     let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
@@ -122,35 +124,30 @@ fn an_engine_on_another_machine_keeps_the_port_to_itself() {
     let server = Server { address: nobody.local_addr().unwrap() };
     drop(nobody);
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default tcp://10.0.0.1:2376\n"))
         .on("logs *", Reply::default());
-    let output = Run::line("run -d CartPole-v1 --ready-timeout 0.2")
+    Run::line("run -d CartPole-v1 --ready-timeout 0.2")
         .env("DOCKER_HOST", "tcp://10.0.0.1:2376")
         .docker(docker)
-        .spawn()
-        .wait_with_output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("hint: the engine is on another machine"), "{stderr}");
+        .status(6)
+        .stderr_with(["hint: the engine is on another machine"])
+        .check();
 }
 
 #[test]
 fn something_else_answers() {
     let server = Server::of_something_else();
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hook("exec sleep 600"))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("logs *", Reply::stdout("hello\n"));
-    let output = Run::line("run -d image://other")
+    let checked = Run::line("run -d image://other")
         .docker(docker.on("rm *", Reply::default()))
-        .spawn()
-        .wait_with_output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{stderr}");
-    assert!(stderr.starts_with("error: what answers in the container is no rlmesh environment"), "{stderr}");
-    assert!(!stderr.contains("--rlmesh-package"), "{stderr}");
+        .status(6)
+        .stderr_with(["error: what answers in the container is not an rlmesh environment", "hello\n"])
+        .check();
+    assert!(!checked.stderr.contains("--rlmesh-package"), "{}", checked.stderr);
 }
 
 #[test]
@@ -165,7 +162,7 @@ fn a_container_without_its_port() {
 }
 
 #[test]
-fn a_container_that_somebody_removes() {
+fn a_container_that_is_removed_while_it_starts() {
     let docker = started(Reply {
         stdout: b"[]\n".to_vec(),
         ..Reply::fails(1, &format!("Error response from daemon: No such container: {ID}\n"))
@@ -181,7 +178,7 @@ fn a_container_that_somebody_removes() {
 }
 
 #[test]
-fn a_container_that_ends_and_is_removed_by_somebody_else_has_told_why() {
+fn a_container_that_ends_and_is_removed_at_once_has_said_why() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let server = Server { address: nobody.local_addr().unwrap() };
     drop(nobody);
@@ -193,30 +190,25 @@ fn a_container_that_ends_and_is_removed_by_somebody_else_has_told_why() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once())
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once().marks("inspected"))
         .on(&inspect, gone())
         .on(
             &format!("logs --follow {ID}"),
             Reply::stdout(
                 "ImportError: libGL.so.1: cannot open shared object file: No such file or directory\n",
-            ),
+            )
+            .hangs_until("inspected"),
         )
         .on("logs --tail *", Reply::fails(1, "Error response from daemon: No such container\n"))
         .on("rm --force *", Reply::default());
-    let output = Run::line("run -d CartPole-v1 --ready-timeout 3600")
+    Run::line("run -d CartPole-v1 --ready-timeout 3600")
         .docker(docker)
-        .spawn()
-        .wait_with_output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{stderr}");
-    assert!(
-        stderr.starts_with(
-            "error: the container ended while it started, and was removed: ImportError: libGL.so.1"
-        ),
-        "{stderr}"
-    );
-    assert!(stderr.contains("hint: the image lacks the system library libGL.so.1"), "{stderr}");
+        .status(6)
+        .stderr_with([
+            "error: the container ended while it started, and was removed: ImportError: libGL.so.1",
+            "hint: the image lacks the system library libGL.so.1",
+        ])
+        .check();
 }
 
 #[test]
@@ -230,7 +222,7 @@ fn a_docker_that_fails_to_inspect_for_a_while_ends_nothing() {
         .on(&inspect, busy())
         .on(&inspect, busy())
         .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)))
-        .on("logs --follow *", Reply::default().hook("exec sleep 600"));
+        .on("logs --follow *", Reply::default().hangs());
     Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").check();
 }
 
@@ -248,15 +240,16 @@ fn a_container_that_cannot_be_removed_is_named_and_left_to_reap() {
                 "Error response from daemon: driver \"overlay2\" failed to remove root filesystem\n",
             ),
         );
-    let run = Run::line("run -d CartPole-v1").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(6), "{stderr}");
-    assert!(
-        stderr.contains("could not be removed") && stderr.contains("run `rlmesh-sandbox reap`"),
-        "{stderr}"
-    );
-    assert_eq!(std::fs::read_dir(run.tmp()).unwrap().count(), 1, "what names the container must stay");
+    // What names the container must stay.
+    Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr_with([
+            "hint: the container rlmesh-sandbox-cartpole-v1-<uuid> may still be there",
+            "run `rlmesh-sandbox reap`",
+        ])
+        .leaves(1)
+        .check();
 }
 
 #[test]
@@ -265,42 +258,37 @@ fn with_a_dead_engine_and_without_docker() {
         (StandIn::dead(), "error: the docker engine does not answer"),
         (StandIn::missing(), "error: docker is not installed"),
     ] {
-        let run = Run::line("run CartPole-v1").docker(docker);
-        let output = run.spawn().wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(7), "{stderr}");
-        assert!(stderr.starts_with(said), "{stderr}");
-        assert!(std::fs::read_dir(run.tmp()).unwrap().next().is_none());
+        Run::line("run CartPole-v1").docker(docker).status(7).stderr_with([said, "\nhint: "]).check();
     }
 }
 
 #[test]
-fn an_address_that_nobody_reads_is_a_container_that_nobody_will_stop() {
+fn an_address_that_cannot_be_written_leaves_no_container() {
     let (docker, _server) = up();
-    let run = Run::line("-q run -d CartPole-v1").docker(docker);
+    let run = Run::line("-q run -d CartPole-v1")
+        .docker(docker)
+        .status(1)
+        .stderr_with(["error: cannot write the result to stdout"]);
     let mut command = run.command();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = command.stdin(std::process::Stdio::null()).stdout(writer).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.starts_with("error: the result could not be written to stdout"), "{stderr}");
-    assert!(run.stand_in().calls().contains(&format!("rm --force --volumes {ID}")));
+    command.stdout(writer);
+    let checked = run.check_command(command, |_, _| {});
+    assert!(checked.calls.contains(&format!("rm --force --volumes {ID}")), "{:?}", checked.calls);
 }
 
 #[test]
 fn a_signal_while_docker_starts_the_container_waits_for_it_and_removes_it() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(": >\"$STAND_IN/running\"; sleep 1"))
+        .on("run -d *", Reply::stdout(format!("{ID}\n")).marks("running").hangs_until("signalled"))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
     let run = Run::line("run CartPole-v1").docker(docker).status(130).stderr("interrupted\n");
-    let child = run.spawn();
-    let running = run.stand_in().folder().join("running");
-    eventually("docker run", || running.exists().then_some(()));
-    signal(&child, rustix::process::Signal::INT);
-    let output = child.wait_with_output().unwrap();
-    let checked = run.compare(output);
+    let checked = run.check_while(|run, child| {
+        run.stand_in().wait_for("running");
+        signal(child, Signal::INT);
+        run.stand_in().release("signalled");
+    });
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
 }
 
@@ -308,7 +296,7 @@ fn a_signal_while_docker_starts_the_container_waits_for_it_and_removes_it() {
 fn a_second_signal_does_not_wait_for_docker() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::default().hook(": >\"$STAND_IN/running\"; exec sleep 600"))
+        .on("run -d *", Reply::default().marks("running").hangs())
         .on(
             "container inspect *",
             Reply {
@@ -318,13 +306,11 @@ fn a_second_signal_does_not_wait_for_docker() {
         )
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
     let run = Run::line("run CartPole-v1").docker(docker).status(130).stderr("interrupted\n");
-    let child = run.spawn();
-    let running = run.stand_in().folder().join("running");
-    eventually("docker run", || running.exists().then_some(()));
-    signal(&child, rustix::process::Signal::INT);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    signal(&child, rustix::process::Signal::INT);
-    let output = child.wait_with_output().unwrap();
-    let checked = run.compare(output);
+    let checked = run.check_while(|run, child| {
+        run.stand_in().wait_for("running");
+        // Two different ones: the same one twice can arrive as one.
+        signal(child, Signal::INT);
+        signal(child, Signal::TERM);
+    });
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
 }

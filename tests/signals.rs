@@ -3,45 +3,51 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use crate::run::{ID, up};
-use crate::support::{Owned, Reply, Run, eventually, program};
+use rustix::process::Signal;
+
+use crate::run::{ID, UNWATCHED, up, up_with};
+use crate::support::{Reply, Run, WAITS, program, signal};
 
 #[test]
 fn a_signal_right_after_the_command_has_started_reaches_it() {
     for _ in 0..10 {
         let (docker, _server) = up();
         // The command's first act: most often we are still between its start and the wait for its end.
-        Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", "kill -TERM $PPID; exec sleep 600"])
-            .docker(docker)
-            .status(143)
-            .check();
+        Run::new([
+            "-q",
+            "run",
+            "CartPole-v1",
+            "--",
+            "sh",
+            "-c",
+            "kill -TERM $PPID; while [ -d \"$HOME\" ]; do sleep 0.05; done",
+        ])
+        .docker(docker)
+        .status(143)
+        .check();
     }
 }
 
 #[test]
 fn nohup_is_respected() {
-    let (docker, _server) = up();
-    let docker = docker.on(
-        &format!("logs --follow {ID}"),
-        Reply::default().hook(": >\"$STAND_IN/following\"; exec sleep 600"),
-    );
-    let run = Run::line("-q run CartPole-v1").docker(docker);
+    let (docker, _server) = up_with(Reply::default().marks("following").hangs());
+    let run = Run::line("-q run CartPole-v1").docker(docker).env(WAITS, UNWATCHED);
     let ours = run.command();
     // As nohup and a shell's `&` start a process: with SIGHUP and SIGINT ignored.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]).arg(program()).args(ours.get_args());
     command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(run.here()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
-    let mut child = Owned(command.spawn().unwrap());
-    eventually("the log", || run.stand_in().folder().join("following").exists().then_some(()));
-    for ignored in [rustix::process::Signal::HUP, rustix::process::Signal::INT] {
-        crate::support::signal(&child.0, ignored);
-    }
-    // Had one of them counted, this one would be the second or third, and the status another.
-    crate::support::signal(&child.0, rustix::process::Signal::TERM);
-    let status = eventually("the end", || child.0.try_wait().unwrap());
-    assert_eq!(status.code(), Some(143));
+    let run = run.stdout("tcp://127.0.0.1:<port>\n").status(143);
+    run.check_command(command, |run, child| {
+        run.stand_in().wait_for("following");
+        for ignored in [Signal::HUP, Signal::INT] {
+            signal(child, ignored);
+        }
+        // Had one of them counted, this one would be the second or third, and the status another.
+        signal(child, Signal::TERM);
+    });
 }
 
 #[test]
@@ -50,34 +56,34 @@ fn a_reader_that_has_seen_enough_of_a_log_ends_it_quietly() {
     let docker = docker
         .on(
             &format!("logs {ID}"),
-            Reply::default().hook("while echo a long line of a log that goes on and on; do :; done; exit 1"),
+            Reply::stdout("a long line of a log that goes on and on\n".repeat(100_000)).hangs(),
         )
         .on(
             "container inspect -- 45d51db4c7f0",
             Reply::stdout(crate::support::fixture("inspect/running.json")),
         );
     let run = Run::line("logs 45d51db4c7f0").docker(docker);
-    let mut child = run.spawn();
-    let mut stdout = child.stdout.take().unwrap();
-    std::io::Read::read_exact(&mut stdout, &mut [0; 100]).unwrap();
-    drop(stdout);
-    run.compare(child.wait_with_output().unwrap());
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut command = run.command();
+    command.stdout(writer);
+    run.check_command(command, |_, _| {
+        std::io::Read::read_exact(&mut reader, &mut [0; 100]).unwrap();
+        drop(reader);
+    });
 }
 
 #[test]
 fn a_foreground_run_reads_the_log_once() {
-    let (docker, _server) = up();
-    // Longer than any watch over the start waits before it reads the log itself.
-    let docker = docker.on(
-        &format!("logs --follow {ID}"),
-        Reply::default().hook(": >\"$STAND_IN/following\"; exec sleep 600"),
-    );
+    let (docker, _server) = up_with(Reply::default().marks("following").hangs());
     let run = Run::line("-q run CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").status(143);
-    let child = run.spawn();
-    eventually("the log", || run.stand_in().folder().join("following").exists().then_some(()));
-    std::thread::sleep(std::time::Duration::from_millis(600));
-    crate::support::signal(&child, rustix::process::Signal::TERM);
-    let checked = run.compare(child.wait_with_output().unwrap());
+    // Long enough for the start to be over before the watch over it reads the log.
+    let run = run.env(WAITS, "3");
+    let checked = run.check_while(|run, child| {
+        run.stand_in().wait_for("following");
+        // Longer than that watch waits.
+        std::thread::sleep(std::time::Duration::from_millis(1400));
+        signal(child, Signal::TERM);
+    });
     let reads = checked.calls.iter().filter(|call| call.starts_with("logs --follow")).count();
     assert_eq!(reads, 1, "{:?}", checked.calls);
 }

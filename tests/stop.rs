@@ -9,7 +9,7 @@ fn found(stdout: Vec<u8>, missing: &str) -> Reply {
     } else {
         format!("Error response from daemon: No such container: {missing}\n")
     };
-    Reply { stdout, status: i32::from(!missing.is_empty()), ..Reply::default().stderr(stderr) }
+    Reply { stdout, status: u8::from(!missing.is_empty()), ..Reply::default().stderr(stderr) }
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn a_container_that_is_no_sandbox_stops_everything() {
         .unwrap()
         .replace("\"rlmesh.sandbox\"", "\"other\"");
     let docker = StandIn::new().on("container inspect *", Reply::stdout(other));
-    let run = Run::line("stop 45d51db4").docker(docker);
-    let output = run.spawn().wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("is not a sandbox: it has no label rlmesh.sandbox"), "{stderr}");
-    assert_eq!(run.stand_in().calls().len(), 1);
+    let checked = Run::line("stop 45d51db4")
+        .docker(docker)
+        .status(2)
+        .stderr_with(["is not a sandbox: it has no label rlmesh.sandbox"])
+        .check();
+    assert_eq!(checked.calls.len(), 1, "{:?}", checked.calls);
 }
 
 #[test]
@@ -82,6 +82,9 @@ fn what_does_not_stop_is_removed_by_force() {
 
 #[test]
 fn with_a_dead_engine() {
-    let output = Run::line("stop x").docker(StandIn::dead()).spawn().wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(7));
+    Run::line("stop x")
+        .docker(StandIn::dead())
+        .status(7)
+        .stderr_with(["error: the docker engine does not answer"])
+        .check();
 }

@@ -63,8 +63,15 @@ impl RunDir {
     }
 
     fn try_create(parent: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
         for _ in 0..16 {
-            let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
+            // Otherwise it would be as open as the umask leaves it.
+            let only_this_user = fs::Permissions::from_mode(0o700);
+            let path = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .permissions(only_this_user)
+                .tempdir_in(parent)?
+                .keep();
             let lock = File::create(path.join(LOCK))?;
             // Another process may have removed it before it was locked.
             if lock.try_lock().is_ok() && path.join(LOCK).exists() {

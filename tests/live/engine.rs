@@ -100,6 +100,11 @@ impl Drop for Images {
     }
 }
 
+/// A package that no index has: no layer that is there was built with it.
+pub(crate) fn fresh_package() -> String {
+    format!("rlmesh-sandbox-test-{}", uuid::Uuid::new_v4().simple())
+}
+
 /// The image tag of a source with its options.
 pub(crate) fn tag(line: &str) -> String {
     let output =

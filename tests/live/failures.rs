@@ -67,15 +67,15 @@ fn a_build_that_fails() {
 #[test]
 fn an_engine_that_is_not_there() {
     let live = Live::new();
+    let nowhere = format!("unix://{}/nowhere.sock", live.state.path().display());
     for verb in ["build", "run"] {
-        let output =
-            live.command(&[verb, "CartPole-v1"]).env("DOCKER_HOST", "unix:///nonexistent").output().unwrap();
+        let output = live.command(&[verb, "CartPole-v1"]).env("DOCKER_HOST", &nowhere).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(7), "{stderr}");
         assert!(stderr.starts_with("error: the docker engine does not answer"), "{stderr}");
     }
     for verb in [&["stop", "x"][..], &["reap"], &["ps"], &["doctor"]] {
-        let output = live.command(verb).env("DOCKER_HOST", "unix:///nonexistent").output().unwrap();
+        let output = live.command(verb).env("DOCKER_HOST", &nowhere).output().unwrap();
         assert_eq!(output.status.code(), Some(7), "{verb:?}");
     }
     live.assert_clean();

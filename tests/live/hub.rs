@@ -54,7 +54,8 @@ fn repository() -> Repository {
         .file("odd/AUX.py", "one name with the first on a Mac")
         .file("empty/__init__.py", "")
         .lfs("model.bin", vec![7; 300_000])
-        .large("weights/large.bin", 12_345_678)
+        // No two parts of it are the same.
+        .lfs("weights/large.bin", (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>())
 }
 
 #[test]

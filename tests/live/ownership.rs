@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::engine::{Images, Live, alone, docker, entries, exists};
+use super::engine::{Images, Live, alone, docker, entries, exists, fresh_package};
+use crate::support::server::SilentIndex;
 use crate::support::{eventually, signal};
 
 #[test]
@@ -41,16 +42,15 @@ fn killed_at_any_moment_one_reap_leaves_nothing() {
 
 #[test]
 fn a_killed_build_leaves_no_build_and_no_folder() {
-    let (_guard, live) = (alone(), Live::new());
-    let package = "six @ http://127.0.0.1:9/six.whl";
+    let (_guard, live, index) = (alone(), Live::new(), SilentIndex::start());
     let mut child = live
-        .command(&["build", "CartPole-v1", "-p", package])
+        .command(&["build", "CartPole-v1", "-p", &fresh_package()])
+        .env("PIP_INDEX_URL", index.url())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    eventually("the build", || (!entries(live.tmp.path()).is_empty()).then_some(()));
-    std::thread::sleep(Duration::from_millis(300));
+    let _client = index.wait_for_a_client();
     signal(&child, Signal::KILL);
     child.wait().unwrap();
     let own = format!("{}/rlmesh-sandbox-run-", live.tmp.path().display());

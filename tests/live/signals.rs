@@ -1,26 +1,29 @@
 //! Interrupts at each stage: everything that was started is gone when the program is.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::engine::{Images, Live, containers, docker, together};
-use crate::support::{eventually, signal};
+use super::engine::{Images, Live, containers, docker, entries, together};
+use crate::support::hub::{Hub, Repository};
+use crate::support::server::SilentIndex;
+use crate::support::{Owned, eventually, signal};
 
-fn spawn(live: &Live, arguments: &[&str]) -> Child {
-    live.command(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn spawn(live: &Live, arguments: &[&str]) -> Owned {
+    spawn_with(live, arguments, &[])
+}
+
+fn spawn_with(live: &Live, arguments: &[&str], variables: &[(&str, &str)]) -> Owned {
+    let mut command = live.command(arguments);
+    command.envs(variables.iter().copied());
+    Owned(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 #[track_caller]
-fn interrupted(live: &Live, child: Child, sent: Signal, status: i32, source: &str) -> String {
-    signal(&child, sent);
-    let output = child.wait_with_output().unwrap();
+fn interrupted(live: &Live, process: Owned, sent: Signal, status: i32, source: &str) -> String {
+    signal(&process.0, sent);
+    let output = process.output();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(status), "{stderr}");
     assert_eq!(containers(&format!("rlmesh.sandbox.source={source}")), Vec::<String>::new());
@@ -30,23 +33,46 @@ fn interrupted(live: &Live, child: Child, sent: Signal, status: i32, source: &st
 
 #[test]
 fn while_it_builds() {
-    let (_guard, live) = (together(), Live::new());
-    // A package that is never found in time: nothing listens there, and pip tries again and again.
-    let child = spawn(&live, &["run", "MountainCar-v0", "-p", "x @ http://127.0.0.1:9/x.whl"]);
-    eventually("the build", || (!super::engine::entries(live.tmp.path()).is_empty()).then_some(()));
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let (_guard, live, index) = (together(), Live::new(), SilentIndex::start());
+    let package = super::engine::fresh_package();
+    let child = spawn_with(
+        &live,
+        &["run", "MountainCar-v0", "-p", &package],
+        &[("PIP_INDEX_URL", index.url().as_str())],
+    );
+    let _client = index.wait_for_a_client();
     let said = interrupted(&live, child, Signal::INT, 130, "gym://MountainCar-v0");
     assert!(said.ends_with("interrupted\n"), "{said}");
 }
 
 #[test]
 fn while_it_starts_and_waits() {
-    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["Blackjack-v1"]));
-    live.run(&["build", "Blackjack-v1"]).ended(0);
-    for moment in [30, 200, 450] {
-        let child = spawn(&live, &["run", "-d", "Blackjack-v1"]);
-        std::thread::sleep(std::time::Duration::from_millis(moment));
-        interrupted(&live, child, Signal::TERM, 143, "gym://Blackjack-v1");
+    let (_guard, live, hub) = (together(), Live::new(), Hub::start());
+    let hanging = "import time\n\ndef make_env(**_):\n    print('making', flush=True)\n    while True:\n        time.sleep(60)\n";
+    let source =
+        format!("hf://acme/hangs@{}", hub.put(Repository::new("acme/hangs").file("env.py", hanging)));
+    let _images = Images::of(&[&source]);
+    let cache = live.state.path().join("cache");
+    let variables = [("HF_ENDPOINT", hub.endpoint()), ("XDG_CACHE_HOME", cache.to_str().unwrap().to_owned())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let arguments = |verb| [verb, &[&source, "--trust-remote-code"][..]].concat();
+    let build = spawn_with(&live, &arguments(&["build"]), &variables);
+    assert!(build.output().status.success());
+
+    let label = format!("rlmesh.sandbox.source={source}");
+    let has_begun = || !entries(live.tmp.path()).is_empty();
+    let is_made = || !containers(&label).is_empty();
+    let is_waited_for = || {
+        let name = containers(&label).pop();
+        name.is_some_and(|name| docker(&["logs", &name]).contains("making"))
+    };
+    let moments: [(&str, &dyn Fn() -> bool); 3] =
+        [("the start", &has_begun), ("the container", &is_made), ("the environment", &is_waited_for)];
+    for (moment, is_there) in moments {
+        let run = arguments(&["run", "-d", "--ready-timeout", "3600"]);
+        let child = spawn_with(&live, &run, &variables);
+        eventually(moment, || is_there().then_some(()));
+        interrupted(&live, child, Signal::TERM, 143, &source);
     }
 }
 
@@ -54,20 +80,20 @@ fn while_it_starts_and_waits() {
 fn while_it_serves() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["FrozenLake-v1"]));
     let mut child = spawn(&live, &["run", "FrozenLake-v1"]);
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
     let mut address = String::new();
     stdout.read_line(&mut address).unwrap();
     assert!(address.starts_with("tcp://127.0.0.1:"), "{address}");
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stderr = BufReader::new(child.0.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("RLMesh sandbox serving") {
         line.clear();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "the log never came");
     }
-    signal(&child, Signal::INT);
+    signal(&child.0, Signal::INT);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert_eq!(child.0.wait().unwrap().code(), Some(130), "{rest}");
     assert_eq!(containers("rlmesh.sandbox.source=gym://FrozenLake-v1"), Vec::<String>::new());
     live.assert_clean();
 }
@@ -76,7 +102,8 @@ fn while_it_serves() {
 fn while_a_command_runs() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["Taxi-v4"]));
     let ready = live.tmp.path().join("ready");
-    let script = format!("trap 'exit 9' TERM; : >{}; while :; do sleep 0.1; done", ready.display());
+    let folder = live.tmp.path().display();
+    let script = format!("trap 'exit 9' TERM; : >{folder}/ready; while [ -d {folder} ]; do sleep 0.1; done");
     let child = spawn(&live, &["run", "Taxi-v4", "--", "sh", "-c", &script]);
     eventually("the command", || ready.exists().then_some(()));
     std::fs::remove_file(&ready).unwrap();
@@ -88,10 +115,10 @@ fn the_containers_own_end_ends_the_run() {
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["CliffWalking-v1"]));
     let mut child = spawn(&live, &["run", "CliffWalking-v1"]);
     let mut address = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
     let name = containers("rlmesh.sandbox.source=gym://CliffWalking-v1").pop().unwrap();
     docker(&["kill", &name]);
-    let output = child.wait_with_output().unwrap();
+    let output = child.output();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(

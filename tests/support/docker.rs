@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// What the stand-in answers to a command.
+/// What the stand-in answers to a command, and what it does before it ends.
 #[derive(Default)]
 pub(crate) struct Reply {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    pub(crate) status: i32,
-    /// Shell lines that run first; `$STAND_IN` is the stand-in's folder.
+    pub(crate) status: u8,
     pub(crate) hook: Option<String>,
+    pub(crate) mark: Option<String>,
+    pub(crate) hang: Option<String>,
     pub(crate) once: bool,
+    pub(crate) until: Option<String>,
 }
 
 impl Reply {
@@ -20,7 +22,7 @@ impl Reply {
         Self { stdout: text.into(), ..Self::default() }
     }
 
-    pub(crate) fn fails(status: i32, stderr: &str) -> Self {
+    pub(crate) fn fails(status: u8, stderr: &str) -> Self {
         Self { stderr: stderr.as_bytes().to_vec(), status, ..Self::default() }
     }
 
@@ -29,11 +31,41 @@ impl Reply {
         self
     }
 
+    /// Shell lines that run before the answer, with the call's arguments; `$STAND_IN` is the stand-in's folder.
     pub(crate) fn hook(mut self, lines: &str) -> Self {
         self.hook = Some(lines.to_owned());
         self
     }
 
+    /// Keeps the build context as `context` in the stand-in's folder.
+    pub(crate) fn keeps_context(self) -> Self {
+        self.hook("for word; do :; done; cp -r \"$word\" \"$STAND_IN/context\"")
+    }
+
+    /// Leaves a file of this name, with its process's id, once the answer is printed.
+    pub(crate) fn marks(mut self, name: &str) -> Self {
+        self.mark = Some(name.to_owned());
+        self
+    }
+
+    /// Prints the answer and does not end until it is killed.
+    pub(crate) fn hangs(self) -> Self {
+        self.hangs_until("")
+    }
+
+    /// Prints the answer and does not end until there is a file of this name in the stand-in's folder.
+    pub(crate) fn hangs_until(mut self, name: &str) -> Self {
+        self.hang = Some(name.to_owned());
+        self
+    }
+
+    /// Serves as long as there is no file of this name; then calls go to the next rule that matches.
+    pub(crate) fn until(mut self, name: &str) -> Self {
+        self.until = Some(name.to_owned());
+        self
+    }
+
+    /// Serves one call; the next one goes to the next rule that matches.
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
         self
@@ -50,7 +82,10 @@ pub(crate) struct StandIn {
 impl StandIn {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("rules")).unwrap();
+        for name in ["rules", "bin"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(program(), folder.path().join("bin/docker")).unwrap();
         Self { folder, rules: 0, is_on_path: true }
     }
 
@@ -72,7 +107,7 @@ impl StandIn {
             .on("*", Reply::fails(1, DEAD))
     }
 
-    /// Adds a rule: `pattern` is a shell pattern for the whole command line.
+    /// Adds a rule for the command lines that `pattern` matches as a whole, where `*` stands for any text.
     pub(crate) fn on(mut self, pattern: &str, reply: Reply) -> Self {
         let rule = self.folder.path().join(format!("rules/{:03}", self.rules));
         std::fs::create_dir(&rule).unwrap();
@@ -81,11 +116,15 @@ impl StandIn {
         put("stdout", &reply.stdout);
         put("stderr", &reply.stderr);
         put("status", reply.status.to_string().as_bytes());
-        if let Some(hook) = &reply.hook {
-            put("hook", hook.as_bytes());
-        }
-        if reply.once {
-            put("once", b"");
+        let once = reply.once.then(String::new);
+        for (name, content) in [
+            ("hook", reply.hook),
+            ("mark", reply.mark),
+            ("hang", reply.hang),
+            ("once", once),
+            ("until", reply.until),
+        ] {
+            content.iter().for_each(|content| put(name, content.as_bytes()));
         }
         self.rules += 1;
         self
@@ -99,7 +138,7 @@ impl StandIn {
     pub(crate) fn path(&self) -> std::ffi::OsString {
         let mut folders: Vec<PathBuf> = Vec::new();
         if self.is_on_path {
-            folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/stand-in"));
+            folders.push(self.folder.path().join("bin"));
             folders.extend(["/usr/bin", "/bin"].map(PathBuf::from));
         }
         std::env::join_paths(folders).unwrap()
@@ -111,8 +150,29 @@ impl StandIn {
         text.lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// What a hook has left in the stand-in's folder.
-    pub(crate) fn left(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.folder.path().join(name)).unwrap()
+    /// Waits for the mark of a reply.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, mark: &str) {
+        let file = self.folder.path().join(mark);
+        super::eventually(mark, || file.exists().then_some(()));
     }
+
+    /// Ends the reply that hangs until there is this file.
+    pub(crate) fn release(&self, name: &str) {
+        std::fs::write(self.folder.path().join(name), "").unwrap();
+    }
+}
+
+/// The stand-in's program, `stand_in.rs`. It is an example because `cargo test` and `cargo nextest run` build
+/// those, at a path that is known, and `cargo install` takes none: a second `[[bin]]` would be installed with
+/// the program, and where Cargo puts a `[[test]]` is not known here.
+fn program() -> PathBuf {
+    let program = super::program().with_file_name("examples").join("docker-stand-in");
+    let build = "cargo build --example docker-stand-in";
+    assert!(
+        program.exists(),
+        "there is no {}: `cargo test` builds it, and so does `{build}`",
+        program.display()
+    );
+    program
 }

@@ -8,14 +8,20 @@ pub(crate) mod tls;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 use tempfile::TempDir;
 
 pub(crate) use docker::{Reply, StandIn};
+
+/// The variable that holds a factor for everything that the program waits for.
+pub(crate) const WAITS: &str = "RLMESH_SANDBOX_TEST_WAITS";
 
 /// The program under test.
 pub(crate) fn program() -> &'static Path {
@@ -28,17 +34,48 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// What a strict run expects. A text that is not set is expected to be empty.
+/// A run and what it must come to. A stream of which nothing is expected must be empty.
 pub(crate) struct Run {
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     stdin: Vec<u8>,
-    stdout: String,
-    stderr: String,
-    status: i32,
+    stdout: Text,
+    stderr: Text,
+    /// `None` where any status will do.
+    status: Option<i32>,
+    folders_left: usize,
     docker: StandIn,
     /// TMPDIR, HOME and the current folder of the run.
     world: TempDir,
+}
+
+/// What a stream must hold.
+enum Text {
+    Exactly(String),
+    /// Each of these somewhere, for what cannot be known before, or is another test's business.
+    Parts(Vec<String>),
+}
+
+impl Text {
+    fn is(&self, text: &str) -> bool {
+        match self {
+            Text::Exactly(expected) => expected == text,
+            Text::Parts(parts) => parts.iter().all(|part| text.contains(part)),
+        }
+    }
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Text::Exactly(text) => f.write_str(text),
+            Text::Parts(parts) => parts.iter().try_for_each(|part| writeln!(f, "… {part:?} …")),
+        }
+    }
+}
+
+fn parts<T: Into<String>>(parts: impl IntoIterator<Item = T>) -> Text {
+    Text::Parts(parts.into_iter().map(Into::into).collect())
 }
 
 impl Run {
@@ -55,9 +92,10 @@ impl Run {
             arguments: arguments.into_iter().map(Into::into).collect(),
             environment: BTreeMap::new(),
             stdin: Vec::new(),
-            stdout: String::new(),
-            stderr: String::new(),
-            status: 0,
+            stdout: Text::Exactly(String::new()),
+            stderr: Text::Exactly(String::new()),
+            status: Some(0),
+            folders_left: 0,
             docker: StandIn::new(),
             world,
         }
@@ -79,17 +117,53 @@ impl Run {
     }
 
     pub(crate) fn stdout(mut self, text: impl Into<String>) -> Self {
-        self.stdout = text.into();
+        self.stdout = Text::Exactly(text.into());
+        self
+    }
+
+    /// What is printed to stdout is the test's own to check.
+    pub(crate) fn any_stdout(mut self) -> Self {
+        self.stdout = Text::Parts(Vec::new());
+        self
+    }
+
+    /// What is printed to stderr is the test's own to check.
+    pub(crate) fn any_stderr(mut self) -> Self {
+        self.stderr = Text::Parts(Vec::new());
+        self
+    }
+
+    /// Stdout must hold each of these parts, and may hold more.
+    pub(crate) fn stdout_with<T: Into<String>>(mut self, some: impl IntoIterator<Item = T>) -> Self {
+        self.stdout = parts(some);
         self
     }
 
     pub(crate) fn stderr(mut self, text: impl Into<String>) -> Self {
-        self.stderr = text.into();
+        self.stderr = Text::Exactly(text.into());
+        self
+    }
+
+    /// Stderr must hold each of these parts, and may hold more.
+    pub(crate) fn stderr_with<T: Into<String>>(mut self, some: impl IntoIterator<Item = T>) -> Self {
+        self.stderr = parts(some);
         self
     }
 
     pub(crate) fn status(mut self, status: i32) -> Self {
-        self.status = status;
+        self.status = Some(status);
+        self
+    }
+
+    /// How it ends is the test's own to check.
+    pub(crate) fn any_status(mut self) -> Self {
+        self.status = None;
+        self
+    }
+
+    /// How many entries stay in the temporary folder, instead of none.
+    pub(crate) fn leaves(mut self, entries: usize) -> Self {
+        self.folders_left = entries;
         self
     }
 
@@ -123,9 +197,11 @@ impl Run {
             .env_clear()
             .env("PATH", self.docker.path())
             .env("STAND_IN", self.docker.folder())
-            .env("HOME", self.world.path().join("home"))
+            .env("HOME", self.home())
             .env("TMPDIR", self.tmp())
             .env("LANG", "C.UTF-8")
+            // What the program waits for takes no time here, unless the test itself makes it.
+            .env(WAITS, "0.05")
             .envs(&self.environment)
             .current_dir(self.here())
             .stdin(Stdio::piped())
@@ -134,60 +210,70 @@ impl Run {
         command
     }
 
-    /// Starts the program, for tests that do something to it while it runs.
-    pub(crate) fn spawn(&self) -> Child {
-        let mut child = self.command().spawn().unwrap();
-        child.stdin.take().unwrap().write_all(&self.stdin).ok();
-        child
-    }
-
     /// Runs the program and compares.
     #[track_caller]
     pub(crate) fn check(self) -> Checked {
-        let output = self.spawn().wait_with_output().unwrap();
-        self.compare(output)
+        self.check_while(|_, _| {})
     }
 
-    /// Compares what a program that was spawned has done.
+    /// Starts the program, does something to it, and compares how it ended.
     #[track_caller]
-    pub(crate) fn compare(self, output: Output) -> Checked {
+    pub(crate) fn check_while(self, meanwhile: impl FnOnce(&Run, &Child)) -> Checked {
+        let command = self.command();
+        self.check_command(command, meanwhile)
+    }
+
+    /// The same for a command that is not quite [`Self::command`].
+    #[track_caller]
+    pub(crate) fn check_command(self, mut command: Command, meanwhile: impl FnOnce(&Run, &Child)) -> Checked {
+        let mut process = Owned(command.spawn().unwrap());
+        // Our copies of its streams: while one is open, whoever reads the other end goes on.
+        drop(command);
+        // A program that reads nothing may be gone before all is written.
+        process.0.stdin.take().unwrap().write_all(&self.stdin).ok();
+        meanwhile(&self, &process.0);
+        let output = process.output();
+        self.compare(&output)
+    }
+
+    #[track_caller]
+    fn compare(self, output: &Output) -> Checked {
+        let status = output.status.code();
         let shown = |text: &[u8]| self.normal(&String::from_utf8_lossy(text));
-        let got = (output.status.code(), shown(&output.stdout), shown(&output.stderr));
-        let expected = (Some(self.status), self.stdout.clone(), self.stderr.clone());
+        let (stdout, stderr) = (shown(&output.stdout), shown(&output.stderr));
         assert!(
-            got == expected,
-            "{:?}\n--- expected status {:?}, stdout:\n{}--- stderr:\n{}--- got status {:?}, stdout:\n{}--- stderr:\n{}--- docker was called:\n{}\n",
+            (self.status.is_none() || status == self.status)
+                && self.stdout.is(&stdout)
+                && self.stderr.is(&stderr),
+            "{:?}\n--- expected status {:?}, stdout:\n{}--- stderr:\n{}--- got status {status:?}, stdout:\n{stdout}--- stderr:\n{stderr}--- docker was called:\n{}\n",
             self.arguments,
-            expected.0,
-            expected.1,
-            expected.2,
-            got.0,
-            got.1,
-            got.2,
+            self.status,
+            self.stdout,
+            self.stderr,
             self.docker.calls().join("\n"),
         );
         let left: Vec<_> =
             std::fs::read_dir(self.tmp()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert!(left.is_empty(), "left in the temporary folder: {left:?}");
+        assert_eq!(left.len(), self.folders_left, "left in the temporary folder: {left:?}");
         let calls = self.docker.calls().iter().map(|call| self.normal(call)).collect();
-        Checked { calls, docker: self.docker }
+        Checked { calls, status, stdout, stderr, run: self }
     }
 
     /// What differs from run to run, replaced by what it is.
     fn normal(&self, text: &str) -> String {
-        let world = self.world.path().to_str().unwrap();
-        let mut text = text.replace(world, "<world>");
-        for (pattern, name) in [
-            (r"-[0-9a-f]{32}\b", "-<uuid>"),
-            (r"rlmesh-sandbox-run-[A-Za-z0-9]{6}", "rlmesh-sandbox-run-<random>"),
-            (r"build-\d{14}-[0-9a-f]{12}-\d+\.log", "<log>"),
-            (r"\b\d+\.\d s\b", "N s"),
-            (r#""seconds":\d+(\.\d+)?"#, r#""seconds":N"#),
-            (r"\b127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
-        ] {
-            text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
-        }
-        text
+        static DIFFERENCES: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+            [
+                (r"-[0-9a-f]{32}\b", "-<uuid>"),
+                (r"rlmesh-sandbox-run-[A-Za-z0-9]{6}", "rlmesh-sandbox-run-<random>"),
+                (r"build-\d{14}-[0-9a-f]{12}-\d+\.log", "<log>"),
+                (r"\b\d+\.\d s\b", "N s"),
+                (r#""seconds":\d+(\.\d+)?"#, r#""seconds":0"#),
+                (r"\b127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+            ]
+            .map(|(pattern, name)| (Regex::new(pattern).unwrap(), name))
+        });
+        let text = text.replace(self.world.path().to_str().unwrap(), "<world>");
+        DIFFERENCES.iter().fold(text, |text, (pattern, name)| pattern.replace_all(&text, *name).into_owned())
     }
 }
 
@@ -195,7 +281,11 @@ impl Run {
 pub(crate) struct Checked {
     /// Docker's command lines, in order.
     pub(crate) calls: Vec<String>,
-    pub(crate) docker: StandIn,
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// What was run; it can be run again.
+    pub(crate) run: Run,
 }
 
 impl Checked {
@@ -204,6 +294,12 @@ impl Checked {
         let is_aside =
             |call: &str| ["ps --all", "wait ", "logs --follow "].iter().any(|start| call.starts_with(start));
         self.calls.iter().map(String::as_str).filter(|call| !is_aside(call)).collect()
+    }
+
+    /// What a hook has left in the stand-in's folder, as text.
+    pub(crate) fn left(&self, name: &str) -> String {
+        let file = self.run.docker.folder().join(name);
+        std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 }
 
@@ -225,27 +321,58 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Waits until something is there, for as long as a loaded machine may need.
+/// How long a test waits for what must come: longer than any loaded machine needs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something is there.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(std::time::Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 /// A process that does not outlive the test, even one that fails.
 pub(crate) struct Owned(pub(crate) Child);
 
+impl Owned {
+    /// Waits for the end of the process and of what it prints. Fails the test where that does not come.
+    #[track_caller]
+    pub(crate) fn output(mut self) -> Output {
+        let deadline = Instant::now() + PATIENCE;
+        let (stdout, stderr) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
+        let read = |printed: Receiver<Vec<u8>>| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            printed.recv_timeout(left).unwrap_or_else(|_| panic!("it goes on: {:?}", self.0))
+        };
+        let (stdout, stderr) = (read(stdout), read(stderr));
+        Output { status: self.0.wait().unwrap(), stdout, stderr }
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Reads all of a pipe on a thread of its own; of one that is not there, nothing.
+fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, printed) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).unwrap();
+        }
+        let _ = sender.send(bytes);
+    });
+    printed
 }
 
 /// Sends a signal to a child that is still ours.

@@ -1,4 +1,4 @@
-//! A server that answers the handshake with recorded bytes, for runs whose container is a stand-in's.
+//! Servers on the loopback interface: one that answers the handshake with recorded bytes, one that answers nothing.
 
 use std::net::SocketAddr;
 
@@ -75,5 +75,30 @@ impl Answer {
                 stream.send_trailers(trailers).unwrap();
             }
         }
+    }
+}
+
+/// A package index that takes every connection and answers none: a build that asks it hangs until it is ended.
+#[cfg(feature = "live")]
+pub(crate) struct SilentIndex {
+    listener: std::net::TcpListener,
+}
+
+#[cfg(feature = "live")]
+impl SilentIndex {
+    pub(crate) fn start() -> Self {
+        Self { listener: std::net::TcpListener::bind("127.0.0.1:0").unwrap() }
+    }
+
+    /// What PIP_INDEX_URL is set to.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/simple", self.listener.local_addr().unwrap())
+    }
+
+    /// Waits for a client. Its connection stays open as long as the value that this gives.
+    #[track_caller]
+    pub(crate) fn wait_for_a_client(&self) -> std::net::TcpStream {
+        self.listener.set_nonblocking(true).unwrap();
+        super::eventually("a client of the index", || self.listener.accept().ok()).0
     }
 }

@@ -116,6 +116,11 @@ impl Hub {
         self.state().faults.push(Planned { part: part.to_owned(), times, fault });
     }
 
+    /// Nothing goes wrong any more.
+    pub(crate) fn recover(&self) {
+        self.state().faults.clear();
+    }
+
     pub(crate) fn page_size(&self, entries: usize) {
         self.state().page_size = entries;
     }

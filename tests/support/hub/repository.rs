@@ -1,8 +1,5 @@
 //! A repository at one commit: its files, the names that stand for it, and who may read it.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
@@ -49,8 +46,8 @@ pub(crate) struct StoredFile {
 impl StoredFile {
     fn new(path: &str, content: Content, is_lfs: bool) -> Self {
         let path = path.to_owned();
-        if let (Content::Bytes(bytes), false) = (&content, is_lfs) {
-            let git_id = blob_id(bytes);
+        if !is_lfs {
+            let git_id = blob_id(content.bytes());
             return Self { path, digest: git_id.clone(), git_id, pointer_size: 0, content, is_lfs };
         }
         let digest = content.sha256();
@@ -89,8 +86,9 @@ impl Repository {
     }
 
     /// The files of a folder of the fixtures.
+    #[cfg(feature = "live")]
     pub(crate) fn fixture(name: &str, folder: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hub").join(folder);
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hub").join(folder);
         let mut repository = Self::new(name);
         let mut rest = vec![root.clone()];
         while let Some(folder) = rest.pop() {
@@ -110,21 +108,16 @@ impl Repository {
     }
 
     pub(crate) fn file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.stored(path, Content::Bytes(Arc::new(bytes.as_ref().to_vec())), false)
+        self.stored(path, bytes.as_ref(), false)
     }
 
     pub(crate) fn lfs(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.stored(path, Content::Bytes(Arc::new(bytes.as_ref().to_vec())), true)
+        self.stored(path, bytes.as_ref(), true)
     }
 
-    /// A file in LFS of that many bytes.
-    pub(crate) fn large(self, path: &str, size: u64) -> Self {
-        self.stored(path, Content::Made(size), true)
-    }
-
-    fn stored(mut self, path: &str, content: Content, is_lfs: bool) -> Self {
+    fn stored(mut self, path: &str, bytes: &[u8], is_lfs: bool) -> Self {
         self.files.retain(|file| file.path != path);
-        self.files.push(StoredFile::new(path, content, is_lfs));
+        self.files.push(StoredFile::new(path, Content::new(bytes.to_vec()), is_lfs));
         self
     }
 

@@ -271,7 +271,7 @@ fn redirect(status: u16, address: &str) -> Answer {
 
 fn whole(status: u16, body: Vec<u8>, headers: &[(&'static str, String)]) -> Answer {
     let length = body.len() as u64;
-    let mut answer = Response::new(Stream::of(Content::Bytes(Arc::new(body)), 0, length));
+    let mut answer = Response::new(Stream::of(Content::new(body), 0, length));
     *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
     answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     for (name, value) in headers {
