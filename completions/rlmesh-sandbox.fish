@@ -27,13 +27,13 @@ end
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s V -l version -d 'Print version'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "build" -d 'Build the image for an environment and print its tag'
@@ -41,39 +41,39 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "run" 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "stop" -d 'Stop sandboxes and remove their containers'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ls" -d 'List the files of a Hugging Face source, to look at before trusting it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ls" -d 'List the files of a Hugging Face source, to review them before you trust it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ps" -d 'List the sandboxes on this engine'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "doctor" -d 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is made, which registers it (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly what this lockfile lists, with its hashes; if it does not exist, write it after the build' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is JSON if it parses as JSON, otherwise text' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that contains it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
-async\t'Each in a process of its own (`AsyncVectorEnv`)'"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l installer -d 'What installs Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, and pip where uv is not available'
-pip\t'pip alone'"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
+async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
+pip\t'Always pip'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this name too (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this name too and push it to its registry (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l label -d 'A label for the image, when it is built (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-to -d 'Where the build leaves its layers, as buildx has it: type=local,dest=… (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this additional name (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this additional name and push it to its registry (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l label -d 'A label for the image, set when it is built (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-to -d 'Export the build cache to here, as for `docker buildx build`: type=local,dest=… (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
@@ -81,39 +81,39 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l pull -d 'Ask the registry for a newer base image, and build on it again'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Build nothing: print the Dockerfile and the bootstrap JSON'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l pull -d 'Pull a newer base image if the registry has one, and build again'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is made, which registers it (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly what this lockfile lists, with its hashes; if it does not exist, write it after the build' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is JSON if it parses as JSON, otherwise text' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that contains it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
-async\t'Each in a process of its own (`AsyncVectorEnv`)'"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l installer -d 'What installs Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, and pip where uv is not available'
-pip\t'pip alone'"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not enter the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
+async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
+pip\t'Always pip'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Where the build takes layers from, as buildx has it: type=registry,ref=… (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); when it has ended, `reap` removes it' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long the environment may take until it answers, in seconds or as 90s, 5m' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long the environment may take to end by itself, in seconds or as 30s, 2m' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); once it has ended, `reap` removes the container' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long to wait for the environment to answer, in seconds or as 90s, 5m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''
 env\t'NAME=value lines, ready for `>> "$GITHUB_ENV"`'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
@@ -121,63 +121,63 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l do
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Ask the registry for a newer base image, and build on it again'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Build nothing: print the Dockerfile and the bootstrap JSON'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running, without an owner, until `rlmesh-sandbox stop`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Pull a newer base image if the registry has one, and build again'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s t -l timeout -d 'How long a sandbox may take to end by itself, in seconds or as 30s, 2m' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s t -l timeout -d 'How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l all -d 'Every sandbox on this engine, also those of other users'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l all -d 'Stop every sandbox on this engine, including those of other users'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l older-than -d 'With --builders: how long ago the last use must be, in seconds or as 90m, 24h, 7d' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l older-than -d 'With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Remove nothing: print what would be removed, and why the rest stays'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Print what would be removed, and why the rest stays, but remove nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l cache -d 'Empty the cache of files from the Hugging Face Hub instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l builders -d 'Remove unused builders of --build-memory instead, and report the disk space that this frees'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is made, which registers it (repeat for more)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly what this lockfile lists, with its hashes; if it does not exist, write it after the build' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l apt -d 'A Debian package to install, for a base image with apt (repeat for more)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'A ceiling for the memory of the build: 20g, 1.5g, 2048m, bytes, off, or auto for the engine\'s memory less 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (repeat for more); VALUE is JSON if it parses as JSON, otherwise text' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE that contains it (@- reads stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
-async\t'Each in a process of its own (`AsyncVectorEnv`)'"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
@@ -186,69 +186,69 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l t
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l show -d 'Print this file, such as env.py, instead of the list' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l tail -d 'Only the last N lines' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l tail -d 'Print only the last N lines' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s f -l follow -d 'Keep printing until the container ends, or Ctrl-C'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s f -l follow -d 'Follow the log until the container ends or you press Ctrl-C'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l format -d 'The form of the result' -r -f -a "text\t'For people, and for `$(…)`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l progress -d 'How to show the progress of long work [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
 plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s q -l quiet -d 'Print only results and errors'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s v -l verbose -d 'Print more: docker\'s commands as they run'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'

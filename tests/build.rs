@@ -30,7 +30,7 @@ fn an_image_that_is_there_is_not_built() {
     let checked = Run::line("build CartPole-v1")
         .docker(StandIn::new().on("image inspect *", Reply::stdout(format!("{ID}\n"))))
         .stdout(format!("{TAG}\n"))
-        .stderr("the image exists already; --rebuild builds it again\n")
+        .stderr("the image already exists; use --rebuild to build it again\n")
         .check();
     assert_eq!(
         checked.calls,
@@ -178,7 +178,10 @@ fn a_failed_build_shows_the_step_and_what_to_do() {
         let stderr = checked.stderr;
         let lines: Vec<&str> = stderr.lines().collect();
         assert_eq!(lines[0], "error: the image was not built: No matching distribution found for rlmesh==99");
-        assert!(lines[1].starts_with("hint: no such package or version for this Python"), "{stderr}");
+        assert!(
+            lines[1].starts_with("hint: the package or version does not exist for this Python"),
+            "{stderr}"
+        );
         assert!(
             lines[3].starts_with("failing step: [stage-0 3/3] RUN")
                 || lines[3].starts_with("failing step: [3/3] RUN"),
@@ -194,16 +197,16 @@ fn without_docker() {
         .docker(StandIn::missing())
         .status(7)
         .stderr(
-            "error: docker is not installed: there is no `docker` on PATH\n\
+            "error: docker is not installed, or not on PATH\n\
              hint: install Docker Engine or Docker Desktop: https://docs.docker.com/get-started/get-docker/\n\
-             hint: is it somewhere else? name it with --docker PATH\n",
+             hint: if it is installed elsewhere, pass --docker PATH\n",
         )
         .check();
     Run::line("build CartPole-v1 --docker ./nowhere/docker")
         .status(7)
         .stderr(
             "error: the docker client ./nowhere/docker cannot be run: cannot find binary path\n\
-             hint: name an executable with --docker or RLMESH_SANDBOX_DOCKER, or leave both out\n",
+             hint: set --docker or RLMESH_SANDBOX_DOCKER to an executable, or leave both unset\n",
         )
         .check();
 }
@@ -248,8 +251,8 @@ fn without_buildx() {
         )
         .status(7)
         .stderr(
-            "error: docker has no buildx, which builds images\n\
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n\n\
+            "error: docker buildx is not installed, but it is needed to build images\n\
+             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\n\
              docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n",
         )
         .check();
@@ -266,7 +269,7 @@ fn a_buildx_that_is_too_old() {
         .status(7)
         .stderr(
             "error: docker buildx v0.12.1 is too old: 0.13 or newer is needed\n\
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n",
+             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n",
         )
         .check();
     let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
@@ -286,7 +289,7 @@ fn a_buildx_that_does_not_work_is_not_missing() {
         .status(7)
         .stderr(
             "error: docker buildx does not work: fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n\
-             hint: check `docker buildx version`\n\n\
+             hint: check that `docker buildx version` works\n\n\
              fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n",
         )
         .check();
@@ -318,7 +321,7 @@ fn a_docker_that_prints_without_end() {
             .status(7)
             .stderr(format!(
                 "error: {inspect} printed more than 64 MiB\n\
-                 hint: is it really Docker's client? check --docker, and `docker version`\n{details}"
+                 hint: check that --docker names Docker's client, and that `docker version` works\n{details}"
             ));
         let program = run.command();
         let mut limited = Command::new("/bin/sh");
@@ -357,7 +360,7 @@ fn a_build_that_ends_up_elsewhere() {
         .status(5)
         .stderr(format!(
             "error: the build succeeded, but the engine has no image {TAG}\n\
-             hint: the builder may belong to another engine: check `docker buildx ls` and BUILDX_BUILDER\n"
+             hint: check `docker buildx ls` and BUILDX_BUILDER: the builder may belong to another engine\n"
         ))
         .check();
 }
@@ -383,7 +386,7 @@ fn a_temporary_folder_that_cannot_be_written() {
     run.env("TMPDIR", nowhere)
         .status(1)
         .stderr(
-            "error: cannot make a temporary folder in <world>/here/nowhere: No such file or directory (os error 2) at path \"<world>/here/nowhere/rlmesh-sandbox-run-<random>\"\n\
+            "error: cannot create a run directory in <world>/here/nowhere: No such file or directory (os error 2) at path \"<world>/here/nowhere/rlmesh-sandbox-run-<random>\"\n\
              hint: free some space there, or set TMPDIR to a writable folder\n",
         )
         .check();

@@ -90,7 +90,7 @@ fn an_image_that_is_there_gets_its_names_and_is_pushed() {
     let checked = Run::line("build CartPole-v1 --tag mine:1 --push localhost:5000/a:1 --label a=b --cache-to x")
         .docker(docker)
         .stdout(format!("{TAG}\n"))
-        .stderr("pushing localhost:5000/a:1\nthe image exists already; --rebuild builds it again, which --label and --cache-to need\n")
+        .stderr("pushing localhost:5000/a:1\nthe image already exists; use --rebuild to build it again (--label and --cache-to only take effect in a build)\n")
         .check();
     assert_eq!(
         checked.calls[1..],
@@ -112,8 +112,8 @@ fn a_push_that_is_refused() {
         .docker(docker)
         .status(5)
         .stderr(
-            "error: ghcr.io/org/a was not pushed: unauthorized: authentication required\n\
-             hint: log in with `docker login REGISTRY`, and check that you may push there\n\n\
+            "error: the image ghcr.io/org/a could not be pushed: unauthorized: authentication required\n\
+             hint: run `docker login REGISTRY`, and check that you have permission to push there\n\n\
              unauthorized: authentication required\n",
         )
         .check();
@@ -134,7 +134,7 @@ fn an_image_for_another_platform_is_built_anew() {
         let checked = Run::line(line)
             .docker(docker)
             .stdout(format!("{TAG}\n"))
-            .stderr(format!("warning: the image {TAG} is for {has}: it is replaced by one for {wants}\n"))
+            .stderr(format!("warning: the image {TAG} is for {has}; replacing it with one for {wants}\n"))
             .check();
         let build = build_of(&checked.calls);
         assert_eq!(build.contains("--platform"), platform.is_some(), "{build}");
@@ -172,9 +172,9 @@ fn a_container_of_another_platform_is_removed_and_its_image_built_anew() {
         .docker(docker)
         .status(6)
         .stderr(format!(
-            "warning: the image {TAG} is for linux/arm64: it is replaced by one for linux/amd64\n\
+            "warning: the image {TAG} is for linux/arm64; replacing it with one for linux/amd64\n\
              error: the image {TAG} is for another platform than the engine's\n\
-             hint: name the platform with --platform, or build it again with --rebuild\n"
+             hint: pass its platform with --platform, or build the image again with --rebuild\n"
         ))
         .check();
     let verbs: Vec<&str> = checked.main_calls().iter().map(|call| call.split(' ').next().unwrap()).collect();
@@ -197,8 +197,8 @@ fn run_passes_the_platform_on() {
         .docker(docker)
         .status(6)
         .stderr(
-            "error: the image org/a:1 is not here and could not be pulled: no match for platform in manifest\n\
-             hint: check its name, and `docker login` where it is private\n\n\
+            "error: the engine does not have the image org/a:1, and could not pull it: no match for platform in manifest\n\
+             hint: check the image's name; if the image is private, run `docker login REGISTRY`\n\n\
              Error response from daemon: no match for platform in manifest\n",
         )
         .check();
@@ -216,12 +216,12 @@ fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
         ),
         (
             "run CartPole-v1 --platform arm64",
-            "invalid value 'arm64' for '--platform <OS/ARCH>': it is not a platform",
+            "invalid value 'arm64' for '--platform <OS/ARCH>': it is not a valid platform",
         ),
         ("build CartPole-v1 --tag A", "invalid value 'A' for '--tag <REF>': it is not a valid image name"),
         (
             "build CartPole-v1 --cache-from type=local,src",
-            "invalid value 'type=local,src' for '--cache-from <SPEC>': it is not a cache as buildx takes it",
+            "invalid value 'type=local,src' for '--cache-from <SPEC>': it is not a valid cache location",
         ),
     ] {
         let checked = Run::line(line).status(2).stderr_with(["\nhint: "]).check();
@@ -330,7 +330,7 @@ fn a_dry_run_of_a_local_checkout_asks_no_engine() {
         .status(4)
         .stderr(
             "error: --rlmesh-package local: no rlmesh checkout at or above <world>/here\n\
-             hint: run it from inside an rlmesh checkout, or name a wheel file\n",
+             hint: run it from inside an rlmesh checkout, or pass a wheel file: --rlmesh-package FILE.whl\n",
         )
         .check();
 }
@@ -386,8 +386,8 @@ fn a_lock_is_written_after_the_build_and_then_installed_alone() {
 #[test]
 fn a_lock_that_does_not_fit_is_refused() {
     let run = Run::line("build CartPole-v1 -p six --lock lock.txt").status(2).stderr(
-        "error: lock (--lock): <world>/here/lock.txt does not list six, which is to be installed\n\
-             hint: remove the file: the next build writes a new one\n",
+        "error: lock (--lock): <world>/here/lock.txt does not list the package six\n\
+             hint: remove the file; the next build writes a new one\n",
     );
     std::fs::write(run.here().join("lock.txt"), LOCK).unwrap();
     run.check();
@@ -395,7 +395,7 @@ fn a_lock_that_does_not_fit_is_refused() {
         .status(2)
         .stderr(
             "error: lock (--lock): cannot write <world>/here/nowhere/lock.txt: <world>/here/nowhere: No such file or directory (os error 2)\n\
-             hint: name a file in a folder that exists and is writable\n",
+             hint: use a file in a folder that exists and is writable\n",
         )
         .check();
 }

@@ -101,7 +101,9 @@ fn a_wheel_is_part_of_the_hash_by_content() {
 fn a_prebuilt_image_has_no_hash() {
     run("hash image://x")
         .status(2)
-        .stderr("error: a prebuilt image is not built, and has no build hash\nhint: name a Gymnasium id or hf://org/repo@commit\n")
+        .stderr(
+            "error: a prebuilt image has no build hash\nhint: use a Gymnasium id or hf://org/repo@commit\n",
+        )
         .check();
 }
 
@@ -111,7 +113,7 @@ fn a_wheel_that_is_not_there() {
         .status(4)
         .stderr(
             "error: the wheel <world>/here/gone.whl cannot be read: No such file or directory (os error 2)\n\
-             hint: check the path of --rlmesh-package; build a wheel with `maturin build`\n",
+             hint: check the path that --rlmesh-package names; to build a wheel, run `maturin build`\n",
         )
         .check();
 }
@@ -122,7 +124,7 @@ fn local_outside_of_a_checkout() {
         .status(4)
         .stderr(
             "error: --rlmesh-package local: no rlmesh checkout at or above <world>/here\n\
-             hint: run it from inside an rlmesh checkout, or name a wheel file\n",
+             hint: run it from inside an rlmesh checkout, or pass a wheel file: --rlmesh-package FILE.whl\n",
         )
         .check();
 }
@@ -132,7 +134,7 @@ fn an_error_as_json() {
     run("hash CartPole-v1 --package= --format json")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"invalid value '' for '--package <REQUIREMENT>': it is empty\",\"hint\":\"give it a value, or leave the option out\"}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"invalid value '' for '--package <REQUIREMENT>': it is empty\",\"hint\":\"use a value that is not empty, or remove the option\"}}\n",
         )
         .check();
 }
@@ -142,9 +144,9 @@ fn an_unpinned_hub_source_is_refused_before_it_is_looked_up() {
     run("hash hf://org/repo@main")
         .status(3)
         .stderr(
-            "error: hf://org/repo@main is not pinned: the revision main is a name, whose content can change\n\
-             hint: pin it to a full commit id (hf://org/repo@<40 hex digits>)\n\
-             hint: or pass --allow-unpinned-hf to use whichever commit it stands for at each run\n",
+            "error: hf://org/repo@main is not pinned: the revision main is a name that can point to another commit later\n\
+             hint: pin it to a full commit id: hf://org/repo@<40 hex digits>\n\
+             hint: or pass --allow-unpinned-hf to use the current commit at each run\n",
         )
         .check();
 }

@@ -160,7 +160,7 @@ fn a_name_is_looked_up_and_a_full_id_is_not() {
     assert_eq!(world.asked(), Vec::<String>::new());
     // A short id is a name like any other, and this Hub has none of that name.
     let ended = world.run(&format!("hash hf://acme/walker@{} --allow-unpinned-hf", &old[..7])).with(4);
-    assert!(ended.stderr.contains("all of its 40 digits"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("use all 40 digits of a commit id"), "{}", ended.stderr);
     for revision in ["a~1", "a^", "a*", "a?", "a[0]", "a\\b"] {
         world.asked();
         world.run(&format!("hash hf://acme/walker@{revision} --allow-unpinned-hf")).with(2);
@@ -339,11 +339,15 @@ fn what_stays_wrong_is_refused_and_nothing_of_it_is_kept() {
             ),
             ("/env.py", Fault::Length(3), "it has 3 bytes, not 20"),
             ("/env.py", Fault::Length(1 << 40), "bytes, not 20"),
-            ("/env.py", Fault::Status(503, vec![]), "the Hub has a problem, it answered 503"),
-            ("/tree/", Fault::Body("<html>log in</html>".to_owned()), "does not answer like a Hub"),
-            ("/tree/", Fault::Body("{\"error\":\"x\"}".to_owned()), "does not answer like a Hub"),
+            ("/env.py", Fault::Status(503, vec![]), "the Hub has a problem and answered with status 503"),
+            ("/tree/", Fault::Body("<html>log in</html>".to_owned()), "did not answer like a Hub"),
+            ("/tree/", Fault::Body("{\"error\":\"x\"}".to_owned()), "did not answer like a Hub"),
             ("/tree/", Fault::CutAfter(10), "keeps breaking"),
-            ("/tree/", Fault::Status(429, vec![("retry-after", "3600".to_owned())]), "try again in 3600 s"),
+            (
+                "/tree/",
+                Fault::Status(429, vec![("retry-after", "3600".to_owned())]),
+                "run it again in 3600 s",
+            ),
             (
                 "/revision/",
                 Fault::Body("{\"sha\":\"../../etc\"}".to_owned()),
@@ -395,10 +399,10 @@ fn an_unsafe_listing_is_refused_before_any_file_is_requested() {
         (walker().claim("env.py"), "is listed twice"),
         (with(json!({ "type": "symlink", "path": "x", "oid": "0".repeat(40), "size": 1 })), "is a link"),
         (with(json!({ "type": "file", "path": "x" })), "has no git id"),
-        (with(json!({ "path": "x" })), "does not answer like a Hub"),
+        (with(json!({ "path": "x" })), "did not answer like a Hub"),
         (
             with(json!({ "type": "file", "path": "x", "oid": "0".repeat(40), "size": -1 })),
-            "does not answer like a Hub",
+            "did not answer like a Hub",
         ),
         (walker().made_entries(1_000_000), "more than 100000"),
         (with(file("x", u64::MAX)), "more than the limit"),
@@ -477,12 +481,12 @@ fn each_refusal_of_the_hub_has_its_sentence_and_no_output_has_the_token() {
     world.hub.put(Repository { name: "acme/old".into(), ..walker() }.moved_to("acme/walker"));
     for (repo, commit, token, status, expected) in [
         ("acme/none", &private, None, 4, "it does not exist, or it is private or gated"),
-        ("acme/none", &private, Some(MEMBER), 4, "the token from HF_TOKEN may not read it"),
+        ("acme/none", &private, Some(MEMBER), 4, "the token from HF_TOKEN has no access to it"),
         ("acme/private", &private, None, 4, "it does not exist, or it is private or gated"),
-        ("acme/private", &private, Some(STRANGER), 4, "the token from HF_TOKEN may not read it"),
+        ("acme/private", &private, Some(STRANGER), 4, "the token from HF_TOKEN has no access to it"),
         ("acme/private", &private, Some("hf_wrong"), 4, "refuses the token from HF_TOKEN"),
         ("acme/private", &private, Some(MEMBER), 0, "fetched"),
-        ("acme/gated", &gated, None, 4, "its owner decides who may read it"),
+        ("acme/gated", &gated, None, 4, "its owner must grant you access"),
         ("acme/gated", &gated, Some(STRANGER), 4, "has no access to it"),
         ("acme/gated", &gated, Some(MEMBER), 0, "fetched"),
         ("acme/disabled", &disabled, None, 4, "has disabled"),
@@ -519,7 +523,11 @@ fn an_unreachable_hub_is_reported() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (name, value, expected) in [
         ("HF_ENDPOINT", format!("http://{gone}"), "no connection to 127.0.0.1"),
-        ("HF_ENDPOINT", "http://no-such-host.invalid".to_owned(), "no-such-host.invalid has no address"),
+        (
+            "HF_ENDPOINT",
+            "http://no-such-host.invalid".to_owned(),
+            "the name no-such-host.invalid could not be resolved",
+        ),
         ("HTTP_PROXY", format!("http://user:secret@{gone}"), "through the proxy"),
     ] {
         let ended = ended(world.command("ls hf://acme/walker").env(name, value)).with(4);
@@ -567,8 +575,8 @@ fn ls_shows_what_there_is_to_trust() {
     ));
     list.stderr(format!(
         "looking up hf://acme/walker\nlooking up hf://acme/walker@{commit}\n\
-         6 files, 292.99 KiB; env.py is there, requirements.txt is there\n\
-         read its code with: rlmesh-sandbox ls hf://acme/walker@{commit}:suite/0 --show env.py\n"
+         6 files, 292.99 KiB; env.py exists, requirements.txt exists\n\
+         to read its code, run `rlmesh-sandbox ls hf://acme/walker@{commit}:suite/0 --show env.py`\n"
     ))
     .check();
     world

@@ -46,7 +46,7 @@ fn a_log_of_nothing() {
     Run::line("logs x")
         .docker(docker)
         .status(2)
-        .stderr("error: there is no sandbox x\nhint: `rlmesh-sandbox ps` lists the sandboxes\n")
+        .stderr("error: there is no sandbox x\nhint: run `rlmesh-sandbox ps` to list the sandboxes\n")
         .check();
 }
 
@@ -69,7 +69,7 @@ fn doctor_finds_nothing_wrong() {
             "ok  temp folder  <world>/tmp\n\
              ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
              ok  buildx       v0.29.1\n\
-             ok  base image   python:3.11-slim is there\n\
+             ok  base image   the engine has python:3.11-slim\n\
              ok  sandboxes    0 on this engine\n",
         )
         .check();
@@ -83,9 +83,9 @@ fn doctor_says_what_to_fix() {
         .stdout(
             "ok  temp folder  <world>/tmp\n\
              ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
-             no  buildx       docker has no buildx, which builds images\n    \
-             hint: install the package docker-buildx-plugin (docker-buildx on Debian), 0.13 or newer: https://docs.docker.com/go/buildx/\n\
-             ok  base image   python:3.11-slim is there\n\
+             no  buildx       docker buildx is not installed, but it is needed to build images\n    \
+             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\
+             ok  base image   the engine has python:3.11-slim\n\
              ok  sandboxes    0 on this engine\n",
         )
         .check();

@@ -94,7 +94,7 @@ fn a_dry_run_says_who_would_go_and_why_the_others_stay() {
         ("a4", "runs in another PID namespace"),
         ("a5", "its owner runs on another machine"),
         ("a6", "it runs without an owner"),
-        ("a7", "it has ended, and has no owner"),
+        ("a7", "it has ended and has no owner"),
         ("a8", "is alive"),
         ("a9", "is gone"),
     ] {
@@ -137,7 +137,7 @@ fn on_an_engine_elsewhere_the_sdks_owners_are_unknown() {
     Run::line("reap --dry-run")
         .env("DOCKER_HOST", "ssh://somewhere")
         .docker(engine(&[sdk]))
-        .stderr("keep box-b1 (b10000000000): it does not say on which machine its owner runs\n")
+        .stderr("keep box-b1 (b10000000000): it is not known on which machine its owner runs\n")
         .check();
 }
 
@@ -145,7 +145,7 @@ fn on_an_engine_elsewhere_the_sdks_owners_are_unknown() {
 fn an_abandoned_start_goes_with_its_folder() {
     let detached = container("c1", "running", json!({"rlmesh.sandbox": "1"}));
     let run = Run::line("reap").docker(engine(&[detached])).stdout(full("c1") + "\n").stderr(
-        "removed box-c1 (c10000000000): the run that was starting it is gone\nremoved 1 temporary folder of runs that are gone\n",
+        "removed box-c1 (c10000000000): the run that was starting it is gone\nremoved 1 run directory of runs that are gone\n",
     );
     let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
     std::fs::create_dir(&folder).unwrap();

@@ -165,7 +165,10 @@ fn without_an_engine_or_buildx() {
     let no_buildx = Reply::fails(1, "docker: unknown command: docker buildx\n");
     for (docker, said) in [
         (StandIn::dead(), "error: the docker engine does not answer"),
-        (StandIn::new().on("buildx version", no_buildx), "hint: install the package docker-buildx-plugin"),
+        (
+            StandIn::new().on("buildx version", no_buildx),
+            "hint: install buildx 0.13 or newer, from the package docker-buildx-plugin",
+        ),
     ] {
         Run::line("reap --builders").docker(docker).status(7).stderr_with([said]).check();
     }

@@ -64,7 +64,7 @@ fn detached() {
     let checked = Run::line("run -d CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
-        .stderr(format!("{INTRODUCTION}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"))
+        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"))
         .check();
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
@@ -90,7 +90,7 @@ fn the_result_as_json_and_as_variables() {
         .stdout(format!(
             "RLMESH_SANDBOX_ADDRESS=tcp://127.0.0.1:<port>\nRLMESH_SANDBOX_CONTAINER_ID={ID}\nRLMESH_SANDBOX_IMAGE={TAG}\n"
         ))
-        .stderr(format!("{INTRODUCTION}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"))
+        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"))
         .check();
     let (docker, _server) = up();
     Run::line("run -d CartPole-v1 --format json")
@@ -149,7 +149,7 @@ fn a_command_that_is_not_there_or_cannot_be_run() {
         .status(127)
         .stderr(
             "error: the command nosuchcommand could not be started: No such file or directory (os error 2)\n\
-             hint: check its name and PATH; the environment itself was ready\n",
+             hint: check the command's name and PATH; the environment itself was ready\n",
         )
         .check();
     let (docker, _server) = up();
@@ -158,7 +158,7 @@ fn a_command_that_is_not_there_or_cannot_be_run() {
         .status(126)
         .stderr(
             "error: the command /etc/passwd could not be started: Permission denied (os error 13)\n\
-             hint: check its name and PATH; the environment itself was ready\n",
+             hint: check the command's name and PATH; the environment itself was ready\n",
         )
         .check();
 }
@@ -205,7 +205,7 @@ fn in_the_foreground_until_a_signal() {
             .docker(docker)
             .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
-            .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nserving\n{said}\n"))
+            .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\nserving\n{said}\n"))
             .status(status);
         let checked = run.check_while(|run, child| {
             run.stand_in().wait_for("following");
@@ -222,7 +222,7 @@ fn in_the_foreground_until_the_containers_own_end() {
         (
             137,
             1,
-            "error: the environment's container ended by itself with exit code 137\nhint: run it again with -v; if it fails again, report it with that output\n",
+            "error: the environment's container ended with exit code 137\nhint: run it again with -v; if it fails again, report it together with that output\n",
         ),
     ] {
         let server = Server::answering(fixture("handshake-cartpole.bin"));
@@ -241,7 +241,7 @@ fn in_the_foreground_until_the_containers_own_end() {
             .docker(docker)
             .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
-            .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\nbye\n{said}"))
+            .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\nbye\n{said}"))
             .status(status)
             .check();
     }
@@ -266,7 +266,7 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
     Run::line("run CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
-        .stderr(format!("{INTRODUCTION}its log follows; Ctrl-C stops it\none\ntwo\n"))
+        .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\none\ntwo\n"))
         .check();
 }
 
@@ -368,7 +368,7 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .stderr(format!(
-            "pulling env:1\nbuilt in N s\n{introduction}stop it with: rlmesh-sandbox stop 45d51db4c7f0\n"
+            "pulling env:1\nbuilt in N s\n{introduction}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"
         ))
         .check();
 }
@@ -407,7 +407,7 @@ fn another_protocol_is_a_warning() {
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .stderr_with([
-            "warning: the container's rlmesh speaks another protocol than this tool (rlmesh-wire-v1): \
+            "warning: the container's rlmesh uses another protocol than this tool (rlmesh-wire-v1): \
              protocol generation rlmesh-wire-v9 not compatible with server rlmesh-wire-v1\n",
             "is ready after",
         ])

@@ -6,7 +6,7 @@ use crate::run::{ID, inspection, up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture, signal};
 
-const LOCAL: &str = "hint: the container has rlmesh==0.1.0 as pip finds it; if your own rlmesh is another build the two may not match: try --rlmesh-package local\n";
+const LOCAL: &str = "hint: the image has rlmesh==0.1.0 from the package index; if you use your own build of rlmesh, pass --rlmesh-package local to install that build\n";
 
 /// The container is made, and then `inspect` says this of it.
 fn started(inspect: Reply) -> StandIn {
@@ -36,7 +36,7 @@ fn docker_refuses_the_container() {
         .status(6)
         .stderr(
             "error: the container did not start: driver failed programming external connectivity on endpoint x: no port left\n\
-             hint: docker refused to start it: read what it says, and check `docker info`\n\n\
+             hint: read docker's message, and check that `docker info` works\n\n\
              docker: Error response from daemon: driver failed programming external connectivity on endpoint x: no port left.\n\n\
              Run 'docker run --help' for more information\n",
         )
@@ -51,7 +51,7 @@ fn a_name_that_is_taken_is_tried_again_and_never_removed() {
     let checked = Run::line("run CartPole-v1")
         .docker(docker)
         .status(6)
-        .stderr_with(["error: the container did not start, because its name is taken"])
+        .stderr_with(["error: the container did not start because its name is taken"])
         .check();
     let calls = checked.calls;
     assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 3);
@@ -68,7 +68,7 @@ fn the_container_ends_while_it_starts() {
         .status(6)
         .stderr(format!(
             "error: the container ended while it started (state exited, exit code 137): gymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\
-             hint: use the name CartPole\n{LOCAL}\nthe end of its log:\n{log}"
+             hint: use the environment id CartPole\n{LOCAL}\nthe end of the container's log:\n{log}"
         ))
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -93,8 +93,8 @@ fn the_containers_end_is_noticed_at_once() {
         .status(6)
         .stderr(format!(
             "error: the container ended while it started (state exited, exit code 137)\n\
-             hint: it was killed, most often for lack of memory: give Docker more, or serve fewer copies (-n)\n\
-             {LOCAL}\nthe end of its log:\noops\n"
+             hint: the container was killed, most likely because it ran out of memory: give Docker more memory, or serve fewer copies (-n)\n\
+             {LOCAL}\nthe end of the container's log:\noops\n"
         ))
         .check();
 }
@@ -112,7 +112,7 @@ fn an_environment_that_never_answers() {
         .status(6)
         .stderr(format!(
             "error: the container did not answer within 300ms: no answer to the handshake\n\
-             hint: give it more time with --ready-timeout, or read its log below\n{LOCAL}\nthe end of its log:\nstill loading\n"
+             hint: allow more time with --ready-timeout, or read the container's log below\n{LOCAL}\nthe end of the container's log:\nstill loading\n"
         ))
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -145,7 +145,7 @@ fn something_else_answers() {
     let checked = Run::line("run -d image://other")
         .docker(docker.on("rm *", Reply::default()))
         .status(6)
-        .stderr_with(["error: what answers in the container is not an rlmesh environment", "hello\n"])
+        .stderr_with(["error: the server in the container is not an rlmesh environment", "hello\n"])
         .check();
     assert!(!checked.stderr.contains("--rlmesh-package"), "{}", checked.stderr);
 }
@@ -155,7 +155,7 @@ fn a_container_without_its_port() {
     let inspect = String::from_utf8(fixture("inspect/running.json")).unwrap().replace("50051/tcp", "80/tcp");
     let docker = started(Reply::stdout(inspect)).on("logs *", Reply::default());
     let checked = Run::line("run -d CartPole-v1").docker(docker).status(6).stderr(
-        "error: docker publishes no port 50051 of the container rlmesh-sandbox-cartpole-v1-<uuid>\n\
+        "error: docker did not publish port 50051 of the container rlmesh-sandbox-cartpole-v1-<uuid>\n\
          hint: check that the engine can publish ports on the loopback interface (`docker run -p 127.0.0.1::80 …`)\n",
     ).check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -172,7 +172,7 @@ fn a_container_that_is_removed_while_it_starts() {
         .status(6)
         .stderr(
             "error: the container was removed while it started\n\
-             hint: run it again; did another program, or `docker system prune`, remove it?\n",
+             hint: run it again; make sure that nothing else removes containers, such as `docker system prune`\n",
         )
         .check();
 }
@@ -205,7 +205,7 @@ fn a_container_that_ends_and_is_removed_at_once_has_said_why() {
         .docker(docker)
         .status(6)
         .stderr_with([
-            "error: the container ended while it started, and was removed: ImportError: libGL.so.1",
+            "error: the container ended while it started and was removed: ImportError: libGL.so.1",
             "hint: the image lacks the system library libGL.so.1",
         ])
         .check();
@@ -245,7 +245,7 @@ fn a_container_that_cannot_be_removed_is_named_and_left_to_reap() {
         .docker(docker)
         .status(6)
         .stderr_with([
-            "hint: the container rlmesh-sandbox-cartpole-v1-<uuid> may still be there",
+            "hint: the container rlmesh-sandbox-cartpole-v1-<uuid> may still exist",
             "run `rlmesh-sandbox reap`",
         ])
         .leaves(1)

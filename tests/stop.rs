@@ -21,7 +21,7 @@ fn by_name_and_a_name_that_is_gone_is_fine() {
     let checked = Run::line("stop 45d51db4 gone --timeout 3")
         .docker(docker)
         .stdout(format!("{ID}\n"))
-        .stderr("there is no container gone: nothing to stop\n")
+        .stderr("there is no container gone\n")
         .check();
     assert_eq!(
         checked.calls,
@@ -36,7 +36,7 @@ fn by_name_and_a_name_that_is_gone_is_fine() {
 #[test]
 fn only_names_that_are_gone() {
     let docker = StandIn::new().on("container inspect *", found(b"[]\n".to_vec(), "gone"));
-    Run::line("stop gone").docker(docker).stderr("there is no container gone: nothing to stop\n").check();
+    Run::line("stop gone").docker(docker).stderr("there is no container gone\n").check();
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_usage_error_as_json() {
         .status(2)
         .stderr(
             "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"unexpected argument '--nope' found\",\
-             \"hint\":\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]; see --help\"}}\n",
+             \"hint\":\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]; run it with --help to see all options\"}}\n",
         )
         .check();
 }
