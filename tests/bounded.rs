@@ -511,3 +511,11 @@ fn an_interrupted_export_leaves_nothing() {
     let part = Reply::stdout(&saved(true)[..3000]).marks("saving").hangs();
     interrupted_at("saving", exporting("[]", part));
 }
+
+#[test]
+fn a_builder_that_another_build_is_starting_is_tried_again() {
+    let starting = "ERROR: failed to build: listing workers for Build: failed to list workers: Unavailable: connection error: desc = \"error reading server preface: EOF\"\n";
+    let docker = StandIn::new().on("buildx build *", Reply::fails(1, starting).once()).and_the_rest();
+    let checked = Run::line(LINE).docker(docker).stdout(format!("{TAG}\n")).any_stderr().check();
+    assert_eq!(checked.calls.iter().filter(|call| call.starts_with("buildx build")).count(), 2);
+}

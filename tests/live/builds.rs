@@ -103,7 +103,7 @@ fn a_base_image_without_a_fitting_python_says_so() {
     let line = ["build", "CartPole-v1", "--base-image", &base.0, "--installer", "pip"];
     let done = live.run(&line).ended(5);
     assert!(
-        done.stderr.contains("has no pip to install with\nhint: leave --installer pip out"),
+        done.stderr.contains("has no pip to install with\nhint: run it without --installer pip"),
         "{}",
         done.stderr
     );
@@ -138,11 +138,7 @@ fn configuration(tag: &str) -> (Vec<String>, Vec<String>) {
 
 /// Whether a build of that image ran.
 fn is_built(done: &crate::live::engine::Done) -> bool {
-    assert_ne!(
-        done.stderr.contains("docker buildx build"),
-        done.stderr.contains("docker commit"),
-        "{done:?}"
-    );
+    assert_ne!(done.stderr.contains("docker buildx build"), done.stderr.contains("docker tag"), "{done:?}");
     done.stderr.contains("docker buildx build")
 }
 
@@ -158,13 +154,8 @@ fn a_second_environment_is_made_of_the_first_without_a_build() {
     assert!(!is_built(&done), "{}", done.stderr);
     let other = done.stdout.trim();
     assert_eq!(configuration(&first), configuration(other));
-    let label = |tag: &str, name: &str| {
-        docker(&["image", "inspect", "--format", &format!("{{{{index .Config.Labels {name:?}}}}}"), tag])
-    };
-    assert_eq!(label(other, "rlmesh.image.source"), "gym://CartPole-v1");
-    assert_eq!(label(other, "org.opencontainers.image.title"), "gym://CartPole-v1");
-    assert!(other.ends_with(&label(other, "rlmesh.image.build-hash")[..12]));
-    assert_eq!(label(&first, "rlmesh.image.source"), "gym://Acrobot-v1");
+    let id = |tag: &str| docker(&["image", "inspect", "--format", "{{.Id}}", tag]);
+    assert_eq!(id(&first), id(other), "one image has both tags");
     let python = interpreter().to_str().unwrap();
     let command = ["--", python, "-W", "ignore", "-c", EPISODE, "{address}"];
     live.run(&[&["run"], &second[..], &command].concat()).ended(0);
@@ -187,7 +178,6 @@ fn a_second_environment_is_made_of_the_first_without_a_build() {
     let tag = String::from_utf8(output.stdout).unwrap();
     assert_eq!(configuration(tag.trim()), configuration(other));
     live.assert_clean();
-    assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "name=rlmesh-sandbox-idle-"]), "");
 }
 
 #[test]

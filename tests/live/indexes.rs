@@ -177,7 +177,10 @@ fn a_companys_certificates_are_trusted_by_the_build_and_are_nowhere() {
         let output = build(&package, installer, &[], &[]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(5), "{said}");
-        assert!(said.contains("\nhint: the index's certificate is not trusted inside the build"), "{said}");
+        assert!(
+            said.contains("\nhint: the certificate of the package index is not trusted in the build"),
+            "{said}"
+        );
         assert!(said.contains("--ca-cert"), "{said}");
 
         let output = build(&package, installer, more, variables);

@@ -96,7 +96,7 @@ fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
     docker(&["kill", &id]);
     let reaped = live.run(&["reap"]).ended(0);
     assert!(
-        reaped.stdout.contains(&id) && reaped.stderr.contains("it has ended, and nobody owns it"),
+        reaped.stdout.contains(&id) && reaped.stderr.contains("it has ended and has no owner"),
         "{reaped:?}"
     );
     assert!(!exists(&id));

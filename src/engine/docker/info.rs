@@ -49,6 +49,8 @@ impl Docker {
                 SandboxError::Docker,
             )
         })?;
+        // Interrupted, docker prints a zero for each fact, and succeeds.
+        self.interrupt.check()?;
         parse_resources(&printed.stdout).ok_or_else(|| not_docker("docker info", &printed.stdout))
     }
 

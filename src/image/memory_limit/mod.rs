@@ -6,9 +6,10 @@ pub(crate) mod failure;
 pub(crate) mod prune;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::build::BuildRequest;
+use crate::engine::docker::build::{BuildFailure, BuildRequest};
 use crate::engine::docker::builder::container_of;
 use crate::engine::docker::events::{OomEvidence, OomWatch};
 use crate::engine::docker::invocation::Cause;
@@ -19,6 +20,10 @@ use crate::image::memory_limit::builder::ensure_builder;
 use crate::image::memory_limit::failure::limited_build_error;
 use crate::progress::{Event, Listener};
 use crate::settings::size::{BuildMemory, MemoryLimit};
+
+/// How often a build is tried on a builder that another build is starting, and the pause before each further try.
+const START_ATTEMPTS: u32 = 5;
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a build with a memory limit needs beside the request.
 pub(crate) struct LimitedBuild<'a> {
@@ -74,7 +79,18 @@ impl LimitedBuild<'_> {
         // The time just before the build: events before that belong to other builds.
         let now = docker.resources()?.time;
         let watch = OomWatch::start(docker, &container_of(&builder.name), now);
-        docker.build(&request, &mut |event| on_event(Event::Build(event))).map_err(|failed| {
+        let mut attempt = 1;
+        let built = loop {
+            match docker.build(&request, &mut |event| on_event(Event::Build(event))) {
+                Err(failed) if attempt < START_ATTEMPTS && is_starting(&failed) => {
+                    attempt += 1;
+                    docker.interrupt.check()?;
+                    std::thread::sleep(START_PAUSE);
+                }
+                built => break built,
+            }
+        };
+        built.map_err(|failed| {
             let evidence = match failed.failure.cause {
                 Cause::Interrupted(_) | Cause::NotStarted(_) => OomEvidence::NotSeen,
                 _ => watch.finish(docker),
@@ -82,6 +98,11 @@ impl LimitedBuild<'_> {
             limited_build_error(*failed, &builder.name, limit, &evidence)
         })
     }
+}
+
+/// Whether the builder did not answer because another build has only just started its container.
+fn is_starting(failed: &BuildFailure) -> bool {
+    failed.step.is_none() && failed.failure.stderr.contains("failed to list workers: Unavailable")
 }
 
 fn cannot_limit(limit: MemoryLimit) -> SandboxError {
