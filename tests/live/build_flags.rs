@@ -24,7 +24,7 @@ fn names_and_labels_are_on_the_image_and_reap_is_not_misled() {
 
     // There already: only the further name is given.
     let done = live.run(&["build", line, "--tag", "rlmesh-flags-mine:2", "--label", "team=red"]).ended(0);
-    assert!(done.stderr.contains("--rebuild builds it again, which --label asks for"), "{}", done.stderr);
+    assert!(done.stderr.contains("--label and --cache-to only take effect in a build"), "{}", done.stderr);
     assert_eq!(id(&image), id("rlmesh-flags-mine:2"));
 
     // Somebody else's container of that image inherits its labels, and is nobody's sandbox.

@@ -171,7 +171,7 @@ fn a_second_environment_is_made_of_the_first_without_a_build() {
     let config = tempfile::tempdir().unwrap();
     let proxies = r#"{"proxies":{"default":{"httpProxy":"http://me:battery-staple@127.0.0.1:9"}}}"#;
     std::fs::write(config.path().join("config.json"), proxies).unwrap();
-    let third = [&["-v", "build"], &third[..]].concat();
+    let third = [&["-v", "build", "--rebuild"], &third[..]].concat();
     let output = live.command(&third).env("DOCKER_CONFIG", config.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && said.contains("docker buildx build"), "{said}");
@@ -195,7 +195,7 @@ fn an_image_on_another_base_of_that_name_does_not_do() {
     build(&live, &first);
     assert!(!is_built(&live.run(&[&["-v", "build"], &second[..]].concat()).ended(0)));
     let _newer = Base::of(name, "ENV COLOUR=blue");
-    let done = live.run(&[&["-v", "build"], &third[..]].concat()).ended(0);
+    let done = live.run(&[&["-v", "build", "--rebuild"], &third[..]].concat()).ended(0);
     assert!(is_built(&done), "{}", done.stderr);
     let (lines, _) = configuration(done.stdout.trim());
     assert!(lines.contains(&"COLOUR=blue".to_owned()), "{lines:?}");
