@@ -167,8 +167,12 @@ impl Client {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
-        let docker =
-            Docker::find(self.settings.docker.as_deref(), self.interrupt.clone(), Arc::clone(&self.trace))?;
+        let docker = Docker::find(
+            self.settings.docker.as_deref(),
+            self.settings.waits,
+            self.interrupt.clone(),
+            Arc::clone(&self.trace),
+        )?;
         Ok(self.docker.get_or_init(|| docker))
     }
 

@@ -153,7 +153,7 @@ impl Started<'_> {
             }
             // The log ended although the container still runs, for example because the engine restarted.
             lines.tail = Some(0);
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::sleep(self.docker.waits.log_retry);
         }
     }
 

@@ -6,3 +6,4 @@ pub(crate) mod link;
 pub(crate) mod process;
 pub(crate) mod redact;
 pub(crate) mod run_dir;
+pub(crate) mod waits;

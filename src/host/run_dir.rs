@@ -18,10 +18,6 @@ const PREFIX: &str = "rlmesh-sandbox-run-";
 const LOCK: &str = "lock";
 const CONTAINER: &str = "container";
 
-/// The age from which a run directory without a lock counts as abandoned: a younger one may be about to get
-/// its lock.
-pub(crate) const SETTLED: Duration = Duration::from_secs(1);
-
 /// A run directory. Other users cannot read it. It is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RunDir {
@@ -128,7 +124,7 @@ pub(crate) struct Survey {
     pub(crate) abandoned: Vec<Abandoned>,
     /// Containers that runs are starting now.
     pub(crate) starting: Vec<String>,
-    /// Whether a run directory is too young to decide. Look again after [`SETTLED`].
+    /// Whether a run directory is too young to decide. Look again after the `lock_wait` of [`survey`].
     pub(crate) is_unsettled: bool,
 }
 
@@ -160,7 +156,9 @@ impl Abandoned {
 }
 
 /// Checks every run directory of this user in `parent`.
-pub(crate) fn survey(parent: &Path) -> Survey {
+///
+/// One without a lock that is younger than `lock_wait` may be about to get it.
+pub(crate) fn survey(parent: &Path, lock_wait: Duration) -> Survey {
     let mut survey = Survey::default();
     let Ok(entries) = fs::read_dir(parent) else { return survey };
     for entry in entries.flatten() {
@@ -180,7 +178,7 @@ pub(crate) fn survey(parent: &Path) -> Survey {
             }
             Ok((Err(TryLockError::WouldBlock), _)) => survey.starting.extend(container),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if age >= SETTLED {
+                if age >= lock_wait {
                     survey.abandoned.push(Abandoned { path, container, age, _lock: None });
                 } else {
                     survey.is_unsettled = true;
@@ -206,6 +204,12 @@ fn age(path: &Path) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+    fn survey(parent: &Path) -> Survey {
+        super::survey(parent, LOCK_WAIT)
+    }
 
     #[test]
     fn a_live_run_is_seen_starting_and_a_gone_one_abandoned() {
@@ -245,7 +249,7 @@ mod tests {
         fs::create_dir(&young).unwrap();
         let seen = survey(parent.path());
         assert!(seen.abandoned.is_empty() && seen.is_unsettled);
-        let old = SystemTime::now() - 2 * SETTLED;
+        let old = SystemTime::now() - 2 * LOCK_WAIT;
         File::open(&young).unwrap().set_modified(old).unwrap();
         assert_eq!(survey(parent.path()).abandoned.len(), 1);
     }

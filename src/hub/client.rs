@@ -148,10 +148,20 @@ impl Client {
                 Err(fault) => fault,
             };
             failures += 1;
-            let Some(pause) = pause_before_retry(&fault, failures, retries) else { return Err(fault) };
+            let Some(pause) = self.pause_before_retry(&fault, failures, retries) else { return Err(fault) };
             on_pause(pause, &fault);
             self.pause(pause, &fault)?;
         }
+    }
+
+    /// How long to wait before the next attempt; `None` if there is none.
+    pub(crate) fn pause_before_retry(
+        &self,
+        fault: &Fault,
+        failures: u32,
+        retries: Retries,
+    ) -> Option<Duration> {
+        pause_before_retry(fault, failures, retries, self.settings.waits.hub_retry)
     }
 
     /// Waits before the next attempt. If the Hub asked for the pause, all threads wait.

@@ -16,7 +16,7 @@ use crate::hub::client::{Client, PARALLEL, Reach};
 use crate::hub::digest::Content;
 use crate::hub::failure::Fault;
 use crate::hub::part::Part;
-use crate::hub::retry::{Retries, pause_before_retry};
+use crate::hub::retry::Retries;
 use crate::progress::{Event, Listener};
 
 /// The most that is read at once, in bytes.
@@ -183,7 +183,7 @@ impl Fetching<'_> {
                 // As long as each attempt makes progress, the number of attempts is not limited.
                 failures = if part.done() > before { 1 } else { failures + 1 };
             }
-            let Some(pause) = pause_before_retry(&fault, failures, Retries::Usual) else {
+            let Some(pause) = client.pause_before_retry(&fault, failures, Retries::Usual) else {
                 return Err(fault);
             };
             if pause >= Duration::from_secs(1) {

@@ -6,8 +6,7 @@ use ureq::http::HeaderMap;
 
 use crate::hub::failure::Fault;
 
-/// The first pause before another attempt. Each further pause is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
+/// The longest pause before another attempt.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The longest wait that a server may ask for. The Hub counts requests in windows of five minutes.
@@ -44,8 +43,14 @@ pub(crate) fn requested_wait(headers: &HeaderMap) -> Option<Duration> {
     (field("r=")? == "0").then(|| field("t=")?.parse().ok().map(Duration::from_secs)).flatten()
 }
 
-/// How long to wait before the next attempt; `None` if there is none.
-pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, retries: Retries) -> Option<Duration> {
+/// How long to wait before the next attempt: `first` after one failure, twice as long after each further one;
+/// `None` if there is no further attempt.
+pub(crate) fn pause_before_retry(
+    fault: &Fault,
+    failures: u32,
+    retries: Retries,
+    first: Duration,
+) -> Option<Duration> {
     let tries = match fault {
         _ if retries == Retries::None => 1,
         Fault::NoConnection { .. } => TRIES_WITHOUT_CONNECTION,
@@ -58,7 +63,7 @@ pub(crate) fn pause_before_retry(fault: &Fault, failures: u32, retries: Retries)
     match fault.wait() {
         Some(wait) => (wait <= LONGEST_WAIT).then_some(wait),
         None => {
-            let pause = FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1));
+            let pause = first * 2_u32.saturating_pow(failures.saturating_sub(1));
             Some(pause.min(LONGEST_PAUSE).mul_f64(jitter()))
         }
     }
@@ -74,6 +79,8 @@ fn jitter() -> f64 {
 mod tests {
     use super::*;
     use crate::hub::failure::Refusal;
+
+    const FIRST: Duration = Duration::from_millis(300);
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -104,12 +111,12 @@ mod tests {
 
     #[test]
     fn temporary_failures_are_retried_after_growing_pauses() {
-        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Retries::Usual);
+        let pause = |fault: &Fault, failures| pause_before_retry(fault, failures, Retries::Usual, FIRST);
         let wait = Duration::from_millis(30);
         let slow_down = refused(429, Some(wait));
         assert_eq!(pause(&slow_down, 1), Some(wait));
         assert_eq!(pause(&slow_down, TRIES), None);
-        assert_eq!(pause_before_retry(&slow_down, 1, Retries::None), None);
+        assert_eq!(pause_before_retry(&slow_down, 1, Retries::None, FIRST), None);
         assert_eq!(pause(&refused(429, Some(LONGEST_WAIT * 2)), 1), None);
         assert_eq!(pause(&refused(404, None), 1), None);
         let pauses: Vec<Duration> =

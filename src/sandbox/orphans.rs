@@ -14,14 +14,8 @@ use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
 
-/// How long to wait for the engine to finish creating a container whose client was killed.
-const IN_FLIGHT: Duration = Duration::from_secs(2);
-
 /// How long after its creation a container without an owner may still be starting.
 const STARTING: Duration = Duration::from_secs(120);
-
-/// How long a sweep waits before it uses the engine, so that it does not slow down the start of a container.
-const HEAD_START: Duration = Duration::from_millis(400);
 
 /// How many containers are removed with one docker command.
 const BATCH: usize = 100;
@@ -56,11 +50,11 @@ pub(crate) enum Request {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Result<Findings, SandboxError> {
-    let mut survey = run_dir::survey(temp_folder);
+    let mut survey = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
     if survey.is_unsettled && request == Request::Reap {
-        std::thread::sleep(run_dir::SETTLED);
+        std::thread::sleep(docker.waits.run_folder_lock);
         // The first survey holds the locks of what it found, so the second one only finds the rest.
-        let second = run_dir::survey(temp_folder);
+        let second = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
@@ -71,7 +65,7 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
     };
     let mut sandboxes = list()?;
     if request == Request::Reap {
-        let deadline = Instant::now() + IN_FLIGHT;
+        let deadline = Instant::now() + docker.waits.unfinished_container;
         while Instant::now() < deadline && expects_container(&survey, &sandboxes) {
             docker.interrupt.check()?;
             std::thread::sleep(Duration::from_millis(100));
@@ -196,7 +190,7 @@ impl Findings {
 
 /// Waits for the engine to finish creating a container whose client was killed.
 pub(crate) fn await_container(docker: &Docker, name: &str) {
-    let deadline = Instant::now() + IN_FLIGHT;
+    let deadline = Instant::now() + docker.waits.unfinished_container;
     while Instant::now() < deadline && docker.interrupt.reached(Signals::Third).is_none() {
         match docker.exists(name) {
             Ok(false) => std::thread::sleep(Duration::from_millis(50)),
@@ -216,7 +210,7 @@ impl Sweep {
         let (docker, temp_folder) = (docker.low_priority(), temp_folder.to_owned());
         let (sender, done) = channel();
         std::thread::spawn(move || {
-            std::thread::sleep(HEAD_START);
+            std::thread::sleep(docker.waits.sweep_delay);
             let swept = find(&docker, &temp_folder, Request::Sweep)
                 .and_then(|found| found.remove(&docker, &mut |_| {}));
             if let Err(error) = swept {

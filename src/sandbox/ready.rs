@@ -17,12 +17,6 @@ use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
 
-/// How long to wait before the watch starts, so that it does not slow down the container's start.
-const WATCH_DELAY: Duration = Duration::from_millis(400);
-
-/// How long to wait before a failed docker command is tried again.
-const RETRY: Duration = Duration::from_millis(200);
-
 /// An environment that has answered.
 pub(crate) struct Ready {
     /// The address for rlmesh's clients.
@@ -70,13 +64,14 @@ struct Wait<'a> {
 impl Wait<'_> {
     /// Inspects the container. If docker fails, it is asked again until the deadline.
     fn container(&self) -> Result<Inspection, SandboxError> {
+        let retry = self.docker.waits.inspect_retry;
         loop {
             match self.docker.inspect(&[self.id.to_owned()]) {
                 Ok(mut found) => return found.pop().ok_or_else(|| self.removed()),
-                Err(error) if Instant::now() + RETRY >= self.deadline => return Err(error),
+                Err(error) if Instant::now() + retry >= self.deadline => return Err(error),
                 Err(_) => {
                     self.docker.interrupt.check()?;
-                    std::thread::sleep(RETRY);
+                    std::thread::sleep(retry);
                 }
             }
         }
@@ -201,7 +196,7 @@ impl Watch {
         let id = id.to_owned();
         std::thread::spawn(move || {
             // Most environments have answered by then.
-            if pause(&docker.interrupt, WATCH_DELAY).is_err() {
+            if pause(&docker.interrupt, docker.waits.watch_delay).is_err() {
                 return;
             }
             let mut keep = |chunk: &[u8]| log.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
@@ -214,7 +209,7 @@ impl Watch {
                     return;
                 }
                 if followed.is_err() {
-                    std::thread::sleep(RETRY);
+                    std::thread::sleep(docker.waits.inspect_retry);
                 }
                 followed = docker.wait_for_end(&id);
             }

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::error::SandboxError;
 use crate::error::invalid_option;
+use crate::host::waits::Waits;
 use crate::settings::duration::timeout;
 use crate::settings::size::size_of;
 use crate::settings::variables::Variables;
@@ -54,6 +55,7 @@ pub struct HubSettings {
     pub cache_limit: u64,
     /// How long to wait for the next bytes of an answer, at least 100 ms. Default: 10 seconds.
     pub read_timeout: Duration,
+    pub(crate) waits: Waits,
 }
 
 /// A user's access token. `Debug` does not show it.
@@ -122,6 +124,7 @@ impl Default for HubSettings {
             temporary_folder: PathBuf::from("/tmp"),
             cache_limit: DEFAULT_CACHE_LIMIT,
             read_timeout: DEFAULT_READ_TIMEOUT,
+            waits: Waits::default(),
         }
     }
 }
@@ -144,6 +147,7 @@ impl HubSettings {
             temporary_folder: variables.temp_folder(),
             cache_limit: cache_limit.unwrap_or(DEFAULT_CACHE_LIMIT),
             read_timeout: read_timeout.unwrap_or(DEFAULT_READ_TIMEOUT),
+            waits: variables.waits()?,
         })
     }
 

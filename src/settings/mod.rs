@@ -16,6 +16,7 @@ pub(crate) mod variables;
 use std::path::PathBuf;
 
 use crate::error::{Problem, SandboxError};
+use crate::host::waits::Waits;
 use crate::settings::hub::HubSettings;
 use crate::settings::package_index::PackageIndex;
 use crate::settings::variables::Variables;
@@ -36,6 +37,7 @@ pub struct Settings {
     pub hub: HubSettings,
     /// Package indexes, proxies and certificates for the installers inside builds.
     pub package_index: PackageIndex,
+    pub(crate) waits: Waits,
 }
 
 impl Default for Settings {
@@ -48,6 +50,7 @@ impl Default for Settings {
             state_folder: None,
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
+            waits: Waits::default(),
         }
     }
 }
@@ -63,20 +66,24 @@ impl Settings {
             Some(file) => index.with_certificates(&file)?,
             None => index,
         };
-        Ok(Self { hub: HubSettings::from_variables(variables)?, package_index, ..Self::local(variables) })
+        Ok(Self { hub: HubSettings::from_variables(variables)?, package_index, ..Self::local(variables)? })
     }
 
     /// Reads only the variables for docker and for folders, so that `stop` and `ps` work even if others are
     /// not valid.
-    pub(crate) fn local(variables: &Variables) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] if the factor for waits is not valid.
+    pub(crate) fn local(variables: &Variables) -> Result<Self, SandboxError> {
+        Ok(Self {
             docker: variables.path("RLMESH_SANDBOX_DOCKER"),
             temp_folder: variables.temp_folder(),
             cache_folder: variables.cache_folder(),
             state_folder: variables.state_folder(),
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
-        }
+            waits: variables.waits()?,
+        })
     }
 
     /// The cache folder, for features that need one.

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::error::{InvalidValue, SandboxError, invalid_option};
+use crate::host::waits::Waits;
 
 /// Environment variables as a value, so that tests can pass their own.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +65,19 @@ impl Variables {
         })
     }
 
+    /// How long to wait for other processes. RLMESH_SANDBOX_TEST_WAITS, a factor such as 0.05 for every wait, is
+    /// only for this project's own tests.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] unless the factor is a number above 0, up to 1000.
+    pub(crate) fn waits(&self) -> Result<Waits, SandboxError> {
+        let factor = self.parsed("RLMESH_SANDBOX_TEST_WAITS", |text| {
+            let factor = text.parse().ok().filter(|factor| *factor > 0.0 && *factor <= 1000.0);
+            factor.ok_or_else(|| InvalidValue::new("it is not a factor", "use a number above 0, up to 1000"))
+        })?;
+        Ok(factor.map_or_else(Waits::default, Waits::scaled))
+    }
+
     /// This program's folder for logs: `$XDG_STATE_HOME/rlmesh-sandbox`, or else
     /// `~/.local/state/rlmesh-sandbox`; `None` without a home folder. A relative XDG_STATE_HOME is ignored,
     /// as its specification requires.
@@ -94,5 +108,20 @@ impl Variables {
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Variables {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_scaled_by_a_factor_alone() {
+        let waits = |factor: &str| Variables::from_iter([("RLMESH_SANDBOX_TEST_WAITS", factor)]).waits();
+        assert_eq!(Variables::default().waits().unwrap(), Waits::default());
+        assert_eq!(waits("0.5").unwrap().termination, Waits::default().termination / 2);
+        for wrong in ["soon", "0", "-1", "1001", "inf", "nan"] {
+            assert!(waits(wrong).unwrap_err().to_string().contains("RLMESH_SANDBOX_TEST_WAITS"), "{wrong}");
+        }
     }
 }

@@ -14,10 +14,6 @@ use crate::settings::size::MemoryLimit;
 /// How long creating or removing a builder may take: its container ends and its volume is deleted.
 const CHANGE_LIMIT: Duration = Duration::from_secs(300);
 
-/// How long a client that only asks a builder for its state may be connected to it: `docker buildx inspect`
-/// and `ls` do that too, ours among them, and the engine notices a moment later that they are gone.
-const INSPECT_LASTS: Duration = Duration::from_secs(2);
-
 /// The container of a builder, as the engine has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuilderContainer {
@@ -132,9 +128,11 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::Docker`], Interrupted.
     pub(crate) fn is_builder_in_use(&self, builder: &str) -> Result<bool, SandboxError> {
-        let deadline = Instant::now() + INSPECT_LASTS;
+        // `docker buildx inspect` and `ls` connect too, and the engine notices their end only a moment later.
+        let mut deadline = None;
         while self.builder_container(builder)?.is_some_and(|container| container.is_in_use) {
-            if Instant::now() >= deadline {
+            let now = Instant::now();
+            if now >= *deadline.get_or_insert(now + self.waits.builder_inspection) {
                 return Ok(true);
             }
             self.interrupt.check()?;

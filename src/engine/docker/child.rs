@@ -11,19 +11,13 @@ use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_pr
 use crate::engine::docker::invocation::Cause;
 use crate::engine::docker::log::Tail;
 use crate::host::interrupt::{Interrupt, Signals};
+use crate::host::waits::Waits;
 
 /// The most that a command may print to stdout or stderr if its output is kept, in bytes.
 pub(super) const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// How long a process may take to end after SIGTERM, before SIGKILL.
-const TERMINATION_GRACE: Duration = Duration::from_secs(5);
-
 /// How often the interrupt and the clock are checked while a process prints nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
-/// How long to wait for more output after the process has ended: processes that it started may keep its pipes
-/// open.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Which of a command's streams are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +37,7 @@ pub(super) struct Limits<'a> {
     /// How many signals it takes to end the process.
     pub(super) ends_at: Signals,
     pub(super) time: Option<Duration>,
+    pub(super) waits: &'a Waits,
 }
 
 /// A running process. It is killed when this value is dropped.
@@ -150,7 +145,7 @@ impl<'a> ChildProcess<'a> {
             self.read_errors()?;
         } else if !has_output && self.has_ended()? {
             let since = *self.ended_at.get_or_insert_with(Instant::now);
-            if since.elapsed() > LINGER {
+            if since.elapsed() > self.end.waits.late_output {
                 (self.output, self.errors) = (None, None);
             }
         }
@@ -227,15 +222,16 @@ struct End<'a> {
     interrupt: &'a Interrupt,
     ends_at: Signals,
     deadline: Option<(Instant, Duration)>,
+    waits: &'a Waits,
     cause: Option<Cause>,
     kill_at: Option<Instant>,
 }
 
 impl<'a> End<'a> {
     fn new(pid: Pid, limits: Limits<'a>) -> Self {
-        let Limits { interrupt, ends_at, time } = limits;
+        let Limits { interrupt, ends_at, time, waits } = limits;
         let deadline = time.map(|limit| (Instant::now() + limit, limit));
-        Self { pid, interrupt, ends_at, deadline, cause: None, kill_at: None }
+        Self { pid, interrupt, ends_at, deadline, waits, cause: None, kill_at: None }
     }
 
     /// Checks the interrupt and the clock, and sends the signal that is due.
@@ -258,7 +254,7 @@ impl<'a> End<'a> {
     fn begin(&mut self, cause: Cause) {
         if self.cause.is_none() {
             self.cause = Some(cause);
-            self.kill_at = Some(Instant::now() + TERMINATION_GRACE);
+            self.kill_at = Some(Instant::now() + self.waits.termination);
             self.send(PosixSignal::TERM);
         }
     }

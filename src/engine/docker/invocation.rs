@@ -164,7 +164,8 @@ impl<'a> Invocation<'a> {
         let mut command = Command::new(&self.docker.program);
         command.args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let limits = Limits { interrupt: &self.docker.interrupt, ends_at: self.ends_at, time: self.limit };
+        let Docker { interrupt, waits, .. } = self.docker;
+        let limits = Limits { interrupt, ends_at: self.ends_at, time: self.limit, waits };
         ChildProcess::start(command, streams, self.docker.is_low_priority, limits)
             .map_err(|error| self.failure(Cause::NotStarted(error), String::new()))
     }
@@ -205,11 +206,13 @@ mod tests {
     use crate::engine::docker::log::LOG_TAIL;
     use crate::host::interrupt::Interrupt;
     use crate::host::process::{Liveness, liveness};
+    use crate::host::waits::Waits;
 
     /// A shell in place of docker, for commands like `-c SCRIPT`.
     fn shell() -> Docker {
         Docker {
             program: "/bin/sh".into(),
+            waits: Waits::default(),
             interrupt: Interrupt::default(),
             trace: Arc::new(|_| {}),
             is_low_priority: false,

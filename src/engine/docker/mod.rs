@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
+use crate::host::waits::Waits;
 use info::IS_IT_DOCKER;
 use invocation::{Cause, Failure, Invocation};
 use log::quoted;
@@ -41,6 +42,7 @@ pub(crate) const NO_SPACE: &str = "no space left on device";
 #[derive(Clone)]
 pub(crate) struct Docker {
     program: PathBuf,
+    pub(crate) waits: Waits,
     pub(crate) interrupt: Interrupt,
     trace: Trace,
     is_low_priority: bool,
@@ -56,6 +58,7 @@ impl Docker {
     /// [`SandboxError::Docker`] if there is none.
     pub(crate) fn find(
         program: Option<&Path>,
+        waits: Waits,
         interrupt: Interrupt,
         trace: Trace,
     ) -> Result<Self, SandboxError> {
@@ -74,7 +77,7 @@ impl Docker {
                 )
             })?,
         };
-        Ok(Self { program, interrupt, trace, is_low_priority: false })
+        Ok(Self { program, waits, interrupt, trace, is_low_priority: false })
     }
 
     /// The same client, whose commands run at the lowest priority.

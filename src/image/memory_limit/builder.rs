@@ -1,7 +1,6 @@
 //! The builder of a build with a memory limit: found, created or recreated, and kept from removal while it builds.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::builder::{Endpoint, builder_name};
@@ -12,9 +11,6 @@ use crate::settings::size::MemoryLimit;
 
 /// How often to start over where other processes create and remove the builder at the same time.
 const ATTEMPTS: usize = 10;
-
-/// How long to wait for processes that only check the builder; a build takes longer than that.
-const CHECK_LASTS: Duration = Duration::from_secs(5);
 
 /// A builder with the right limit, which no other process of this tool removes as long as this value lives.
 #[derive(Debug)]
@@ -102,7 +98,7 @@ impl Required<'_> {
     /// Removes a wrong builder, unless a build uses it or another process has recreated it in the meantime.
     /// Its cache stays: it is as good as before.
     fn remove_wrong(&self) -> Result<(), SandboxError> {
-        let lock = FileLock::exclusive(&self.lock, CHECK_LASTS, &self.docker.interrupt)?;
+        let lock = FileLock::exclusive(&self.lock, self.docker.waits.builder_lock, &self.docker.interrupt)?;
         let State::Wrong(reason) = self.state()? else { return Ok(()) };
         // Clients other than this tool do not take our lock.
         if lock.is_none() || self.docker.is_builder_in_use(&self.name)? {
