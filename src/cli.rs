@@ -223,7 +223,7 @@ pub struct ReapArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
-    /// The repository, as for `run`: hf://org/repo[@revision]
+    /// The repository, as for `run`: `hf://org/repo[@revision]`
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
     /// Print this file, such as env.py, instead of the list
