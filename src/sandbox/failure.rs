@@ -125,7 +125,15 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
     }
     let is_unknown =
         ["NameNotFound", "NamespaceNotFound", "UnregisteredEnv"].iter().any(|name| cause.contains(name));
-    if is_unknown && let Some(flags) = family_flags(plan) {
+    let env_id = plan.build().and_then(|build| match &build.spec.source {
+        ResolvedSource::Gym { env_id } => Some(env_id),
+        ResolvedSource::Hf { .. } => None,
+    });
+    if is_unknown && let Some(reason) = env_id.and_then(|env_id| families::unserved_because(env_id)) {
+        hints.push(format!("this environment cannot be served: {reason}"));
+    } else if is_unknown && let Some(new) = env_id.and_then(|env_id| families::new_id(env_id)) {
+        hints.push(format!("use the environment id {new}"));
+    } else if is_unknown && let Some(flags) = family_flags(plan) {
         hints.push(format!("this environment is part of another package: pass {flags}"));
     } else if let Some(meant) =
         between(cause, "Did you mean: `", "`").or_else(|| between(cause, "Please use `", "`"))
@@ -181,9 +189,13 @@ fn family_flags(plan: &Plan) -> Option<String> {
     let packages =
         family.packages.iter().filter(|package| !spec.packages.iter().any(|given| given == *package));
     let imports = family.imports.iter().filter(|import| !spec.imports.iter().any(|given| given == *import));
+    let libraries = family.apt.iter().filter(|name| !spec.apt.iter().any(|given| given == *name));
+    let kwargs = family.kwargs.iter().filter(|(name, _)| !plan.serving.kwargs.contains_key(*name));
     let flags: Vec<String> = packages
         .map(|package| format!("-p {}", quoted(package)))
         .chain(imports.map(|import| format!("-i {}", quoted(import))))
+        .chain(libraries.map(|name| format!("--apt {name}")))
+        .chain(kwargs.map(|(name, value)| format!("-k {}", quoted(&format!("{name}={value}")))))
         .collect();
     (!flags.is_empty()).then(|| flags.join(" "))
 }
@@ -235,6 +247,24 @@ mod tests {
                 "gymnasium.error.NamespaceNotFound: Namespace ALE not found. Have you installed the proper package for ALE?\nRuntimeError: failed to create gym environment 'ALE/Pong-v5' with gymnasium",
                 "NamespaceNotFound",
                 "-p ale-py -i ale_py",
+            ),
+            (
+                "gym_pusht/PushT-v0",
+                "gymnasium.error.NamespaceNotFound: Namespace gym_pusht not found.",
+                "NamespaceNotFound",
+                "pass -p gym-pusht -i gym_pusht --apt libxcb1 --apt libgl1 --apt libglib2.0-0",
+            ),
+            (
+                "PandaReach-v2",
+                "gymnasium.error.NameNotFound: Environment `PandaReach` doesn't exist.",
+                "NameNotFound",
+                "use the environment id PandaReach-v3",
+            ),
+            (
+                "procgen-coinrun-v0",
+                "gymnasium.error.NameNotFound: Environment `procgen-coinrun` doesn't exist.",
+                "NameNotFound",
+                "this environment cannot be served: procgen",
             ),
             (
                 "CartPole-v9",

@@ -1,129 +1,72 @@
-//! The packages and modules that known families of environments need, for hints.
+//! What known families of environments need, for hints: the table in `families.toml`.
 
-/// A family of environments, and what it needs in addition to gymnasium.
-#[derive(Debug, PartialEq, Eq)]
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// A family of environments, and what they need in addition to gymnasium. The table says what each field is.
+#[derive(Debug, Deserialize)]
 pub(crate) struct Family {
-    ids: Ids,
-    /// Pip requirements.
-    pub(crate) packages: &'static [&'static str],
-    /// Modules that register the family's environments when they are imported.
-    pub(crate) imports: &'static [&'static str],
+    ids: Vec<String>,
+    pub(crate) packages: Vec<String>,
+    pub(crate) imports: Vec<String>,
+    pub(crate) apt: Vec<String>,
+    pub(crate) kwargs: BTreeMap<String, serde_json::Value>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Ids {
-    /// Ids that start with one of these.
-    StartingWith(&'static [&'static str]),
-    /// Ids whose name without the version is one of these.
-    Named(&'static [&'static str]),
+/// Environments that rlmesh cannot serve, or that need more than packages.
+#[derive(Debug, Deserialize)]
+struct Unserved {
+    ids: Vec<String>,
+    reason: String,
 }
 
-/// Tested with gymnasium 1.3 and 1.4 on Python 3.11.
-const FAMILIES: &[Family] = &[
-    Family {
-        ids: Ids::Named(&[
-            "LunarLander",
-            "LunarLanderContinuous",
-            "BipedalWalker",
-            "BipedalWalkerHardcore",
-            "CarRacing",
-        ]),
-        packages: &["gymnasium[box2d]"],
-        imports: &[],
-    },
-    Family {
-        ids: Ids::Named(&[
-            "Ant",
-            "HalfCheetah",
-            "Hopper",
-            "Humanoid",
-            "HumanoidStandup",
-            "InvertedPendulum",
-            "InvertedDoublePendulum",
-            "Pusher",
-            "Reacher",
-            "Swimmer",
-            "Walker2d",
-        ]),
-        packages: &["gymnasium[mujoco]"],
-        imports: &[],
-    },
-    Family { ids: Ids::StartingWith(&["ALE/"]), packages: &["ale-py"], imports: &["ale_py"] },
-    Family { ids: Ids::StartingWith(&["phys2d/", "tabular/"]), packages: &["gymnasium[jax]"], imports: &[] },
-    Family { ids: Ids::StartingWith(&["MiniGrid-"]), packages: &["minigrid"], imports: &["minigrid"] },
-    Family {
-        ids: Ids::Named(&[
-            "highway",
-            "highway-fast",
-            "merge",
-            "roundabout",
-            "parking",
-            "intersection",
-            "racetrack",
-        ]),
-        packages: &["highway-env"],
-        imports: &["highway_env"],
-    },
-    Family {
-        ids: Ids::StartingWith(&[
-            "Fetch",
-            "PointMaze_",
-            "AntMaze_",
-            "Adroit",
-            "HandReach",
-            "HandManipulate",
-            "FrankaKitchen",
-        ]),
-        packages: &["gymnasium-robotics", "mujoco<3.3"],
-        imports: &["gymnasium_robotics"],
-    },
-    Family { ids: Ids::StartingWith(&["gym_pusht/"]), packages: &["gym-pusht"], imports: &["gym_pusht"] },
-    Family {
-        ids: Ids::StartingWith(&["gym_aloha/"]),
-        packages: &["gym-aloha", "mujoco<3.3"],
-        imports: &["gym_aloha"],
-    },
-    Family {
-        ids: Ids::StartingWith(&["dm_control/"]),
-        packages: &["shimmy[dm-control]", "packaging"],
-        imports: &["shimmy"],
-    },
-    Family {
-        ids: Ids::Named(&["FlappyBird"]),
-        packages: &["flappy-bird-gymnasium"],
-        imports: &["flappy_bird_gymnasium"],
-    },
-];
+/// Ids that were replaced by another one.
+#[derive(Debug, Deserialize)]
+struct Renamed {
+    old: String,
+    new: String,
+}
 
-/// The family of an env id, if it is a known one.
+#[derive(Debug, Default, Deserialize)]
+struct Table {
+    family: Vec<Family>,
+    unserved: Vec<Unserved>,
+    renamed: Vec<Renamed>,
+}
+
+// A test parses the table, so that the default is never used.
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
+
+/// The family of an environment id, if it is known.
 pub(crate) fn of(env_id: &str) -> Option<&'static Family> {
-    let name = without_version(env_id);
-    FAMILIES
-        .iter()
-        .find(|family| match family.ids {
-            Ids::StartingWith(starts) => starts.iter().any(|start| env_id.starts_with(start)),
-            Ids::Named(names) => names.contains(&name),
-        })
-        // Gymnasium's older ids of the Atari games.
-        .or_else(|| is_old_atari_id(env_id).then(|| &FAMILIES[2]))
+    TABLE.family.iter().find(|family| family.ids.iter().any(|pattern| rest(pattern, env_id).is_some()))
 }
 
-/// `Pong-v4`, `PongNoFrameskip-v4`: ids of the Arcade Learning Environment without its namespace.
-fn is_old_atari_id(env_id: &str) -> bool {
-    const GAMES: &[&str] =
-        &["Pong", "Breakout", "SpaceInvaders", "Qbert", "Seaquest", "BeamRider", "Enduro", "MsPacman"];
-    let name = without_version(env_id);
-    let is_old = env_id.ends_with("-v0") || env_id.ends_with("-v4");
-    is_old && (name.ends_with("NoFrameskip") || name.ends_with("Deterministic") || GAMES.contains(&name))
+/// Why an environment cannot be served, if that is known: the rest of a sentence about it.
+pub(crate) fn unserved_because(env_id: &str) -> Option<&'static str> {
+    let is_match = |unserved: &&Unserved| unserved.ids.iter().any(|pattern| rest(pattern, env_id).is_some());
+    TABLE.unserved.iter().find(is_match).map(|unserved| unserved.reason.as_str())
 }
 
-fn without_version(env_id: &str) -> &str {
-    match env_id.rsplit_once("-v") {
-        Some((name, version)) if !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()) => {
-            name
-        }
-        _ => env_id,
+/// The id that replaced an old one, if that is known.
+pub(crate) fn new_id(env_id: &str) -> Option<String> {
+    TABLE.renamed.iter().find_map(|renamed| Some(renamed.new.replacen('*', rest(&renamed.old, env_id)?, 1)))
+}
+
+/// The text that the last `*` of a pattern stands for: empty where the pattern has none, `None` where it does not
+/// match.
+fn rest<'a>(pattern: &str, text: &'a str) -> Option<&'a str> {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return (pattern == text).then_some("");
+    };
+    let text = text.strip_prefix(before)?;
+    if !after.contains('*') {
+        return text.strip_suffix(after);
     }
+    text.char_indices().find_map(|(at, _)| rest(after, &text[at..]))
 }
 
 #[cfg(test)]
@@ -141,11 +84,45 @@ mod tests {
             ("AntMaze_UMaze-v5", Some("gymnasium-robotics")),
             ("MiniGrid-Empty-5x5-v0", Some("minigrid")),
             ("highway-v0", Some("highway-env")),
-            ("CartPole-v1", None),
+            ("CartPoleSwingUp-v0", Some("gymnasium-cartpole-swingup")),
             ("Antics-v0", None),
             ("Pong", None),
         ] {
-            assert_eq!(of(id).map(|family| family.packages[0]), package, "{id}");
+            assert_eq!(of(id).map(|family| family.packages[0].as_str()), package, "{id}");
         }
+        assert!(of("CartPole-v1").unwrap().packages.is_empty());
+    }
+
+    #[test]
+    fn the_table_is_valid() {
+        let table: Table = toml::from_str(include_str!("families.toml")).unwrap();
+        assert!(table.family.len() >= 60);
+        for family in &table.family {
+            assert!(!family.ids.is_empty());
+            for word in family.packages.iter().chain(&family.imports).chain(&family.apt) {
+                assert!(!word.starts_with('-') && !word.contains(char::is_whitespace), "{word}");
+            }
+        }
+        for unserved in &table.unserved {
+            assert!(
+                !unserved.reason.ends_with('.') && !unserved.reason.contains('\n'),
+                "{}",
+                unserved.reason
+            );
+        }
+    }
+
+    #[test]
+    fn old_ids_have_a_new_one() {
+        for (old, new) in [
+            ("Ant-v3", Some("Ant-v5")),
+            ("PandaReach-v2", Some("PandaReach-v3")),
+            ("Ant-v5", None),
+            ("CartPole-v1", None),
+        ] {
+            assert_eq!(new_id(old).as_deref(), new, "{old}");
+        }
+        assert!(unserved_because("pistonball_v6").is_some());
+        assert!(unserved_because("CartPole-v1").is_none());
     }
 }
