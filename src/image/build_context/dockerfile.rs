@@ -10,41 +10,49 @@ use crate::plan::{EffectiveSpec, ResolvedSource};
 use crate::settings::build::Installer;
 use crate::settings::package_index::Secrets;
 
-/// Where everything of rlmesh's stands in the image. The SDK relies on it.
+/// The folder of all of rlmesh's files in the image. The SDK relies on it.
 pub(crate) const IMAGE_FOLDER: &str = "/opt/rlmesh";
 
 /// The port that the server listens on inside the container. The SDK relies on it.
 pub(crate) const CONTAINER_PORT: u16 = 50051;
 
-/// Where a build step finds what is mounted for it. Nothing of it stays in the image.
+/// The folder of a build step's mounts. Nothing in it stays in the image.
 pub(crate) const MOUNTS: &str = "/run/rlmesh-sandbox";
 
-/// The build secrets: what the installers are told, and the certificates that they trust beside the system's.
+/// The build secrets: the settings of the installers, and certificates to trust beside the system's.
 pub(crate) const SETTINGS_SECRET: &str = "rlmesh-sandbox-settings";
 pub(crate) const CERTIFICATES_SECRET: &str = "rlmesh-sandbox-certificates";
 
-/// How the steps of a build install. Nothing of it enters the image or its hash.
+/// How the steps of a build install packages. Nothing of it enters the image or its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Steps {
     pub(crate) installer: Installer,
     pub(crate) secrets: Secrets,
 }
 
-/// Which downloads a step shares. What a repository's requirements run could leave something behind for
-/// whoever installs from the same cache next, so each repository has its own.
+/// Which cache of downloads a step uses. A repository's requirements run code, which could change the cache for
+/// later builds: each repository has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Downloads<'a> {
     OfAll,
-    /// `org/repo`.
+    /// The repository as `org/repo`.
     OfRepository(&'a str),
 }
 
-impl Downloads<'_> {
+impl<'a> Downloads<'a> {
+    /// The cache of the steps in which the source's code may run.
+    fn after_the_source(spec: &'a EffectiveSpec) -> Self {
+        match &spec.source {
+            ResolvedSource::Hf { repo, .. } => Downloads::OfRepository(repo),
+            ResolvedSource::Gym { .. } => Downloads::OfAll,
+        }
+    }
+
     fn mounts(self) -> String {
         const ALL: &str = "rlmesh-sandbox-python";
         match self {
             Downloads::OfAll => format!("--mount=type=cache,id={ALL},target={MOUNTS}/cache"),
-            // uv itself comes from where all have it: what can only be read cannot be spoilt.
+            // uv itself comes from the cache of all builds, which this step cannot change.
             Downloads::OfRepository(repo) => format!(
                 "--mount=type=cache,id={ALL}-{},target={MOUNTS}/cache \
                  --mount=type=cache,id={ALL},target={MOUNTS}/shared,readonly",
@@ -57,7 +65,7 @@ impl Downloads<'_> {
 /// The Dockerfile that builds `spec`.
 ///
 /// It has no `# syntax=` line: a frontend image would need a registry at every build. What environments
-/// have in common comes first, so that they share its layers; what changes oftenest comes last.
+/// have in common comes first, so that they share its layers; what changes most often comes last.
 pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     let wheels =
         format!("--mount=type=bind,source={PACKAGES_FOLDER},target={IMAGE_FOLDER}/{PACKAGES_FOLDER} ");
@@ -65,13 +73,10 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         RlmeshPackage::Pip { spec } => (spec.as_str(), None),
         RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
     };
-    let repo = match &spec.source {
-        ResolvedSource::Hf { repo, .. } => Some(repo.as_str()),
-        ResolvedSource::Gym { .. } => None,
-    };
+    let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_SUBDIR}");
     let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
-    let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
+    let after_the_source = Downloads::after_the_source(spec);
 
     let mut text = format!(
         "FROM {base}\n\
@@ -80,7 +85,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         base = spec.base_image
     );
     if let Locking::Install(_) = &spec.locking {
-        // The lock names everything, so that there is no common part to come first.
+        // The lock lists all packages, so there is no common part.
         text += &apt_step(steps.secrets, &spec.apt);
         let lock = format!("{MOUNTS}/{LOCK_FILE}");
         let mount = format!("--mount=type=bind,source={LOCK_FILE},target={lock} ");
@@ -91,9 +96,9 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     } else {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
         text += &apt_step(steps.secrets, &spec.apt);
-        if repo.is_some() {
-            // Without the rest of the repository, so that a change there installs nothing again. Requirements
-            // that name files of the repository find them where they will be.
+        if is_repository {
+            // Without the rest of the repository, so that a change there installs nothing again. Files of the
+            // repository that the requirements name are at their later path.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
             text += &step(after_the_source, &mount, &["--requirements", &source]);
         }
@@ -102,7 +107,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
             text += &step(after_the_source, "", &packages);
         }
     }
-    if repo.is_some() {
+    if is_repository {
         text += &format!("COPY {SOURCE_SUBDIR}/ {source}/\n");
     }
     text += &format!(
@@ -112,12 +117,13 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     text
 }
 
-/// The Dockerfile of an image, continued by the stage that writes its lock.
+/// The Dockerfile of an image, continued by the stage that writes its lock. That stage runs the image's own
+/// Python, which a repository's requirements may have changed: it uses the same downloads as they do.
 pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
-    let script = script("install.sh");
-    let run = |script_file: &str, base: &str, file: &str| {
-        let command = exec(&["/bin/sh", &script, "--write-lock", script_file, base, file]);
-        format!("{} {command}", install_mounts(steps.secrets, Downloads::OfAll))
+    let downloads = Downloads::after_the_source(spec);
+    let run = |base: &str, file: &str| {
+        let command = exec(&["/bin/sh", &script("install.sh"), "--write-lock", base, file]);
+        format!("{} {command}", install_mounts(steps.secrets, downloads))
     };
     lockfile::lock_dockerfile(&dockerfile(spec, steps), &spec.base_image, &run)
 }
@@ -133,10 +139,10 @@ fn install_step(steps: Steps, downloads: Downloads<'_>, mount: &str, arguments: 
     format!("RUN {mount}{} {}\n", install_mounts(steps.secrets, downloads), exec(&command))
 }
 
-/// The scripts, what they keep from build to build, and what they are told.
+/// The mounts of an install step: the scripts, their cache, their settings.
 ///
-/// The cache is root's, as mounts are: one with another mode or owner hangs on a layer that BuildKit makes for
-/// that, and is lost whenever that layer is pruned. Another user's build keeps its downloads to itself.
+/// The cache belongs to root, as mounts do by default: for another mode or owner, BuildKit makes a layer that the
+/// cache depends on, and pruning that layer loses the cache. Other users have folders of their own in it.
 fn install_mounts(secrets: Secrets, downloads: Downloads<'_>) -> String {
     format!("{} {}{}", script_mount(), downloads.mounts(), secret_mounts(secrets))
 }
@@ -145,8 +151,8 @@ fn script_mount() -> String {
     format!("--mount=type=bind,source={folder},target={MOUNTS}/{folder}", folder = install::FOLDER)
 }
 
-/// A secret's content is no part of what decides whether a layer is made again. That a step has one at all is,
-/// and makes BuildKit read every file of the layers below it first: there is no mount without a need.
+/// BuildKit's cache does not depend on a secret's content, but on whether a step has one. A secret also makes
+/// BuildKit read every file of the layers below: only steps that need a secret have one.
 fn secret_mounts(secrets: Secrets) -> String {
     let mut mounts = String::new();
     if secrets.settings {
@@ -159,7 +165,7 @@ fn secret_mounts(secrets: Secrets) -> String {
     mounts
 }
 
-/// System packages; apt itself can't share its folders with another apt at work.
+/// System packages. Two apt processes cannot share their folders at the same time.
 fn apt_step(secrets: Secrets, names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
@@ -228,7 +234,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_common_comes_first_and_what_changes_oftenest_last() {
+    fn what_is_common_comes_first_and_what_changes_most_often_last() {
         let mut full = hf();
         full.apt = vec!["libgl1".to_owned()];
         full.packages = vec!["six".to_owned()];
@@ -254,7 +260,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_repository_has_downloads_of_its_own_from_where_its_code_may_run() {
+    fn steps_that_may_run_a_repositorys_code_have_downloads_of_their_own() {
         let mut full = hf();
         full.packages = vec!["six".to_owned()];
         let ids: Vec<String> = dockerfile(&full, Steps::default())
@@ -266,10 +272,14 @@ pub(super) mod tests {
         let writable = |id: &str| format!("{id},target=/run/rlmesh-sandbox/cache");
         let readable = format!("{all},target=/run/rlmesh-sandbox/shared,readonly");
         assert_eq!(ids, [writable(all), writable(own), readable.clone(), writable(own), readable]);
+        let text = lock_dockerfile(&full, Steps::default());
+        let line = text.lines().find(|line| line.contains("--write-lock")).unwrap();
+        assert_eq!(line.matches("rlmesh-sandbox-python-org--repo").count(), 1, "{line}");
+        assert!(line.contains(&writable(own)) && !line.contains(&writable(all)), "{line}");
     }
 
     #[test]
-    fn only_steps_that_are_handed_secrets_have_mounts_for_them() {
+    fn only_steps_with_secrets_have_mounts_for_them() {
         let mut spec = gym();
         spec.apt = vec!["libgl1".to_owned()];
         let mounts = |settings, certificates| {

@@ -1,35 +1,34 @@
-//! The stage of a Dockerfile that writes a lock; pure text.
+//! The Dockerfile that writes the lock of an image, as pure text.
 
-/// The lock in the build context, and in the folder that the stage which writes one leaves.
+/// The lock in the build context, and in the result of the Dockerfile that writes one.
 pub(crate) const LOCK_FILE: &str = "lock.txt";
 
 /// The Dockerfile that writes the lock, beside the image's own.
 pub(crate) const LOCK_DOCKERFILE: &str = "Dockerfile.lock";
 
-/// What runs in it.
-pub(crate) const LOCK_SCRIPT: (&str, &str) = ("lockfile.py", include_str!("lockfile.py"));
+/// Where the base image's files are while the lock is written.
+const BASE_FOLDER: &str = "/rlmesh-base";
 
 /// The Dockerfile of an image, continued: its result is a folder with the lock of what the image has beyond
 /// its base. Everything before is the image's own, and so in the builder's cache.
 ///
-/// `run` gives the rest of a RUN that has the script write the lock: from its path, the base's folder and the
-/// lock's path.
+/// `run` gives the rest of a RUN that writes the lock, from the base's folder and the lock's path.
 pub(crate) fn lock_dockerfile(
     dockerfile: &str,
     base_image: &str,
-    run: &dyn Fn(&str, &str, &str) -> String,
+    run: &dyn Fn(&str, &str) -> String,
 ) -> String {
-    let (script, _) = LOCK_SCRIPT;
-    let run = run(&format!("/rlmesh-{script}"), "/rlmesh-base", &format!("/rlmesh-{LOCK_FILE}"));
+    // A folder that every user may write to.
+    let file = format!("/tmp/rlmesh-{LOCK_FILE}");
     format!(
         "{image}\
          FROM {base_image} AS rlmesh-base\n\
          FROM rlmesh-image AS rlmesh-locking\n\
-         RUN --mount=type=bind,from=rlmesh-base,target=/rlmesh-base \
-         --mount=type=bind,source={script},target=/rlmesh-{script} {run}\n\
+         RUN --mount=type=bind,from=rlmesh-base,target={BASE_FOLDER} {run}\n\
          FROM scratch\n\
-         COPY --from=rlmesh-locking /rlmesh-{LOCK_FILE} /{LOCK_FILE}\n",
-        image = with_named_result(dockerfile)
+         COPY --from=rlmesh-locking {file} /{LOCK_FILE}\n",
+        image = with_named_result(dockerfile),
+        run = run(BASE_FOLDER, &file),
     )
 }
 
@@ -52,7 +51,7 @@ mod tests {
         let text = lock_dockerfile(
             "FROM uv AS tools\nFROM python:3.11-slim\nRUN x\n",
             "python:3.11-slim",
-            &|script, base, file| format!("y {script} {base} {file}"),
+            &|base, file| format!("y {base} {file}"),
         );
         let image = "FROM uv AS tools\nFROM python:3.11-slim AS rlmesh-image\nRUN x\nFROM python:3.11-slim AS rlmesh-base\n";
         assert!(text.starts_with(image), "{text}");

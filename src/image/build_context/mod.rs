@@ -14,7 +14,7 @@ use crate::error::{Problem, SandboxError};
 use crate::host::run_dir::cannot_write;
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
-use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT};
+use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::plan::EffectiveSpec;
 use crate::plan::bootstrap;
 use crate::plan::lockfile::Locking;
@@ -42,7 +42,6 @@ pub(crate) fn write(parent: &Path, spec: &EffectiveSpec, steps: Steps) -> Result
         Locking::Unlocked => {}
         Locking::Write(_) => {
             put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
-            put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
         }
         Locking::Install(lock) => put(&folder.join(LOCK_FILE), &lock.requirements)?,
     }
