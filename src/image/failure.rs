@@ -433,6 +433,34 @@ mod tests {
     }
 
     #[test]
+    fn the_install_scripts_print_the_sentences_that_are_looked_for() {
+        const SCRIPTS: [&str; 6] = [
+            include_str!("build_context/install/apt.sh"),
+            include_str!("build_context/install/bytecode.py"),
+            include_str!("build_context/install/install.py"),
+            include_str!("build_context/install/install.sh"),
+            include_str!("build_context/install/lock.py"),
+            include_str!("build_context/install/uv.py"),
+        ];
+        // A shell's string has a backslash before a backtick.
+        let printed = SCRIPTS.concat().to_lowercase().replace('\\', "");
+        let known = || KNOWN.iter().flat_map(|(sentences, _)| sentences.iter().copied());
+        let others = [
+            "of which there is no hash to lock",
+            "refuses the user or password",
+            "so the lock was not written",
+            "this python is linked against musl",
+        ];
+        for sentence in others {
+            assert!(known().any(|known| known == sentence), "{sentence}");
+        }
+        let of_the_base = known().filter(|sentence| sentence.starts_with("the base image"));
+        for sentence in of_the_base.chain(others).chain([TAKEN_OVER]) {
+            assert!(printed.contains(sentence), "no script prints {sentence:?}");
+        }
+    }
+
+    #[test]
     fn known_failures_of_base_images_have_hints() {
         for (said, hint) in [
             ("docker.io/library/nope:1: not found", "the base image does not exist"),

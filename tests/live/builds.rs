@@ -75,6 +75,19 @@ fn any_base_image_with_a_python_will_do() {
 }
 
 #[test]
+fn a_lock_lists_what_another_user_than_root_installs() {
+    let (_together, live) = (together(), Live::new());
+    let base = Base::of("locking-user", "RUN useradd --create-home someone\nUSER someone");
+    let _images = Images::of(&[&format!("Acrobot-v1 --base-image {}", base.0)]);
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock.txt");
+    live.run(&["build", "Acrobot-v1", "--base-image", &base.0, "--lock", lock.to_str().unwrap()]).ended(0);
+    let text = std::fs::read_to_string(lock).unwrap();
+    assert!(text.contains("\nrlmesh==0.1.0 \\\n    --hash=sha256:"), "{text}");
+    live.assert_clean();
+}
+
+#[test]
 fn a_base_image_without_a_fitting_python_says_so() {
     let _together = together();
     let live = Live::new();

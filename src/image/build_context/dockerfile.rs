@@ -28,11 +28,19 @@ pub(crate) struct Steps {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Downloads<'a> {
     OfAll,
-    /// `org/repo`.
+    /// The repository as `org/repo`.
     OfRepository(&'a str),
 }
 
-impl Downloads<'_> {
+impl<'a> Downloads<'a> {
+    /// The cache of the steps in which the source's code may run.
+    fn after_the_source(spec: &'a EffectiveSpec) -> Self {
+        match &spec.source {
+            ResolvedSource::Hf { repo, .. } => Downloads::OfRepository(repo),
+            ResolvedSource::Gym { .. } => Downloads::OfAll,
+        }
+    }
+
     fn mounts(self) -> String {
         const ALL: &str = "rlmesh-sandbox-python";
         match self {
@@ -59,13 +67,10 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         RlmeshPackage::Pip { spec } => (spec.as_str(), None),
         RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
     };
-    let repo = match &spec.source {
-        ResolvedSource::Hf { repo, .. } => Some(repo.as_str()),
-        ResolvedSource::Gym { .. } => None,
-    };
+    let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
     let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
-    let after_the_source = repo.map_or(Downloads::OfAll, Downloads::OfRepository);
+    let after_the_source = Downloads::after_the_source(spec);
 
     let mut text = format!(
         "FROM {base}\n\
@@ -86,7 +91,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     } else {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
         text += &apt_step(steps.secrets, &spec.apt);
-        if repo.is_some() {
+        if is_repository {
             // Only the files that the requirements need, so that other changes do not install them again.
             // They are mounted at their final path, because requirements may refer to it.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
@@ -97,7 +102,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
             text += &step(after_the_source, "", &packages);
         }
     }
-    if repo.is_some() {
+    if is_repository {
         text += &format!("COPY {SOURCE_FOLDER}/ {source}/\n");
     }
     text += &format!(
@@ -108,12 +113,13 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     text
 }
 
-/// The Dockerfile of an image, followed by the stage that writes its lockfile.
+/// The Dockerfile of an image, followed by the stage that writes its lockfile. That stage runs the image's own
+/// Python, which a repository's requirements may have changed, so it uses the package cache of the repository.
 pub(crate) fn lock_dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
-    let script = script("install.sh");
-    let run = |script_file: &str, base: &str, file: &str| {
-        let command = exec(&["/bin/sh", &script, "--write-lock", script_file, base, file]);
-        format!("{} {command}", install_mounts(steps.secrets, Downloads::OfAll))
+    let downloads = Downloads::after_the_source(spec);
+    let run = |base: &str, file: &str| {
+        let command = exec(&["/bin/sh", &script("install.sh"), "--write-lock", base, file]);
+        format!("{} {command}", install_mounts(steps.secrets, downloads))
     };
     lockfile::lock_dockerfile(&dockerfile(spec, steps), &spec.base_image, &run)
 }
@@ -226,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_has_downloads_of_its_own_from_where_its_code_may_run() {
+    fn steps_that_may_run_a_repositorys_code_have_downloads_of_their_own() {
         let mut full = hf();
         full.packages = vec!["six".to_owned()];
         let ids: Vec<String> = dockerfile(&full, Steps::default())
@@ -238,10 +244,14 @@ mod tests {
         let writable = |id: &str| format!("{id},target=/run/rlmesh-sandbox/cache");
         let readable = format!("{all},target=/run/rlmesh-sandbox/shared,readonly");
         assert_eq!(ids, [writable(all), writable(own), readable.clone(), writable(own), readable]);
+        let text = lock_dockerfile(&full, Steps::default());
+        let line = text.lines().find(|line| line.contains("--write-lock")).unwrap();
+        assert_eq!(line.matches("rlmesh-sandbox-python-org--repo").count(), 1, "{line}");
+        assert!(line.contains(&writable(own)) && !line.contains(&writable(all)), "{line}");
     }
 
     #[test]
-    fn only_steps_that_are_handed_secrets_have_mounts_for_them() {
+    fn only_steps_with_secrets_have_mounts_for_them() {
         let mut spec = gym();
         spec.apt = vec!["libgl1".to_owned()];
         let mounts = |settings, certificates| {

@@ -12,6 +12,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("install.py", include_str!("install/install.py")),
     ("settings.py", include_str!("install/settings.py")),
     ("uv.py", include_str!("install/uv.py")),
+    ("lock.py", include_str!("install/lock.py")),
     ("bytecode.py", include_str!("install/bytecode.py")),
     (APT_SCRIPT, include_str!("install/apt.sh")),
 ];

@@ -6,30 +6,29 @@ pub(crate) const LOCK_FILE: &str = "lock.txt";
 /// The name of the Dockerfile that writes the lockfile.
 pub(crate) const LOCK_DOCKERFILE: &str = "Dockerfile.lock";
 
-/// The script that writes the lockfile.
-pub(crate) const LOCK_SCRIPT: (&str, &str) = ("lockfile.py", include_str!("lockfile.py"));
+/// Where the base image's files are while the lockfile is written.
+const BASE_FOLDER: &str = "/rlmesh-base";
 
 /// The Dockerfile of an image, followed by stages whose result is the lockfile of what the image has in
 /// addition to its base image. The image's own stages are already in the builder's cache.
 ///
-/// `run` returns the rest of the RUN instruction, from the paths of the script, the base image's files and
-/// the lockfile.
+/// `run` returns the rest of the RUN instruction, from the paths of the base image's files and the lockfile.
 pub(crate) fn lock_dockerfile(
     dockerfile: &str,
     base_image: &str,
-    run: &dyn Fn(&str, &str, &str) -> String,
+    run: &dyn Fn(&str, &str) -> String,
 ) -> String {
-    let (script, _) = LOCK_SCRIPT;
-    let run = run(&format!("/rlmesh-{script}"), "/rlmesh-base", &format!("/rlmesh-{LOCK_FILE}"));
+    // A folder that every user may write to.
+    let file = format!("/tmp/rlmesh-{LOCK_FILE}");
     format!(
         "{image}\
          FROM {base_image} AS rlmesh-base\n\
          FROM rlmesh-image AS rlmesh-locking\n\
-         RUN --mount=type=bind,from=rlmesh-base,target=/rlmesh-base \
-         --mount=type=bind,source={script},target=/rlmesh-{script} {run}\n\
+         RUN --mount=type=bind,from=rlmesh-base,target={BASE_FOLDER} {run}\n\
          FROM scratch\n\
-         COPY --from=rlmesh-locking /rlmesh-{LOCK_FILE} /{LOCK_FILE}\n",
-        image = with_named_result(dockerfile)
+         COPY --from=rlmesh-locking {file} /{LOCK_FILE}\n",
+        image = with_named_result(dockerfile),
+        run = run(BASE_FOLDER, &file),
     )
 }
 
@@ -52,7 +51,7 @@ mod tests {
         let text = lock_dockerfile(
             "FROM uv AS tools\nFROM python:3.11-slim\nRUN x\n",
             "python:3.11-slim",
-            &|script, base, file| format!("y {script} {base} {file}"),
+            &|base, file| format!("y {base} {file}"),
         );
         let image = "FROM uv AS tools\nFROM python:3.11-slim AS rlmesh-image\nRUN x\nFROM python:3.11-slim AS rlmesh-base\n";
         assert!(text.starts_with(image), "{text}");

@@ -17,7 +17,7 @@ use crate::host::link::link_or_copy;
 use crate::host::run_dir::cannot_write;
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
-use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE, LOCK_SCRIPT};
+use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::plan::BuildPlan;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::package_index::PackageIndex;
@@ -51,7 +51,6 @@ pub(crate) fn write(
     }
     if plan.lockfile_to_write.is_some() {
         put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
-        put(&folder.join(LOCK_SCRIPT.0), LOCK_SCRIPT.1)?;
     }
     write_bootstrap(&folder, payload)?;
     if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {

@@ -10,13 +10,14 @@ fail() {
 command -v apt-get >/dev/null || fail 'the base image has no apt-get, which --apt needs'
 [ "$(id -u)" = 0 ] || fail "the base image's user is not root, and may not install system packages"
 
-# NAME=VALUE lines: proxies, among others.
+# NAME=VALUE lines, among them the proxies.
 if [ -r $mounts/settings ]; then
   while IFS= read -r line; do
+    # shellcheck disable=SC2163 # The line has the name and the value.
     export "$line"
   done <$mounts/settings
 fi
-# apt reads these in lower case alone.
+# apt only reads the names in lower case.
 for name in HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY; do
   lower=$(printf '%s' "$name" | tr '[:upper:]' '[:lower:]')
   eval "value=\${$lower:-\${$name:-}}"
@@ -24,7 +25,8 @@ for name in HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY; do
 done
 
 work=$(mktemp -d) || exit 1
-# Official images delete every download at once; a copy without that keeps the image's file as it is.
+# Official images configure apt to delete every download. It gets a copy of the configuration without that, so
+# that the image's own file stays as it is.
 parts=$work/parts
 mkdir "$parts"
 for file in /etc/apt/apt.conf.d/*; do
@@ -43,7 +45,7 @@ quietly() {
     -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@"
 }
 
-# Other images' lists and this one's stand side by side; those that are up to date are not fetched again.
+# The cache has the lists of other images too. Lists that are up to date are not downloaded again.
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 quietly update && quietly install --no-install-recommends -- "$@"
 status=$?

@@ -1,119 +1,52 @@
-"""Byte code for what was installed, remembered for the next image that installs the same; it imports nothing of it."""
+"""Compiles installed packages to byte code, so that containers do not do it at every start.
 
+uv could do this, but it compiles the packages' tests as well: it takes three times as long.
+"""
+
+import contextlib
 import csv
-import hashlib
-import importlib.util
-import marshal
+import multiprocessing
 import os
+import py_compile
 import re
-import struct
-import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 
-def write(distributions, cache):
-    """Byte code for what was installed, so that no container has to make it at its start; tests get none."""
-    folder = os.path.join(cache, "bytecode")
-    os.makedirs(folder, exist_ok=True)
-    work = []
-    for distribution in distributions:
-        try:
-            with open(os.path.join(distribution, "RECORD"), encoding="utf-8", newline="") as file:
-                record = file.read()
-        except OSError:
-            continue
-        root = os.path.dirname(distribution)
-        # The record holds the digest of every file, so that the same record is the same code.
-        key = hashlib.sha256("\0".join((sys.version, root, record)).encode()).hexdigest()
-        work.append((root, record, os.path.join(folder, key)))
-    missing = [item for item in work if not restore(item[0], item[2])]
-    # The largest first, dealt out in turns, so that all workers end together.
-    batches = [(item, sources(item[1])) for item in missing]
-    files = [(item[0], name) for item, names in batches for name in names]
-    files.sort(key=lambda file: -size_of(os.path.join(*file)))
+class Killed(Exception):
+    """A worker was killed."""
+
+
+def compile_all(distributions):
+    """Compiles the Python files of the distributions (paths of .dist-info folders)."""
+    files = [file for distribution in distributions for file in sources(distribution)]
+    # More processes are only worth their start with many files; each may need much memory.
     workers = min(len(os.sched_getaffinity(0)), 8, len(files) // 32 + 1)
-    children = []
-    for number in range(1, workers):
-        child = os.fork()
-        if child == 0:
-            compile_files(files[number::workers])
-            os._exit(0)
-        children.append(child)
-    compile_files(files[0::workers])
-    for child in children:
-        os.waitpid(child, 0)
-    for (root, _, target), names in batches:
-        keep(root, names, target)
-
-
-def sources(record):
-    names = (row[0] for row in csv.reader(record.splitlines()) if row)
-    return [
-        name
-        for name in names
-        if name.endswith(".py") and not re.search(r"(^|/)tests?/", name) and not name.startswith(("/", ".."))
-    ]
-
-
-def size_of(path):
     try:
-        return os.stat(path).st_size
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
+            # Only the results raise what was raised in a worker.
+            list(pool.map(compile_file, files, chunksize=8))
+    except BrokenProcessPool:
+        raise Killed("a process that compiles Python files was killed") from None
+
+
+def sources(distribution):
+    """The Python files that its RECORD lists, apart from tests, which few containers run."""
+    root = os.path.dirname(distribution)
+    try:
+        with open(os.path.join(distribution, "RECORD"), encoding="utf-8", newline="") as file:
+            names = [row[0] for row in csv.reader(file) if row]
     except OSError:
-        return 0
+        return []
+    names = [name for name in names if name.endswith(".py") and not re.search(r"(^|/)tests?/", name)]
+    files = [os.path.join(root, name) for name in names if not name.startswith(("/", "../"))]
+    return [file for file in files if os.path.isfile(file)]
 
 
-def compiled(path):
-    return importlib.util.cache_from_source(path, optimization="")
-
-
-def put_code(path, code):
-    """Writes byte code that is good for as long as the source is not changed."""
-    stat = os.stat(path)
-    times = struct.pack("<LLL", 0, int(stat.st_mtime) & 0xFFFFFFFF, stat.st_size & 0xFFFFFFFF)
-    target = compiled(path)
-    try:
-        out = open(target, "wb")
-    except FileNotFoundError:
-        os.mkdir(os.path.dirname(target))
-        out = open(target, "wb")
-    with out:
-        out.write(importlib.util.MAGIC_NUMBER + times + code)
-
-
-def compile_files(files):
+def compile_file(path):
     warnings.simplefilter("ignore")
-    for root, name in files:
-        path = os.path.join(root, name)
-        try:
-            with open(path, "rb") as file:
-                code = compile(file.read(), path, "exec", dont_inherit=True, optimize=0)
-            put_code(path, marshal.dumps(code))
-        except (OSError, SyntaxError, ValueError, RecursionError):
-            # Made for another Python, or not for being imported: Python says so if it ever is.
-            continue
-
-
-def keep(root, names, target):
-    """Remembers a distribution's byte code for the next image."""
-    codes = {}
-    for name in names:
-        try:
-            with open(compiled(os.path.join(root, name)), "rb") as file:
-                codes[name] = file.read()[16:]
-        except OSError:
-            continue
-    temporary = "%s.%d" % (target, os.getpid())
-    with open(temporary, "wb") as out:
-        marshal.dump(codes, out)
-    os.replace(temporary, target)
-
-
-def restore(root, target):
-    try:
-        with open(target, "rb") as file:
-            codes = marshal.load(file)
-    except (OSError, EOFError, ValueError, TypeError):
-        return False
-    for name, code in codes.items():
-        put_code(os.path.join(root, name), code)
-    return True
+    # What does not compile is for another Python, or nested too deeply: importing it would report that.
+    with contextlib.suppress(py_compile.PyCompileError):
+        # It writes the whole file or nothing.
+        py_compile.compile(path, doraise=True)

@@ -1,13 +1,14 @@
-"""Installs Python packages into the image that is being built, with uv, or with pip where uv cannot be had.
+"""Installs Python packages into the image that is being built: with uv, or with pip where uv does not work.
 
-usage: install.py [--installer uv|pip] --requirements FOLDER | --lock FILE | [--no-deps] REQUIREMENT…
-       install.py --write-lock SCRIPT BASE FILE
+usage: install.py [--installer uv|pip] --requirements FOLDER | --lock FILE | REQUIREMENT…
+       install.py --write-lock BASE FILE
 
-Runs inside a build step as whatever user the base image has, with the standard library of Python 3.10 or
-newer. Downloads and uv itself stay in a cache mount. What the user's environment says of indexes and
-proxies comes in a secret mount, so that it stands in no layer.
+Runs in a build step, as the user of the base image, with Python 3.10 or newer and its standard library.
+uv and all downloads stay in a cache mount. The user's settings (indexes, proxies) come in a secret mount,
+so that no layer holds them.
 """
 
+import glob
 import importlib.util
 import os
 import re
@@ -16,34 +17,98 @@ import sys
 import sysconfig
 import tempfile
 
-# Isolated, Python does not look for modules beside its script.
+# Python does not search the folder of its script when it runs isolated (-I).
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bytecode
 import settings
 
 CACHE = "/run/rlmesh-sandbox/cache"
-# Everybody's cache, to read from, where a step has one of its own.
+# The cache of all builds, read-only, in steps that have a cache of their own.
 SHARED = "/run/rlmesh-sandbox/shared"
+
+# The answers of an index that only knows GET: uv also sends HEAD requests and asks for ranges.
+REFUSED = re.compile(rb"HTTP status \w+ error \((400|405|501)\b")
+# How uv and pip report that a package could not be built.
+NOT_BUILT = re.compile(
+    rb"^(error:|\s*\xc3\x97) Failed to (download and )?build |The build backend returned an error"
+    rb"|subprocess-exited-with-error|legacy-install-failure|failed-wheel-build-for-install"
+    rb"|Failed building wheel for "
+)
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def fail(text):
+def fail(text, status=1):
     say("error: " + text)
-    sys.exit(1)
+    sys.exit(status)
 
 
-def is_writable(path):
-    while not os.path.exists(path):
-        path = os.path.dirname(path)
-    return os.access(path, os.W_OK)
+def main(arguments):
+    installer = "uv"
+    if arguments[:1] == ["--installer"]:
+        installer, arguments = arguments[1], arguments[2:]
+    with tempfile.TemporaryDirectory() as temporary:
+        environment = settings.read(temporary)
+        cache = cache_folder() or temporary
+        match arguments:
+            case ["--write-lock", base, file]:
+                write_lock(base, file, cache, environment)
+            case ["--lock", file]:
+                install(["--no-deps", "--require-hashes", "-r", file], installer, cache, environment)
+            case ["--requirements", folder]:
+                os.chdir(folder)
+                if os.path.exists("requirements.txt"):
+                    install(["-r", "requirements.txt"], installer, cache, environment)
+            case _:
+                install(arguments, installer, cache, environment)
+
+
+def install(arguments, installer, cache, environment):
+    place = Place()
+    before = place.distributions()
+    has_pip = importlib.util.find_spec("pip") is not None
+    uv, reason = find_uv(cache, environment) if installer == "uv" else (None, None)
+    if uv is None and not has_pip:
+        if reason:
+            fail("the base image has no pip, and uv cannot be had: " + reason)
+        fail("the base image has no pip to install with")
+    if reason:
+        say(f"note: {reason}; installing with pip instead")
+    status = run_uv(uv, place, cache, environment, arguments, has_pip) if uv else None
+    if status is None:
+        environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
+        command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
+        status = run(command + arguments, environment)[0]
+    if status != 0:
+        sys.exit(status if status > 0 else 128 - status)
+    after = place.distributions()
+    try:
+        bytecode.compile_all([path for path, time in after.items() if before.get(path) != time])
+    except bytecode.Killed as error:
+        # The status of a process that was killed: most often, memory ran out.
+        fail(str(error), 137)
+    except OSError as error:
+        fail(f"byte code cannot be written: {error}")
+
+
+def write_lock(base, file, cache, environment):
+    import lock
+
+    uv, reason = find_uv(cache, environment)
+    environment["UV_CACHE_DIR"] = os.path.join(cache, "packages")
+    try:
+        if reason:
+            raise lock.Failed(reason + ", so the lock was not written")
+        lock.write(base, file, uv, environment)
+    except lock.Failed as error:
+        fail(str(error))
 
 
 class Place:
-    """Where packages go: Python's own folder, or, where the image's user may not write there, the user's."""
+    """Where packages go: Python's own folder, or the user's if the image's user may not write to that."""
 
     def __init__(self):
         paths = sysconfig.get_paths()
@@ -54,7 +119,7 @@ class Place:
             self.folders = [sysconfig.get_path("purelib", "posix_user")]
 
     def distributions(self):
-        """What stands there, with a time that a new installation changes."""
+        """The distributions there, each with a time that changes when it is installed again."""
         found = {}
         for folder in self.folders:
             try:
@@ -67,37 +132,14 @@ class Place:
         return found
 
 
-def install(arguments, installer, temporary):
-    place = Place()
-    before = place.distributions()
-    cache = cache_folder() or temporary
-    environment = settings.read(temporary)
-    has_pip = importlib.util.find_spec("pip") is not None
-    uv = find_uv(cache, environment) if installer == "uv" else None
-    if uv is None and not has_pip:
-        fail("the base image has no pip" + (", and uv cannot be had" if installer == "uv" else " to install with"))
-    status = run_uv(uv, place, cache, environment, arguments, has_pip) if uv else None
-    if status is None:
-        environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
-        command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
-        status = run(command + arguments, environment)[0]
-    if status != 0:
-        sys.exit(status if status > 0 else 128 - status)
-    after = place.distributions()
-    bytecode.write([path for path, time in after.items() if before.get(path) != time], cache)
-
-
-# What an index that knows only GET answers: uv asks with HEAD and for ranges too.
-REFUSED = re.compile(rb"HTTP status \w+ error \((400|405|501)\b")
-# How uv and pip say that a package's own build went wrong.
-NOT_BUILT = re.compile(
-    rb"^(error:|\s*\xc3\x97) Failed to (download and )?build |The build backend returned an error"
-    rb"|subprocess-exited-with-error|legacy-install-failure|failed-wheel-build-for-install|Failed building wheel for "
-)
+def is_writable(path):
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return os.access(path, os.W_OK)
 
 
 def run(command, environment):
-    """Runs an installer to its end: its status, and whether an index refused what it asked."""
+    """Runs an installer; returns its status, and whether an index refused what it asked for."""
     refused = not_built = False
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     for line in process.stderr:
@@ -106,13 +148,13 @@ def run(command, environment):
         refused = refused or REFUSED.search(line) is not None
         not_built = not_built or NOT_BUILT.search(line) is not None
     status = process.wait()
-    if status != 0 and not_built and platform()[1][0] == "musl":
+    if status != 0 and not_built and is_musl():
         say("note: this Python is linked against musl, for which few packages have wheels")
     return status, refused
 
 
 def run_uv(uv, place, cache, environment, arguments, has_pip):
-    """How uv ended; None where pip should have a try."""
+    """Installs with uv; returns its status, or None if pip has to try."""
     command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
     if place.is_user:
         command += ["--prefix", place.prefix]
@@ -125,77 +167,52 @@ def run_uv(uv, place, cache, environment, arguments, has_pip):
 
 
 def find_uv(cache, environment):
-    """The cache's uv, else one that is fetched; nothing where pip must do."""
-    machine, libc = platform()
-    shared = os.path.join(SHARED, str(os.getuid()))
-    for _ in range(2):
-        for folder in filter(os.path.isdir, (shared, cache)):
-            for entry in sorted(os.listdir(folder), reverse=True):
-                uv = os.path.join(folder, entry, "uv")
-                if entry.startswith("uv-") and entry.endswith("-%s-%s" % (machine, libc[0])) and os.path.exists(uv):
-                    return uv
-        # Only an empty cache needs these.
-        import uv as fetcher
+    """The path of uv in a cache, where it is downloaded to if it is missing; or None, and the reason."""
+    machine = processor()
+    for folder in (os.path.join(SHARED, str(os.getuid())), cache):
+        found = glob.glob(os.path.join(glob.escape(folder), "uv-*-" + machine))
+        if found:
+            return max(found), None
+    # Slow to import, and only an empty cache needs it.
+    import uv
 
-        try:
-            fetcher.fetch(cache, machine, libc, environment)
-        except fetcher.NoUv as reason:
-            say("note: %s; installing with pip instead" % reason)
-            return None
-        except fetcher.Refused as reason:
-            fail(str(reason))
-    return None
+    try:
+        return uv.fetch(cache, machine, environment), None
+    except uv.Unreachable as error:
+        fail(str(error))
+    except uv.NotFetched as error:
+        return None, str(error)
+    except Exception as error:
+        # An index can answer anything.
+        return None, f"uv cannot be downloaded: {error!r}"
 
 
-def platform():
-    """The processor as wheels spell it, and the libc with its version."""
+def processor():
+    """The processor, as the names of wheels spell it."""
     machine = os.uname().machine
     if sys.maxsize < 2**32:
-        machine = {"x86_64": "i686", "aarch64": "armv7l"}.get(machine, machine)
+        return {"x86_64": "i686", "aarch64": "armv7l"}.get(machine, machine)
+    return machine
+
+
+def is_musl():
     try:
-        version = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
-        return machine, ("glibc", tuple(int(part) for part in version.split(".")[:2]))
-    except (ValueError, OSError, AttributeError, IndexError):
-        return machine, ("musl", (1, 2))
+        return not os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        return True
 
 
 def cache_folder():
-    """This user's part of the cache mount: what another user has written there may not be writable."""
+    """This user's folder in the cache mount; None if the user may not write there."""
     folder = os.path.join(CACHE, str(os.getuid()))
     try:
         if os.getuid() == 0:
-            # The mount is root's; other users may have folders of their own beside this one.
+            # The mount belongs to root; other users may have folders beside root's.
             os.chmod(CACHE, 0o1777)
         os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
     except OSError:
-        pass
-    return None
-
-
-def main(arguments):
-    installer = "uv"
-    if arguments[:1] == ["--installer"]:
-        installer, arguments = arguments[1], arguments[2:]
-    with tempfile.TemporaryDirectory() as temporary:
-        match arguments[0]:
-            case "--write-lock":
-                write_lock(arguments[1:], temporary)
-            case "--lock":
-                install(["--no-deps", "--require-hashes", "-r", arguments[1]], installer, temporary)
-            case "--requirements":
-                os.chdir(arguments[1])
-                if os.path.exists("requirements.txt"):
-                    install(["-r", "requirements.txt"], installer, temporary)
-            case _:
-                install(arguments, installer, temporary)
-
-
-def write_lock(arguments, temporary):
-    """Runs the script that writes a lock with what the installers are told."""
-    status = subprocess.run([sys.executable, "-B", *arguments], env=settings.read(temporary)).returncode
-    sys.exit(status if status >= 0 else 128 - status)
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs Python packages into the image that is being built: finds its Python, makes sure that `python`
-# is that one, and hands over to install.py. Runs in any POSIX shell; nothing of it stays in the image.
+# Installs Python packages into the image that is being built: finds the image's Python, makes sure that
+# `python` starts it, and runs install.py with it. Works in any POSIX shell; nothing of it stays in the image.
 here=${0%/*}
 
 fail() {
@@ -14,7 +14,8 @@ version_of() {
 
 chosen='' seen='' default=$(command -v python)
 for name in python python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
-  path=$(command -v "$name") && version=$(version_of "$path") || continue
+  path=$(command -v "$name") || continue
+  version=$(version_of "$path") || continue
   case $version in
     3.[0-9] | [!3]*)
       seen=${seen:-$version}
@@ -30,11 +31,11 @@ if [ -z "$chosen" ]; then
   fail 'the base image has no Python'
 fi
 
-# The image is started as `python -m …`, so that `python` must be the one that the packages are for.
+# The image is started as `python -m …`: `python` must be the Python that has the packages.
 if [ "$chosen" != "$default" ]; then
   folder=${chosen%/*}
   if [ -n "$default" ]; then
-    # An older one is in the way: what goes first on PATH wins.
+    # There is an older `python`: the first folder on PATH takes precedence over its folder.
     folder=${PATH%%:*}
     mkdir -p "$folder" && rm -f "$folder/python" && printf '#!/bin/sh\nexec %s "$@"\n' "$chosen" >"$folder/python" &&
       chmod 755 "$folder/python"
@@ -43,5 +44,5 @@ if [ "$chosen" != "$default" ]; then
   fi 2>/dev/null || fail "the base image has no \`python\` beside $chosen, and its user may not add one"
 fi
 
-# -I keeps what a user's folder or PYTHONPATH holds out of the installer; -B leaves no byte code of it behind.
+# -I: the user's folder and PYTHONPATH must not change the installer. -B: it leaves no byte code of its own.
 exec "$chosen" -I -B "$here/install.py" "$@"

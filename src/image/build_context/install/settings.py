@@ -1,7 +1,7 @@
-"""What the installers are told of indexes, proxies and certificates; it installs nothing.
+"""The environment variables of the installers: indexes, proxies, certificates.
 
-Three speak: pip's configuration files in the image, the image's environment, and the user, whose settings
-come in a secret mount. The last wins.
+They come from three places, and the last one wins: pip's configuration files in the image, the image's
+environment, and the user's settings, which are in a secret mount.
 """
 
 import configparser
@@ -16,45 +16,50 @@ CERTIFICATES = "/run/rlmesh-sandbox/certificates"
 
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
+# The names of one setting: uv's, uv's older ones, pip's.
+INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+EXTRA_INDEXES = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+TRUSTED_HOSTS = ("UV_INSECURE_HOST", "PIP_TRUSTED_HOST")
+
 
 def read(temporary):
-    """The environment of the installers: the image's, pip's configuration, and the user's settings, the last wins."""
+    """The environment for uv and pip; files that it needs are written into the folder `temporary`."""
     environment = pip_configuration()
     environment.update(os.environ)
-    given = {}
-    try:
-        with open(SETTINGS, encoding="utf-8") as file:
-            given = dict(line.split("=", 1) for line in file.read().splitlines() if "=" in line)
-    except FileNotFoundError:
-        pass
-    # What the user says in one installer's words must not lose against the image's in the other's.
-    for names in (
-        ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"),
-        ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
-        ("UV_INSECURE_HOST", "PIP_TRUSTED_HOST"),
-    ):
+    given = user_settings()
+    # The user's setting in pip's words also replaces the image's in uv's words, and the other way round.
+    for names in (INDEX, EXTRA_INDEXES, TRUSTED_HOSTS):
         if any(name in given for name in names):
             for name in names:
                 environment.pop(name, None)
     environment.update(given)
     translate(environment)
     trust(environment, temporary)
-    # A uv.toml beside a repository's requirements is for whoever develops it, and pip knows none.
     environment.update(uv_configuration(environment))
-    # Locks and half-built packages go with it.
-    environment["TMPDIR"] = temporary
-    environment["UV_LINK_MODE"] = "copy"
-    environment["UV_NO_PROGRESS"] = "1"
-    environment["UV_PYTHON_DOWNLOADS"] = "never"
-    environment["PIP_BREAK_SYSTEM_PACKAGES"] = "1"
-    environment["PIP_ROOT_USER_ACTION"] = "ignore"
-    environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    environment["PIP_NO_INPUT"] = "1"
+    environment.update(
+        # Locks and half-built packages are deleted with it.
+        TMPDIR=temporary,
+        UV_LINK_MODE="copy",
+        UV_NO_PROGRESS="1",
+        UV_PYTHON_DOWNLOADS="never",
+        PIP_BREAK_SYSTEM_PACKAGES="1",
+        PIP_ROOT_USER_ACTION="ignore",
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+        PIP_NO_INPUT="1",
+    )
     return environment
 
 
+def user_settings():
+    try:
+        with open(SETTINGS, encoding="utf-8") as file:
+            return dict(line.split("=", 1) for line in file.read().splitlines() if "=" in line)
+    except FileNotFoundError:
+        return {}
+
+
 def pip_configuration():
-    """What the base image tells pip in files; uv does not read those."""
+    """The settings in pip's configuration files of the image, as variables; uv does not read those files."""
     home = os.path.expanduser("~")
     found = {}
     for path in (
@@ -77,7 +82,7 @@ def pip_configuration():
 
 
 def uv_configuration(environment):
-    """Has uv read the base image's own configuration, and none that is in the current folder."""
+    """Makes uv read the image's own uv.toml, and not a repository's, which is for those who develop it."""
     if environment.get("UV_CONFIG_FILE"):
         return {}
     home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
@@ -88,23 +93,20 @@ def uv_configuration(environment):
 
 
 def translate(environment):
-    """Says in uv's words what is said in pip's, and the other way round."""
+    """Adds pip's settings under uv's names, and the other way round."""
 
-    def first(*names):
+    def first(names):
         return next((environment[name] for name in names if environment.get(name)), None)
 
     def put(name, value):
         if value and not environment.get(name):
             environment[name] = value
 
-    index = first("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
-    extra = first("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
-    hosts = first("UV_INSECURE_HOST", "PIP_TRUSTED_HOST")
-    if not first("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+    index, extra, hosts = first(INDEX), first(EXTRA_INDEXES), first(TRUSTED_HOSTS)
+    if not first(INDEX[:2]):
         put("UV_DEFAULT_INDEX", index)
-    if not first("UV_INDEX", "UV_EXTRA_INDEX_URL"):
+    if not first(EXTRA_INDEXES[:2]):
         put("UV_INDEX", extra)
-    # uv allows a name before the address, which pip does not know; its password may come by that name.
     put("PIP_INDEX_URL", index and address(index, environment))
     put("PIP_EXTRA_INDEX_URL", extra and " ".join(address(word, environment) for word in extra.split()))
     put("UV_INSECURE_HOST", hosts)
@@ -113,6 +115,10 @@ def translate(environment):
 
 
 def address(index, environment):
+    """The address of an index that may have a name in front (`name=https://…`), as only uv allows.
+
+    The user and password for such an index may be in variables that have its name.
+    """
     match = re.match(r"([A-Za-z0-9_.-]+)=(\w+://.*)", index)
     if not match:
         return index
@@ -126,16 +132,14 @@ def address(index, environment):
 
 
 def trust(environment, temporary):
-    """One bundle for every tool: the system's certificates, and those that the user has added."""
+    """Gives all tools one file of certificates: the system's, and the user's after them."""
     paths = ssl.get_default_verify_paths()
     system = [environment.get("SSL_CERT_FILE"), paths.cafile, *BUNDLES]
     bundle = next((path for path in system if path and os.path.isfile(path) and os.path.getsize(path)), None)
     if os.path.exists(CERTIFICATES):
-        if bundle is None:
-            bundle = bundled_certificates()
         combined = os.path.join(temporary, "certificates.pem")
         with open(combined, "wb") as out:
-            for path in (bundle, CERTIFICATES):
+            for path in (bundle or pips_certificates(), CERTIFICATES):
                 if path:
                     with open(path, "rb") as source:
                         out.write(source.read() + b"\n")
@@ -146,7 +150,7 @@ def trust(environment, temporary):
         environment["SSL_CERT_FILE"] = bundle
 
 
-def bundled_certificates():
+def pips_certificates():
     try:
         from pip._vendor import certifi
     except ImportError:
