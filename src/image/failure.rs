@@ -29,7 +29,7 @@ const KNOWN: &[(&[&str], &str)] = &[
         "run it without --installer pip, because uv does not need pip, or use a base image that has pip",
     ),
     (
-        &["the base image has no pip, and uv cannot be had"],
+        &["the base image has no pip, and uv cannot be downloaded"],
         "use a base image that has pip, or a package index that has uv",
     ),
     (

@@ -210,7 +210,7 @@ class Install(TestCase):
         self.has_pip = False
         with mock.patch.object(fetcher, "fetch", side_effect=fetcher.NotFetched("no uv")):
             said = self.fails(1, "six")
-        self.assertEqual(said, "error: the base image has no pip, and uv cannot be had: no uv\n")
+        self.assertEqual(said, "error: the base image has no pip, and uv cannot be downloaded: no uv\n")
         said = self.fails(1, "--installer", "pip", "six")
         self.assertEqual(said, "error: the base image has no pip to install with\n")
         self.assertEqual(self.calls, [])

@@ -227,7 +227,7 @@ impl Run {
     #[track_caller]
     pub(crate) fn check_command(self, mut command: Command, meanwhile: impl FnOnce(&Run, &Child)) -> Checked {
         let mut process = Owned(command.spawn().unwrap());
-        // Our copies of its streams: while one is open, whoever reads the other end goes on.
+        // Our copies of its streams: while one is open, the reader of the other end continues.
         drop(command);
         // A program that reads nothing may be gone before all is written.
         process.0.stdin.take().unwrap().write_all(&self.stdin).ok();

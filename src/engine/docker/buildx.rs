@@ -17,9 +17,9 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(300);
 /// The container of a builder, as the engine has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuilderContainer {
-    /// Bytes; 0 is no limit.
+    /// Bytes; 0 if unlimited.
     pub(crate) memory: i64,
-    /// Bytes, memory and swap together; -1 is no limit, also on engines that cannot limit swap.
+    /// Bytes, memory and swap together; -1 if unlimited, also on engines that cannot limit swap.
     pub(crate) memory_swap: i64,
     /// Whether a client is connected to it: each has a process of its own inside.
     pub(crate) is_in_use: bool,

@@ -125,7 +125,7 @@ fn of_hub(state: &State, request: &Request) -> Answer {
     }
 }
 
-/// The repository that is meant, once whoever asks may read it.
+/// The repository that is meant, once the caller may read it.
 fn find(
     state: &State,
     request: &Request,
@@ -219,7 +219,7 @@ fn resolve(state: &State, repository: &Repository, path: &str, request: &Request
     answer
 }
 
-/// The file store knows contents, and refuses whoever shows a token that isn't for it.
+/// The file store knows contents, and refuses requests with a token that isn't for it.
 fn of_store(state: &State, request: &Request) -> Answer {
     if request.authorization.is_some() {
         return refusal(400, &[], "Only one auth mechanism allowed");

@@ -73,7 +73,7 @@ def install(arguments, installer, cache, environment):
     uv, reason = find_uv(cache, environment) if installer == "uv" else (None, None)
     if uv is None and not has_pip:
         if reason:
-            fail("the base image has no pip, and uv cannot be had: " + reason)
+            fail("the base image has no pip, and uv cannot be downloaded: " + reason)
         fail("the base image has no pip to install with")
     if reason:
         say(f"note: {reason}; installing with pip instead")
