@@ -105,8 +105,9 @@ impl Client {
         publish: PublishOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<BuildResult, SandboxError> {
+        let (build, publish) = (build.checked()?, publish.checked()?);
         let plan = self.plan(source, options, Purpose::Run, on_event)?;
-        let image = self.build(&plan, &build.checked()?, &publish.checked()?, on_event)?;
+        let image = self.build(&plan, &build, &publish, on_event)?;
         Ok(BuildResult { image: image.tag, image_id: image.id, built_in: image.built_in })
     }
 
@@ -122,8 +123,9 @@ impl Client {
         run: RunOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<RunResult, SandboxError> {
+        let build = build.checked()?;
         let plan = self.plan(source, options, Purpose::Run, on_event)?;
-        let running = self.start(&plan, &build.checked()?, run, on_event)?;
+        let running = self.start(&plan, &build, run, on_event)?;
         // From here on, the container's labels name its owner.
         running.keep()?;
         Ok(RunResult {
