@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::error::{Problem, SandboxError};
+use crate::error::SandboxError;
 use crate::host::file_lock::FileLock;
 use crate::host::interrupt::Interrupt;
 use crate::host::link::link_or_copy;
 use crate::host::run_dir::{RunDir, cannot_write};
 use crate::hub::digest::{Content, Digest, Hasher, hash_file};
 use crate::hub::failure::Fault;
-use crate::hub::part::{Part, PartPath};
+use crate::hub::part::{Part, PartPath, cannot_keep};
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
 
 /// The folders of the cache: complete contents, partial contents, listings, and revisions.
@@ -307,14 +307,6 @@ fn cannot_place(destination: &Path, error: &io::Error) -> Fault {
         io::ErrorKind::AlreadyExists => Fault::Occupied(destination.to_owned()),
         _ => Fault::System(cannot_write(destination, error)),
     }
-}
-
-/// The error for a file of the cache that cannot be written.
-pub(crate) fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
-    SandboxError::System(Problem::new(
-        format!("cannot write {}: {error}", path.display()),
-        "free some space there, or set XDG_CACHE_HOME to another folder",
-    ))
 }
 
 fn file_name(digest: Digest) -> String {

@@ -1,13 +1,12 @@
 //! The part of a file that has been fetched so far.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use crate::error::SandboxError;
+use crate::error::{Problem, SandboxError};
 use crate::host::file_lock::FileLock;
-use crate::hub::cache::cannot_keep;
 use crate::hub::digest::{Content, Hasher, hash_file};
 
 /// A content that is being fetched. This value holds the lock of its file.
@@ -80,4 +79,12 @@ impl Part {
             PartPath::Temporary(path) => path,
         }
     }
+}
+
+/// The error of a file or folder of the cache that cannot be written.
+pub(crate) fn cannot_keep(path: &Path, error: &io::Error) -> SandboxError {
+    SandboxError::System(Problem::new(
+        format!("cannot write {}: {error}", path.display()),
+        "free some space there, or set XDG_CACHE_HOME to another folder",
+    ))
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::engine::docker::log::Tail;
+use crate::engine::docker::tail::Tail;
 use crate::progress::BuildEvent;
 
 /// How many logs of failed builds are kept.

@@ -337,7 +337,8 @@ fn uv_tree(output: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::engine::docker::build::FailedStep;
-    use crate::engine::docker::invocation::{Cause, Failure};
+    use crate::engine::docker::child::Cause;
+    use crate::engine::docker::invocation::Failure;
 
     fn failed(step: Option<(&str, &str, &str)>, stderr: &str) -> SandboxError {
         build_error(BuildFailure {

@@ -1,7 +1,8 @@
 //! Reuses an image for another environment with the same packages and base image, under another tag.
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::child::Cause;
+use crate::engine::docker::invocation::Failure;
 use crate::error::SandboxError;
 use crate::image::build_context::dockerfile::Steps;
 use crate::image::build_context::recipe;

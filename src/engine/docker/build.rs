@@ -5,10 +5,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::engine::docker::Docker;
+use crate::engine::docker::child::Cause;
 use crate::engine::docker::child::Streams;
-use crate::engine::docker::invocation::{Cause, Failure};
-use crate::engine::docker::log::{Tail, cut};
+use crate::engine::docker::invocation::Failure;
+use crate::engine::docker::log::cut;
 use crate::engine::docker::rawjson::Decoder;
+use crate::engine::docker::tail::Tail;
 use crate::host::redact::{RedactedStream, Redactor};
 use crate::progress::BuildEvent;
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::builder::{BuilderInfo, DRIVER, PREFIX, container_of, volume_of};
+use crate::engine::docker::child::Cause;
 use crate::engine::docker::info::not_docker;
-use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::invocation::Failure;
 use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::settings::size::MemoryLimit;

@@ -8,10 +8,22 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::engine::docker::invocation::Cause;
-use crate::engine::docker::log::Tail;
+use crate::engine::docker::tail::Tail;
+use crate::error::Signal;
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::host::waits::Waits;
+
+/// Why a docker command failed.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    NotStarted(io::Error),
+    Status(i32),
+    Killed(i32),
+    TookTooLong(Duration),
+    /// It printed more than this number of bytes.
+    PrintedTooMuch(u64),
+    Interrupted(Signal),
+}
 
 /// The most that a command may print to stdout or stderr if its output is kept, in bytes.
 pub(super) const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;

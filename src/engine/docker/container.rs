@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::contract::label;
+use crate::engine::docker::child::Cause;
 use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::inspection::Inspection;
-use crate::engine::docker::invocation::{Cause, Failure, Invocation, Printed};
+use crate::engine::docker::invocation::{Failure, Invocation, Printed};
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::engine::{NewContainer, Platform};
 use crate::error::{Problem, SandboxError};

@@ -11,9 +11,10 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use crate::engine::docker::Docker;
+use crate::engine::docker::child::Cause;
 use crate::engine::docker::child::Streams;
-use crate::engine::docker::invocation::{Cause, Failure};
-use crate::engine::docker::log::LOG_TAIL;
+use crate::engine::docker::invocation::Failure;
+use crate::engine::docker::tail::LOG_TAIL;
 use crate::error::Signal;
 use crate::host::interrupt::Interrupt;
 

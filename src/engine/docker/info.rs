@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
 use crate::engine::docker::builder::Endpoint;
-use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::child::Cause;
+use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::log::quoted;
 use crate::error::{Problem, SandboxError};
 

@@ -7,8 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::child::{ChildProcess, LARGEST_OUTPUT, Limits, Streams};
-use crate::error::Signal;
+use crate::engine::docker::child::{Cause, ChildProcess, LARGEST_OUTPUT, Limits, Streams};
 use crate::host::interrupt::Signals;
 
 /// The default time limit of a docker command, for queries and small changes.
@@ -40,18 +39,6 @@ pub(crate) struct Failure {
     pub(crate) stdout: String,
     /// The end of stderr, at most 64 KiB; empty if stderr was streamed.
     pub(crate) stderr: String,
-}
-
-/// Why a docker command failed.
-#[derive(Debug)]
-pub(crate) enum Cause {
-    NotStarted(io::Error),
-    Status(i32),
-    Killed(i32),
-    TookTooLong(Duration),
-    /// It printed more than this number of bytes.
-    PrintedTooMuch(u64),
-    Interrupted(Signal),
 }
 
 impl fmt::Display for Failure {
@@ -203,7 +190,8 @@ mod tests {
     use rustix::process::{Pid, Signal as PosixSignal, kill_process};
 
     use super::*;
-    use crate::engine::docker::log::LOG_TAIL;
+    use crate::engine::docker::tail::LOG_TAIL;
+    use crate::error::Signal;
     use crate::host::interrupt::Interrupt;
     use crate::host::process::{Liveness, liveness};
     use crate::host::waits::Waits;

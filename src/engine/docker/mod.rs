@@ -3,7 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod builder;
 pub(crate) mod buildx;
-mod child;
+pub(crate) mod child;
 pub(crate) mod container;
 pub(crate) mod events;
 pub(crate) mod image;
@@ -13,6 +13,7 @@ pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
 pub(crate) mod rawjson;
+pub(crate) mod tail;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,9 @@ use std::sync::Arc;
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::host::waits::Waits;
+use child::Cause;
 use info::IS_IT_DOCKER;
-use invocation::{Cause, Failure, Invocation};
+use invocation::{Failure, Invocation};
 use log::quoted;
 
 const INSTALL: &str =

@@ -7,7 +7,8 @@ use std::path::{Component, Path};
 use serde::Deserialize;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::invocation::{Cause, Failure};
+use crate::engine::docker::child::Cause;
+use crate::engine::docker::invocation::Failure;
 
 /// How long an index may be, in bytes: it names one image.
 const LONGEST_INDEX: u64 = 1 << 20;

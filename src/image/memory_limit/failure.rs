@@ -1,8 +1,8 @@
 //! Why a build with a memory limit failed: the limit, the builder, or what any build can fail of.
 
 use crate::engine::docker::build::BuildFailure;
+use crate::engine::docker::child::Cause;
 use crate::engine::docker::events::OomEvidence;
-use crate::engine::docker::invocation::Cause;
 use crate::error::{Problem, SandboxError};
 use crate::image::build_context::step_title::title;
 use crate::image::failure::{build_error, last_lines};
