@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::docker::Docker;
@@ -201,6 +201,8 @@ pub(crate) fn await_container(docker: &Docker, name: &str) {
 
 /// Removes orphans in the background. Orphans that it cannot remove are left for the next sweep or `reap`.
 pub(crate) struct Sweep {
+    /// Ends the delay once it is dropped.
+    start_now: Sender<()>,
     done: Receiver<()>,
 }
 
@@ -208,9 +210,10 @@ impl Sweep {
     /// Starts to remove orphans on another thread.
     pub(crate) fn begin(docker: &Docker, temp_folder: &Path) -> Self {
         let (docker, temp_folder) = (docker.low_priority(), temp_folder.to_owned());
+        let (start_now, delay) = channel::<()>();
         let (sender, done) = channel();
         std::thread::spawn(move || {
-            std::thread::sleep(docker.waits.sweep_delay);
+            let _ = delay.recv_timeout(docker.waits.sweep_delay);
             let swept = find(&docker, &temp_folder, Request::Sweep)
                 .and_then(|found| found.remove(&docker, &mut |_| {}));
             if let Err(error) = swept {
@@ -218,11 +221,13 @@ impl Sweep {
             }
             let _ = sender.send(());
         });
-        Self { done }
+        Self { start_now, done }
     }
 
-    /// Waits for at most `limit` until the sweep has ended.
+    /// Ends the delay, since the run's own container has started, and waits for at most `limit` until the sweep
+    /// has ended.
     pub(crate) fn finish(self, limit: Duration) {
+        drop(self.start_now);
         let _ = self.done.recv_timeout(limit);
     }
 }

@@ -42,6 +42,7 @@ fn command_line(words: &[String]) -> String {
         (Some(_), [option, _]) if option == "--requirements" => {
             format!("install requirements.txt{installer}")
         }
+        (Some(_), [option, ..]) if option == "--write-lock" => "write the lockfile".to_owned(),
         (Some(_), packages) => format!("install {}{installer}", shown(packages)),
     }
 }
@@ -76,6 +77,10 @@ mod tests {
             (
                 r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","--lock","/run/rlmesh-sandbox/lock.txt"]"#,
                 "[3/4] RUN install lock.txt",
+            ),
+            (
+                r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","--write-lock","/rlmesh-base","/tmp/rlmesh-lock.txt"]"#,
+                "[3/4] RUN write the lockfile",
             ),
             (
                 r#"[4/4] RUN ["/bin/sh","/run/rlmesh-sandbox/install/apt.sh","libgl1"]"#,
