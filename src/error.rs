@@ -7,26 +7,98 @@ use std::path::Path;
 /// An error as users and scripts see it.
 ///
 /// `message` is one line: lower case, no full stop. Each hint is one line that says what the user can do.
+/// `changes` are what to change in the user's command, which the program shows as the whole command to type.
 /// `details` are further lines (the end of a log, the failing step), which are not meant to be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     message: String,
     hints: Vec<String>,
+    changes: Vec<Change>,
     details: Option<String>,
+}
+
+/// A change to the user's command line that helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(dead_code)]
+pub(crate) enum Change {
+    /// Another source.
+    Source(String),
+    /// An option to add, and its value: `--apt` and `libgl1`.
+    Add(&'static str, String),
+    /// An option without a value to add: `--rebuild`.
+    Flag(&'static str),
+    /// Another value for an option: `render_mode=human` → `render_mode=rgb_array`.
+    Replace { option: &'static str, old: String, new: String },
+}
+
+impl fmt::Display for Change {
+    /// As words of a command line, quoted for a shell.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::Source(source) => f.write_str(&shell_word(source)),
+            Change::Add(option, value) | Change::Replace { option, new: value, .. } => {
+                write!(f, "{option} {}", shell_word(value))
+            }
+            Change::Flag(option) => f.write_str(option),
+        }
+    }
+}
+
+/// A word of a command line, quoted for a shell where it needs quotes.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@,+%".contains(c);
+    if !text.is_empty() && !text.starts_with('=') && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    // Only a NUL byte cannot be quoted, and no argument can contain one.
+    shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
 }
 
 impl Problem {
     /// An error message, and the first hint.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: one_line(&message.into()), hints: vec![one_line(&hint.into())], details: None }
+        Self(Box::new(Parts {
+            message: one_line(&message.into()),
+            hints: vec![one_line(&hint.into())],
+            changes: Vec::new(),
+            details: None,
+        }))
+    }
+
+    /// Adds changes to the user's command line. The first hint says why they help.
+    #[must_use]
+    #[allow(dead_code)]
+    pub(crate) fn changes(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        for change in changes {
+            if !self.0.changes.contains(&change) {
+                self.0.changes.push(change);
+            }
+        }
+        self
+    }
+
+    /// Turns the changes into a last hint: the whole command to type, from `command`, or the changes alone if it
+    /// returns `None`.
+    #[must_use]
+    pub(crate) fn with_command(mut self, command: impl FnOnce(&[Change]) -> Option<String>) -> Self {
+        if !self.0.changes.is_empty() {
+            let hint = command(&self.0.changes).unwrap_or_else(|| changes_hint(&self.0.changes));
+            self.0.changes.clear();
+            // Longer than other lines: a command that was cut off could not be typed.
+            self.0.hints.push(hint);
+        }
+        self
     }
 
     /// Adds another hint, unless the problem already has it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = one_line(&hint.into());
-        if !self.hints.contains(&hint) {
-            self.hints.push(hint);
+        if !self.0.hints.contains(&hint) {
+            self.0.hints.push(hint);
         }
         self
     }
@@ -36,7 +108,7 @@ impl Problem {
     pub fn details(mut self, details: impl AsRef<str>) -> Self {
         let details = details.as_ref().trim_end();
         if !details.trim().is_empty() {
-            self.details = Some(match self.details {
+            self.0.details = Some(match self.0.details {
                 Some(before) => format!("{before}\n{details}"),
                 None => details.to_owned(),
             });
@@ -47,7 +119,15 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
+    }
+}
+
+fn changes_hint(changes: &[Change]) -> String {
+    let words: Vec<String> = changes.iter().map(Change::to_string).collect();
+    match changes {
+        [Change::Source(_), ..] => format!("use {}", words.join(" ")),
+        _ => format!("pass {}", words.join(" ")),
     }
 }
 
@@ -175,18 +255,20 @@ impl SandboxError {
         self.parts().1
     }
 
-    /// What the user can do, one line for each hint; the most likely remedy comes first.
-    pub fn hints(&self) -> Vec<&str> {
+    /// What the user can do, one line for each hint; the options or the whole command to type come last.
+    pub fn hints(&self) -> Vec<String> {
         match self.parts() {
-            (_, _, Some(problem)) => problem.hints.iter().map(String::as_str).collect(),
+            (_, _, Some(problem)) => problem.clone().with_command(|_| None).0.hints,
             (_, Exit::Signal(_), None) => Vec::new(),
-            _ => vec!["run it again with -v; if it fails again, report it together with that output"],
+            _ => vec![
+                "run it again with -v; if it fails again, report it together with that output".to_owned(),
+            ],
         }
     }
 
     /// Further lines: the end of a log, the failing step.
     pub fn details(&self) -> Option<&str> {
-        self.parts().2?.details.as_deref()
+        self.parts().2?.0.details.as_deref()
     }
 
     /// The same error with a changed problem, for example with another hint.

@@ -8,6 +8,7 @@ mod dry_run;
 mod hash;
 mod logs;
 mod ls;
+mod next_command;
 mod ps;
 mod reap;
 mod reap_builders;
@@ -23,7 +24,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::api::Client;
 use crate::cli::{Cli, Command, GlobalArgs, ResultFormat, RunFormat};
-use crate::error::{Exit, InvalidValue, Problem, SandboxError};
+use crate::error::{Change, Exit, InvalidValue, Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
 use crate::settings::Settings;
@@ -56,6 +57,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         // `logs … | head` closes stdout early.
         Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
+            let command = |changes: &[Change]| next_command::next_command(&arguments, changes);
+            let error = error.map_problem(|problem| problem.with_command(command));
             output.error(&error);
             error.exit()
         }

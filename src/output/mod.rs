@@ -186,7 +186,7 @@ impl Output {
             text::safe(&error.to_string())
         ));
         for hint in error.hints() {
-            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(hint)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(&hint)));
         }
         if let Some(details) = error.details() {
             self.print_line(&format!("\n{}", text::safe(details)));

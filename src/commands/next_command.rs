@@ -1,0 +1,137 @@
+//! The whole command to type next: the user's own command line with changes applied.
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Change, shell_word};
+use crate::source::EnvironmentSourceRef;
+
+/// The command line with the changes, quoted for a shell, on one line. `None` if a change does not apply to it, or
+/// if it is not valid UTF-8.
+///
+/// The values of `-e` are not repeated, because they may be secrets.
+pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option<String> {
+    let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
+    let mut words: Vec<String> = words?.into_iter().map(str::to_owned).collect();
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let users_command = words.split_off(end);
+    for change in changes {
+        match change {
+            Change::Source(source) => replace_source(&mut words, source)?,
+            Change::Add(option, value) => words.extend([(*option).to_owned(), value.clone()]),
+            Change::Flag(option) => words.push((*option).to_owned()),
+            Change::Replace { old, new, .. } => {
+                let word = words.iter_mut().find(|word| {
+                    word.strip_suffix(old.as_str()).is_some_and(|before| {
+                        before.is_empty()
+                            || before.starts_with("--") && before.ends_with('=')
+                            || is_short(before)
+                    })
+                })?;
+                let before = word.len() - old.len();
+                word.replace_range(before.., new);
+            }
+        }
+    }
+    hide_values(&mut words);
+    let words = words.iter().chain(&users_command).map(|word| shell_word(word));
+    Some(format!("rlmesh-sandbox {}", words.collect::<Vec<_>>().join(" ")))
+}
+
+fn is_short(option: &str) -> bool {
+    option.len() == 2 && option.starts_with('-')
+}
+
+/// Replaces the word that the parser takes as the source.
+fn replace_source(words: &mut [String], source: &str) -> Option<()> {
+    let wanted: EnvironmentSourceRef = source.parse().ok()?;
+    (0..words.len()).find_map(|at| {
+        let old = std::mem::replace(&mut words[at], source.to_owned());
+        let parsed =
+            Cli::try_parse_from(std::iter::once("rlmesh-sandbox").chain(words.iter().map(String::as_str)));
+        if parsed.is_ok_and(|cli| source_of(&cli.command) == Some(&wanted)) {
+            return Some(());
+        }
+        words[at] = old;
+        None
+    })
+}
+
+fn source_of(command: &Command) -> Option<&EnvironmentSourceRef> {
+    match command {
+        Command::Build(args) => Some(&args.sandbox.source),
+        Command::Run(args) => Some(&args.sandbox.source),
+        Command::Hash(args) => Some(&args.sandbox.source),
+        Command::Ls(args) => Some(&args.source),
+        _ => None,
+    }
+}
+
+/// Replaces the values of container variables by an ellipsis.
+fn hide_values(words: &mut [String]) {
+    let mut is_value = false;
+    for word in words {
+        let at = match word.as_str() {
+            _ if is_value => Some(0),
+            text if text.starts_with("--env=") => Some("--env=".len()),
+            text if text.starts_with("-e") && !text.starts_with("--") => Some("-e".len()),
+            _ => None,
+        };
+        is_value = matches!(word.as_str(), "-e" | "--env") && !is_value;
+        if let Some(at) = at
+            && let Some((name, _)) = word[at..].split_once('=')
+        {
+            let end = at + name.len();
+            word.replace_range(end.., "=…");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(line: &str, changes: &[Change]) -> Option<String> {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        next_command(&words, changes)
+    }
+
+    #[test]
+    fn changes_apply_to_the_users_own_command() {
+        let apt = Change::Add("--apt", "libgl1".to_owned());
+        assert_eq!(
+            next("x run PushT-v0 -q -- pytest -x", std::slice::from_ref(&apt)).unwrap(),
+            "rlmesh-sandbox run PushT-v0 -q --apt libgl1 -- pytest -x"
+        );
+        let source = Change::Source("CartPole-v1".to_owned());
+        assert_eq!(
+            next("x run -p CartPol-v1 CartPol-v1", std::slice::from_ref(&source)).unwrap(),
+            "rlmesh-sandbox run -p CartPol-v1 CartPole-v1"
+        );
+        let human = |new: &str| Change::Replace {
+            option: "-k",
+            old: "render_mode=human".to_owned(),
+            new: new.to_owned(),
+        };
+        for (line, with) in [
+            ("x run A -k render_mode=human", "rlmesh-sandbox run A -k render_mode=rgb_array"),
+            ("x run A -krender_mode=human", "rlmesh-sandbox run A -krender_mode=rgb_array"),
+            ("x run A --kwarg=render_mode=human", "rlmesh-sandbox run A --kwarg=render_mode=rgb_array"),
+        ] {
+            assert_eq!(next(line, &[human("render_mode=rgb_array")]).unwrap(), with);
+        }
+        assert_eq!(next("x run A --kwargs @file", &[human("x")]), None);
+        assert_eq!(next("x ps", &[source]), None);
+    }
+
+    #[test]
+    fn words_are_quoted_and_values_of_variables_hidden() {
+        let package = Change::Add("-p", "numpy<2; $(x)".to_owned());
+        assert_eq!(
+            next("x run A -e TOKEN=abc -eX=1 --env=Y=2 -e Z", &[package]).unwrap(),
+            "rlmesh-sandbox run A -e 'TOKEN=…' '-eX=…' '--env=Y=…' -e Z -p 'numpy<2; $(x)'"
+        );
+    }
+}
