@@ -23,6 +23,7 @@ pub(super) fn sandbox_options(
         packages: args.packages.clone(),
         apt: args.apt.clone(),
         imports: args.imports.clone(),
+        wrap: args.wrap.clone(),
         kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
         num_envs: args.num_envs,
         vectorization_mode: args.vectorization_mode,

@@ -5,6 +5,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod lockfile;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
+pub(crate) mod startup;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
+    /// Wrappers, as `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
 }
 
 /// A source after all lookups, in the form that is part of the build hash.
@@ -116,6 +119,11 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wrap: &'a [String],
+    /// The digest of the startup package, if the image needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup: Option<String>,
 }
 
 impl EffectiveSpec {
@@ -130,6 +138,8 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
+            wrap: &self.wrap,
+            startup: startup::is_needed(self).then(startup::digest),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -217,6 +227,7 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
+            wrap: Vec::new(),
         }
     }
 
@@ -267,6 +278,12 @@ mod tests {
         spec.apt = vec!["libgl1".to_owned()];
         spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
         assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
+        spec.wrap = vec!["a.b:C".to_owned()];
+        let end = format!(r#""lock":"00","wrap":["a.b:C"],"startup":"{}"}}"#, startup::digest());
+        assert!(spec.canonical_json().ends_with(&end), "{}", spec.canonical_json());
+        let mut calls = samples::gym("CartPole-v1");
+        calls.imports = vec!["a:b".to_owned()];
+        assert!(calls.canonical_json().contains(r#""imports":["a:b"],"startup":""#));
     }
 
     #[test]

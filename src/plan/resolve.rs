@@ -73,6 +73,7 @@ pub(crate) fn resolve(
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
+            wrap: options.wrap.clone(),
         },
     };
     let plan = Plan { image: PlannedImage::Built(Box::new(build)), serving: serving(options) };
@@ -101,6 +102,7 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("packages (--package)", !options.packages.is_empty()),
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("wrap (--wrap)", !options.wrap.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
@@ -266,6 +268,7 @@ mod tests {
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
             |options| options.imports = vec!["x".into()],
+            |options| options.wrap = vec!["x:Y".into()],
             |options| options.trust_remote_code = true,
             |options| options.allow_unpinned_hf = true,
         ] {
