@@ -13,7 +13,7 @@ use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, date, debian_package, module, process_id, requirement,
+    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -308,9 +308,13 @@ pub struct SandboxArgs {
     /// A pip requirement to install (can be repeated)
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it (can be repeated)
-    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options", value_parser = module)]
+    /// A module to import before the environment is created, to register it, or a function to call (can be
+    /// repeated)
+    #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
+    /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
+    #[arg(long, value_name = "MODULE:CLASS", help_heading = "Image options", value_parser = wrapper)]
+    pub wrap: Vec<String>,
     /// Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after
     /// the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]

@@ -6,6 +6,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod lockfile;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
+pub(crate) mod startup;
 
 use std::path::PathBuf;
 
@@ -66,6 +67,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
+    /// Wrappers, as `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
     /// The date of which the newest packages are installed: `2025-03-31`.
     pub(crate) as_of: Option<String>,
 }
@@ -124,6 +127,11 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wrap: &'a [String],
+    /// The digest of the startup package, if the image needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<&'a str>,
 }
@@ -140,6 +148,8 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
+            wrap: &self.wrap,
+            startup: startup::is_needed(self).then(startup::digest),
             as_of: self.as_of.as_deref(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
@@ -228,6 +238,7 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
+            wrap: Vec::new(),
             as_of: None,
         }
     }
@@ -280,11 +291,17 @@ mod tests {
         assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
         spec.apt = vec!["libgl1".to_owned()];
         spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
+        assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
+        spec.wrap = vec!["a.b:C".to_owned()];
         spec.as_of = Some("2025-03-31".to_owned());
-        assert!(
-            spec.canonical_json()
-                .ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00","as_of":"2025-03-31"}"#)
+        let end = format!(
+            r#""lock":"00","wrap":["a.b:C"],"startup":"{}","as_of":"2025-03-31"}}"#,
+            startup::digest()
         );
+        assert!(spec.canonical_json().ends_with(&end), "{}", spec.canonical_json());
+        let mut calls = samples::gym("CartPole-v1");
+        calls.imports = vec!["a:b".to_owned()];
+        assert!(calls.canonical_json().contains(r#""imports":["a:b"],"startup":""#));
     }
 
     #[test]

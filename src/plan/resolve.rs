@@ -76,6 +76,7 @@ pub(crate) fn resolve(
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
+            wrap: options.wrap.clone(),
             as_of: options.as_of.clone(),
         },
     };
@@ -107,6 +108,7 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("packages (--package)", !options.packages.is_empty()),
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("wrap (--wrap)", !options.wrap.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
         ("as_of (--as-of)", options.as_of.is_some()),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
@@ -273,6 +275,7 @@ mod tests {
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
             |options| options.imports = vec!["x".into()],
+            |options| options.wrap = vec!["x:Y".into()],
             |options| options.trust_remote_code = true,
             |options| options.allow_unpinned_hf = true,
         ] {
