@@ -67,10 +67,10 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
-    /// The date of which the newest packages are installed: `2025-03-31`.
-    pub(crate) as_of: Option<String>,
     /// Wrappers, as `MODULE:CLASS`.
     pub(crate) wrap: Vec<String>,
+    /// The date of which the newest packages are installed: `2025-03-31`.
+    pub(crate) as_of: Option<String>,
 }
 
 /// A source after all lookups, in the form that is part of the build hash.
@@ -127,13 +127,13 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    as_of: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     wrap: &'a [String],
     /// The digest of the startup package, if the image needs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     startup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<&'a str>,
 }
 
 impl EffectiveSpec {
@@ -148,9 +148,9 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
-            as_of: self.as_of.as_deref(),
             wrap: &self.wrap,
             startup: startup::is_needed(self).then(startup::digest),
+            as_of: self.as_of.as_deref(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -238,8 +238,8 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
-            as_of: None,
             wrap: Vec::new(),
+            as_of: None,
         }
     }
 
@@ -291,13 +291,13 @@ mod tests {
         assert!(spec.canonical_json().ends_with(r#""imports":[]}"#));
         spec.apt = vec!["libgl1".to_owned()];
         spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
-        spec.as_of = Some("2025-03-31".to_owned());
-        assert!(
-            spec.canonical_json()
-                .ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00","as_of":"2025-03-31"}"#)
-        );
+        assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
         spec.wrap = vec!["a.b:C".to_owned()];
-        let end = format!(r#""as_of":"2025-03-31","wrap":["a.b:C"],"startup":"{}"}}"#, startup::digest());
+        spec.as_of = Some("2025-03-31".to_owned());
+        let end = format!(
+            r#""lock":"00","wrap":["a.b:C"],"startup":"{}","as_of":"2025-03-31"}}"#,
+            startup::digest()
+        );
         assert!(spec.canonical_json().ends_with(&end), "{}", spec.canonical_json());
         let mut calls = samples::gym("CartPole-v1");
         calls.imports = vec!["a:b".to_owned()];

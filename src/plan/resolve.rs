@@ -76,8 +76,8 @@ pub(crate) fn resolve(
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
-            as_of: options.as_of.clone(),
             wrap: options.wrap.clone(),
+            as_of: options.as_of.clone(),
         },
     };
     let image = PlannedImage::Built(Box::new(build));

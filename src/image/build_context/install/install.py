@@ -53,7 +53,7 @@ def main(arguments):
     as_of = []
     if arguments[:1] == ["--as-of"]:
         # rlmesh itself may be newer: it serves the environment, and is not part of it.
-        as_of = ["--exclude-newer", arguments[1], "--exclude-newer-package", "rlmesh=9999-12-31"]
+        as_of = ["--exclude-newer", arguments[1], "--exclude-newer-package", "rlmesh=9000-01-01"]
         arguments = arguments[2:]
     with tempfile.TemporaryDirectory() as temporary:
         environment = settings.read(temporary)
