@@ -173,6 +173,27 @@ class Install(TestCase):
         self.assertTrue(self.commands()[0].endswith(" -r requirements.txt"))
         self.assertEqual(os.getcwd(), str(self.folder))
 
+    def test_a_package_is_installed_itself_if_it_has_no_requirements(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        folder = str(self.folder / "source")
+        for name, text, installed in (
+            ("pyproject.toml", "[tool.ruff]\nline-length = 100\n", False),
+            ("pyproject.toml", "# [project]\n[tool.project]\n", False),
+            ("pyproject.toml", "[project]\nname = 'x'\n", True),
+            ("pyproject.toml", "\n  [ build-system ] # x\nrequires = []\n", True),
+            ("setup.py", "", True),
+        ):
+            self.calls.clear()
+            file = self.write("source/" + name, text)
+            self.main("--requirements", folder)
+            self.assertEqual([command[-1] for command, _ in self.calls], ["."] * installed, text)
+            file.unlink()
+        self.write("source/setup.py", "")
+        self.write("source/requirements.txt", "six\n")
+        self.calls.clear()
+        self.main("--requirements", folder)
+        self.assertTrue(self.commands()[0].endswith(" -r requirements.txt"))
+
     def test_the_shared_uv_for_this_processor_is_preferred(self):
         shared = self.tool("shared", "uv-0.9.0-x86_64")
         self.tool("shared", "uv-0.9.0-aarch64")

@@ -134,16 +134,25 @@ pub(crate) fn source_folder(context: &Path) -> PathBuf {
 pub(crate) fn write_requirements(context: &Path) -> Result<(), SandboxError> {
     let (source, folder) = (source_folder(context), context.join(REQUIREMENTS_FOLDER));
     make(&folder)?;
-    let file = source.join(REQUIREMENTS_FILE);
-    let text = match fs::read(&file) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot_read(&file, &error, RUN_AGAIN)),
+    let requirements_file = source.join(REQUIREMENTS_FILE);
+    let needs_all = match read(&requirements_file)? {
+        Some(text) if requirements::need_the_source(&text) => true,
+        Some(_) => return link(&requirements_file, &folder.join(REQUIREMENTS_FILE)),
+        // Without it, install.py installs the package of the repository itself.
+        None => {
+            source.join("setup.py").exists()
+                || read(&source.join("pyproject.toml"))?.is_some_and(|text| requirements::is_package(&text))
+        }
     };
-    if requirements::need_the_source(&text) {
-        link_tree(&source, &folder)
-    } else {
-        link(&file, &folder.join(REQUIREMENTS_FILE))
+    if needs_all { link_tree(&source, &folder) } else { Ok(()) }
+}
+
+/// The text of a file; `None` if it does not exist.
+fn read(file: &Path) -> Result<Option<String>, SandboxError> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(file, &error, RUN_AGAIN)),
     }
 }
 
@@ -191,5 +200,22 @@ mod tests {
         fs::create_dir(&file).unwrap();
         let error = write_requirements(context.path()).unwrap_err();
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+    #[test]
+    fn a_package_is_installed_with_all_its_files_and_settings_of_tools_with_none() {
+        for (name, text, count) in [
+            ("pyproject.toml", "[tool.ruff]\n", 0),
+            ("pyproject.toml", "[project]\n", 2),
+            ("setup.py", "", 2),
+        ] {
+            let context = tempfile::tempdir().unwrap();
+            let source = source_folder(context.path());
+            fs::create_dir(&source).unwrap();
+            put(&source.join(name), text).unwrap();
+            put(&source.join("env.py"), "").unwrap();
+            write_requirements(context.path()).unwrap();
+            let linked = fs::read_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap().count();
+            assert_eq!(linked, count, "{name} {text}");
+        }
     }
 }

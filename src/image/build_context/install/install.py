@@ -60,10 +60,26 @@ def main(arguments):
                 install(["--no-deps", "--require-hashes", "-r", file], installer, cache, environment)
             case ["--requirements", folder]:
                 os.chdir(folder)
-                if os.path.exists("requirements.txt"):
-                    install(["-r", "requirements.txt"], installer, cache, environment)
+                wanted = requirements()
+                if wanted:
+                    install(wanted, installer, cache, environment)
             case _:
                 install(arguments, installer, cache, environment)
+
+
+def requirements():
+    """What the current folder requires, as arguments of pip: its requirements.txt, or else its own package."""
+    if os.path.exists("requirements.txt"):
+        return ["-r", "requirements.txt"]
+    if os.path.exists("setup.py"):
+        return ["."]
+    try:
+        with open("pyproject.toml", encoding="utf-8", errors="replace") as file:
+            tables = set(re.findall(r"(?m)^\s*\[\s*([\w-]+)\s*\]", file.read()))
+    except FileNotFoundError:
+        return []
+    # Otherwise, the file only has the settings of tools.
+    return ["."] if tables & {"project", "build-system"} else []
 
 
 def install(arguments, installer, cache, environment):
