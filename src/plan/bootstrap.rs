@@ -36,6 +36,8 @@ pub(crate) fn bootstrap_json(spec: &EffectiveSpec, serving: &Serving) -> String 
         ResolvedSource::Hf { suite, task, .. } => {
             Source::Hf { source_subdir: SOURCE_FOLDER, suite: suite.as_deref(), task: task.as_deref() }
         }
+        // The files of a folder have the layout of a repository.
+        ResolvedSource::Folder(_) => Source::Hf { source_subdir: SOURCE_FOLDER, suite: None, task: None },
     };
     let payload = Payload {
         spec: Spec {

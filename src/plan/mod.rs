@@ -2,7 +2,12 @@
 //! build hash and tag.
 
 pub(crate) mod bootstrap;
+pub(crate) mod folder;
+mod ignore_rules;
+pub(crate) mod local_files;
+pub(crate) mod local_package;
 pub(crate) mod lockfile;
+pub(crate) mod project;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
 
@@ -13,11 +18,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::{BOOTSTRAP_SCHEMA_VERSION, IMAGE_PREFIX};
+use crate::plan::folder::LocalFolder;
+use crate::plan::local_package::LocalPackage;
 use crate::plan::lockfile::Lockfile;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::sandbox::VectorizationMode;
 use crate::settings::size::BuildMemory;
-use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
+use crate::source::{EnvironmentSourceRef, FolderSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
 
 /// Docker's limit for the length of an image's name, without its tag.
 const LONGEST_IMAGE_NAME: usize = 255;
@@ -42,7 +49,7 @@ pub(crate) enum PlannedImage {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BuildPlan {
     pub(crate) spec: EffectiveSpec,
-    /// The limit for the total size of a Hugging Face repository's files, in bytes.
+    /// The limit for the total size of a Hugging Face repository's or a folder's files, in bytes.
     pub(crate) max_source_size: u64,
     pub(crate) build_memory: BuildMemory,
     /// The lockfile to write after the build.
@@ -62,6 +69,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
+    /// Those of `packages` that are files and folders of this machine.
+    pub(crate) local_packages: Vec<LocalPackage>,
 }
 
 /// A source after all lookups, in the form that is part of the build hash.
@@ -78,6 +87,7 @@ pub(crate) enum ResolvedSource {
         suite: Option<String>,
         task: Option<String>,
     },
+    Folder(LocalFolder),
 }
 
 /// The parameters of a container. They are not part of the image or its hash.
@@ -98,6 +108,9 @@ impl ResolvedSource {
             ResolvedSource::Hf { repo, resolved_revision, suite, task } => {
                 EnvironmentSourceRef::Hf(HfSourceRef { repo, revision: Some(resolved_revision), suite, task })
             }
+            ResolvedSource::Folder(folder) => {
+                EnvironmentSourceRef::Folder(FolderSourceRef { path: folder.path })
+            }
         }
     }
 }
@@ -116,6 +129,9 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
+    /// The digests of the local packages, in their order among the packages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    local: Vec<&'a str>,
 }
 
 impl EffectiveSpec {
@@ -130,6 +146,7 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
+            local: self.local_packages.iter().map(|package| package.sha256.as_str()).collect(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -137,6 +154,15 @@ impl EffectiveSpec {
     /// 64 lower-case hex digits: SHA-256 of [`Self::canonical_json`].
     pub(crate) fn build_hash(&self) -> String {
         hex::encode(Sha256::digest(self.canonical_json()))
+    }
+
+    /// The packages as arguments of the installer, where the local ones are in a folder of the build.
+    pub(crate) fn packages_in(&self, folder: &str) -> Vec<String> {
+        let mut packages = self.packages.clone();
+        for local in &self.local_packages {
+            packages[local.position] = local.requirement_in(folder);
+        }
+        packages
     }
 
     /// `rlmesh-sandbox-<slug>:<first 12 digits of the hash>`.
@@ -217,7 +243,19 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
+            local_packages: Vec::new(),
         }
+    }
+
+    /// The spec of a folder with an `env.py`.
+    pub(crate) fn folder() -> EffectiveSpec {
+        spec(ResolvedSource::Folder(LocalFolder {
+            path: "/home/me/my_env".to_owned(),
+            sha256: "ab".repeat(32),
+            has_env: true,
+            has_requirements: false,
+            is_package: false,
+        }))
     }
 
     pub(crate) fn serving() -> Serving {

@@ -1,9 +1,9 @@
 //! The Dockerfile of a spec, as text.
 
 use crate::contract::{CONTAINER_PORT, ENTRYPOINT, IMAGE_FOLDER, PACKAGES_FOLDER, SOURCE_FOLDER, variable};
-use crate::image::build_context::REQUIREMENTS_FOLDER;
 use crate::image::build_context::install;
 use crate::image::build_context::lockfile::{self, LOCK_FILE};
+use crate::image::build_context::{LOCAL_FOLDER, REQUIREMENTS_FOLDER};
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 use crate::settings::build::Installer;
@@ -37,7 +37,8 @@ impl<'a> Downloads<'a> {
     fn after_the_source(spec: &'a EffectiveSpec) -> Self {
         match &spec.source {
             ResolvedSource::Hf { repo, .. } => Downloads::OfRepository(repo),
-            ResolvedSource::Gym { .. } => Downloads::OfAll,
+            // The user's own code is trusted as much as the packages that the user chooses.
+            ResolvedSource::Gym { .. } | ResolvedSource::Folder(_) => Downloads::OfAll,
         }
     }
 
@@ -67,7 +68,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         RlmeshPackage::Pip { spec } => (spec.as_str(), None),
         RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
     };
-    let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
+    let has_files = !matches!(spec.source, ResolvedSource::Gym { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
     let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
     let after_the_source = Downloads::after_the_source(spec);
@@ -91,18 +92,29 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     } else {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
         text += &apt_step(steps.secrets, &spec.apt);
-        if is_repository {
+        if has_files {
             // Only the files that the requirements need, so that other changes do not install them again.
             // They are mounted at their final path, because requirements may refer to it.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
             text += &step(after_the_source, &mount, &["--requirements", &source]);
+            if let ResolvedSource::Folder(folder) = &spec.source
+                && folder.is_package
+                && folder.has_requirements
+            {
+                text += &step(after_the_source, &mount, &[&source]);
+            }
         }
         if !spec.packages.is_empty() {
-            let packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
-            text += &step(after_the_source, "", &packages);
+            let local = format!("{MOUNTS}/{LOCAL_FOLDER}");
+            // Building a package writes into its folder.
+            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local},rw ");
+            let packages = spec.packages_in(&local);
+            let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+            text +=
+                &step(after_the_source, if spec.local_packages.is_empty() { "" } else { &mount }, &packages);
         }
     }
-    if is_repository {
+    if has_files {
         text += &format!("COPY {SOURCE_FOLDER}/ {source}/\n");
     }
     text += &format!(

@@ -3,17 +3,17 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::image::build_context::dockerfile::{Steps, dockerfile};
-use crate::image::build_context::install;
+use crate::image::build_context::{PACKAGE_ENV, install};
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// Whether [`digest`] covers everything in the image. It does not cover a Hugging Face repository's files.
 pub(crate) fn has_recipe(spec: &EffectiveSpec) -> bool {
-    matches!(spec.source, ResolvedSource::Gym { .. })
+    !matches!(spec.source, ResolvedSource::Hf { .. })
 }
 
-/// The digest, in lower-case hex, of the Dockerfile, the base image's id, the scripts, the wheel and the
-/// lockfile. Images with the same digest are identical.
+/// The digest, in lower-case hex, of the Dockerfile, the base image's id, the scripts, the wheel, the lockfile and
+/// the files of this machine. Images with the same digest are identical.
 pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) -> String {
     let text = dockerfile(spec, steps);
     let mut parts = vec![("Dockerfile", text.as_str()), ("base", base_image_id)];
@@ -24,6 +24,13 @@ pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) ->
     if let Some(lockfile) = &spec.lockfile {
         parts.push(("lock", &lockfile.requirements));
     }
+    if let ResolvedSource::Folder(folder) = &spec.source {
+        parts.push(("source", &folder.sha256));
+        if !folder.has_env {
+            parts.push(("env.py", PACKAGE_ENV));
+        }
+    }
+    parts.extend(spec.local_packages.iter().map(|package| ("local", package.sha256.as_str())));
     let mut digest = Sha256::new();
     for (name, content) in parts {
         digest.update(format!("{name} {}\n", content.len()));

@@ -34,28 +34,9 @@ fn is_local(name: &str) -> bool {
     !name.contains("://") || name.contains("file:")
 }
 
-/// Whether a pyproject.toml describes a package. Many only contain the settings of tools.
-pub(crate) fn is_package(text: &str) -> bool {
-    text.lines().any(|line| {
-        let header = line.split('#').next().unwrap_or_default().trim();
-        let name = header.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        matches!(name.map(str::trim), Some("project" | "build-system"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_project_file_with_settings_of_tools_is_not_a_package() {
-        for text in ["[project]\nname = 'x'", "[build-system]\nrequires = []", "# x\n  [ project ] # y\n"] {
-            assert!(is_package(text), "{text:?}");
-        }
-        for text in ["", "[tool.ruff]\nline-length = 100\n", "[tool.project]\n", "# [project]\n"] {
-            assert!(!is_package(text), "{text:?}");
-        }
-    }
 
     #[test]
     fn requirements_that_need_the_repository_are_found() {
