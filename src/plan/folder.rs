@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Change, Problem, SandboxError};
 use crate::hub::{ENV_FILE, REQUIREMENTS_FILE};
 use crate::plan::local_files::Reading;
 use crate::plan::project;
 use crate::source::{FolderSourceRef, is_path};
+
+/// The `env.py` of a package that has none. It serves the environment that the package registers.
+pub(crate) const PACKAGE_ENV: &str = include_str!("package_env.py");
 
 /// The folder of a source, in the form that is part of the build hash. Two copies of a folder have the same hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,9 +22,9 @@ pub(crate) struct LocalFolder {
     pub(crate) path: String,
     /// The digest of its files, in lower-case hex: see [`Reading::digest`].
     pub(crate) sha256: String,
-    /// Whether it has an `env.py`. Otherwise, it is a package that registers one environment.
-    #[serde(skip)]
-    pub(crate) has_env: bool,
+    /// The digest of the `env.py` that is added to a package without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) added_env: Option<String>,
     /// Whether it has a `requirements.txt`.
     #[serde(skip)]
     pub(crate) has_requirements: bool,
@@ -114,7 +118,7 @@ pub(crate) fn resolve(
     Ok(LocalFolder {
         path: text.to_owned(),
         sha256: reading.digest(&files)?,
-        has_env,
+        added_env: (!has_env).then(|| hex::encode(Sha256::digest(PACKAGE_ENV))),
         has_requirements: files.has(REQUIREMENTS_FILE),
         is_package,
     })

@@ -1,6 +1,7 @@
 //! Plans: the result of all lookups, before anything is started. A plan's spec decides the image's content,
 //! build hash and tag.
 
+pub(crate) mod additions;
 pub(crate) mod bootstrap;
 pub(crate) mod folder;
 mod ignore_rules;
@@ -10,6 +11,7 @@ pub(crate) mod lockfile;
 pub(crate) mod project;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
+pub(crate) mod startup;
 
 use std::path::PathBuf;
 
@@ -18,6 +20,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::{BOOTSTRAP_SCHEMA_VERSION, IMAGE_PREFIX};
+use crate::plan::additions::Additions;
 use crate::plan::folder::LocalFolder;
 use crate::plan::local_package::LocalPackage;
 use crate::plan::lockfile::Lockfile;
@@ -34,6 +37,8 @@ const LONGEST_IMAGE_NAME: usize = 255;
 pub(crate) struct Plan {
     pub(crate) image: PlannedImage,
     pub(crate) serving: Serving,
+    /// What was added because the environment is known to need it.
+    pub(crate) additions: Additions,
 }
 
 /// Where the image comes from.
@@ -69,6 +74,10 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
+    /// Wrappers, as `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
+    /// The date of which the newest packages are installed: `2025-03-31`.
+    pub(crate) as_of: Option<String>,
     /// Those of `packages` that are files and folders of this machine.
     pub(crate) local_packages: Vec<LocalPackage>,
 }
@@ -94,6 +103,8 @@ pub(crate) enum ResolvedSource {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Serving {
     pub(crate) kwargs: Map<String, Value>,
+    /// Variables that the environment's family needs. The user's own win.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) num_envs: u32,
     /// `None` if the user did not choose: a built image then uses `sync`, and a prebuilt image its own
     /// default.
@@ -129,6 +140,13 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wrap: &'a [String],
+    /// The digest of the startup package, if the image needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<&'a str>,
     /// The digests of the local packages, in their order among the packages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     local: Vec<&'a str>,
@@ -146,6 +164,9 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
+            wrap: &self.wrap,
+            startup: startup::is_needed(self).then(startup::digest),
+            as_of: self.as_of.as_deref(),
             local: self.local_packages.iter().map(|package| package.sha256.as_str()).collect(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
@@ -243,6 +264,8 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
+            wrap: Vec::new(),
+            as_of: None,
             local_packages: Vec::new(),
         }
     }
@@ -252,26 +275,28 @@ pub(crate) mod samples {
         spec(ResolvedSource::Folder(LocalFolder {
             path: "/home/me/my_env".to_owned(),
             sha256: "ab".repeat(32),
-            has_env: true,
+            added_env: None,
             has_requirements: false,
             is_package: false,
         }))
     }
 
     pub(crate) fn serving() -> Serving {
-        Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None }
+        Serving { kwargs: Map::new(), variables: Vec::new(), num_envs: 1, vectorization_mode: None }
     }
 
     /// The plan to build and serve a spec.
     pub(crate) fn plan(spec: EffectiveSpec) -> Plan {
         let build =
             BuildPlan { spec, max_source_size: 0, build_memory: BuildMemory::Off, lockfile_to_write: None };
-        Plan { image: PlannedImage::Built(Box::new(build)), serving: serving() }
+        let image = PlannedImage::Built(Box::new(build));
+        Plan { image, serving: serving(), additions: Additions::default() }
     }
 
     /// The plan to serve a prebuilt image.
     pub(crate) fn prebuilt(reference: &str) -> Plan {
-        Plan { image: PlannedImage::Prebuilt(reference.to_owned()), serving: serving() }
+        let image = PlannedImage::Prebuilt(reference.to_owned());
+        Plan { image, serving: serving(), additions: Additions::default() }
     }
 }
 
@@ -305,6 +330,16 @@ mod tests {
         spec.apt = vec!["libgl1".to_owned()];
         spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
         assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
+        spec.wrap = vec!["a.b:C".to_owned()];
+        spec.as_of = Some("2025-03-31".to_owned());
+        let end = format!(
+            r#""lock":"00","wrap":["a.b:C"],"startup":"{}","as_of":"2025-03-31"}}"#,
+            startup::digest()
+        );
+        assert!(spec.canonical_json().ends_with(&end), "{}", spec.canonical_json());
+        let mut calls = samples::gym("CartPole-v1");
+        calls.imports = vec!["a:b".to_owned()];
+        assert!(calls.canonical_json().contains(r#""imports":["a:b"],"startup":""#));
     }
 
     #[test]

@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
 use crate::error::{Problem, SandboxError, cannot_read};
 use crate::host::link::link_or_copy;
-use crate::host::run_dir::cannot_write;
+use crate::host::run_dir::{cannot_write, write_private};
 use crate::hub::{ENV_FILE, REQUIREMENTS_FILE};
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
-use crate::plan::folder::LocalFolder;
+use crate::plan::folder::{LocalFolder, PACKAGE_ENV};
 use crate::plan::local_files::Reading;
 use crate::plan::local_package::LocalPackage;
 use crate::plan::rlmesh_package::RlmeshPackage;
-use crate::plan::{BuildPlan, project};
+use crate::plan::{BuildPlan, project, startup};
 use crate::settings::package_index::PackageIndex;
 
 /// The folder of the context with the files that the requirements of an hf source or a folder need.
@@ -30,9 +30,6 @@ pub(crate) const REQUIREMENTS_FOLDER: &str = "requirements";
 
 /// The folder of the context with the user's own packages.
 pub(crate) const LOCAL_FOLDER: &str = "local";
-
-/// The `env.py` of a package that has none. It serves the environment that the package registers.
-pub(crate) const PACKAGE_ENV: &str = include_str!("package_env.py");
 
 /// The hint for files that this run has just written.
 const RUN_AGAIN: &str = "run it again; if that does not help, check the folder that TMPDIR names";
@@ -62,6 +59,9 @@ pub(crate) fn write(
         put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
     }
     write_bootstrap(&folder, payload)?;
+    if startup::is_needed(spec) {
+        write_startup(&folder)?;
+    }
     if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {
         let name = install_path.rsplit('/').next().unwrap_or_default();
         let packages = folder.join(PACKAGES_FOLDER);
@@ -83,24 +83,35 @@ fn write_install(context: &Path) -> Result<(), SandboxError> {
     install::FILES.iter().try_for_each(|(name, content)| put(&folder.join(name), content))
 }
 
+/// Writes the startup package, so that any user inside a container can read it.
+fn write_startup(context: &Path) -> Result<(), SandboxError> {
+    let folder = context.join(startup::FOLDER);
+    for (name, content) in startup::FILES {
+        let file = folder.join(name);
+        let parent = file.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+        put(&file, content)?;
+        set_mode(&file, 0o644)?;
+        set_mode(parent, 0o755)?;
+    }
+    Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|error| cannot_write(path, &error))
+}
+
 /// Writes the installers' settings and certificates to files outside of the context, and returns the flags
 /// that pass them to a build as secrets.
 ///
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn write_secrets(parent: &Path, settings: &PackageIndex) -> Result<Vec<String>, SandboxError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let mut flags = Vec::new();
     if let Some(lines) = settings.lines() {
         let file = parent.join("settings");
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
-            .and_then(|mut opened| opened.write_all(lines.as_bytes()))
-            .map_err(|error| cannot_write(&file, &error))?;
+        write_private(&file, &lines)?;
         flags.push(secret_flag(SETTINGS_SECRET, &file));
     }
     if let Some(file) = settings.certificates() {
@@ -122,11 +133,9 @@ fn secret_flag(id: &str, file: &Path) -> String {
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, SandboxError> {
-    use std::os::unix::fs::PermissionsExt as _;
     let file = folder.join(BOOTSTRAP_FILE);
     put(&file, payload)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
-        .map_err(|error| cannot_write(&file, &error))?;
+    set_mode(&file, 0o644)?;
     Ok(file)
 }
 
@@ -145,7 +154,7 @@ pub(crate) fn write_folder(
     reading: &Reading<'_>,
 ) -> Result<(), SandboxError> {
     let (from, source) = (Path::new(&folder.path), source_folder(context));
-    if folder.has_env {
+    if folder.added_env.is_none() {
         reading.copy(from, &source, &folder.sha256)?;
         return write_requirements(context, folder.is_package);
     }
