@@ -207,7 +207,11 @@ pub(crate) fn write_requirements(context: &Path, needs_all: bool) -> Result<(), 
         None => match project::read(&source)? {
             Some(project) if !project.is_package(false) => {
                 // Only its dependencies are needed, because env.py finds the files beside it.
-                return put(&folder.join(REQUIREMENTS_FILE), &project.requirements());
+                let requirements = project.requirements();
+                if !requirements.is_empty() {
+                    put(&folder.join(REQUIREMENTS_FILE), &requirements)?;
+                }
+                return Ok(());
             }
             project => project.is_some(),
         },
@@ -272,7 +276,7 @@ mod tests {
     #[test]
     fn a_package_is_installed_with_all_its_files_and_settings_of_tools_with_none() {
         for (name, text, count) in [
-            ("pyproject.toml", "[tool.ruff]\n", 1),
+            ("pyproject.toml", "[tool.ruff]\n", 0),
             ("pyproject.toml", "[project]\ndependencies = ['six']\n", 1),
             ("pyproject.toml", "[build-system]\n", 2),
             ("setup.py", "", 2),
