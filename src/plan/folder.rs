@@ -138,7 +138,99 @@ fn not_a_folder(shown: &str) -> Problem {
     let problem = Problem::new(format!("{shown} is not a folder"), "use the folder that contains env.py");
     let folder = Path::new(shown).parent().and_then(Path::to_str).filter(|folder| is_path(folder));
     match folder {
-        Some(folder) if shown.ends_with(".py") => problem.changes([Change::Source(folder.to_owned())]),
+        Some(folder) if shown.ends_with("/env.py") => problem.changes([Change::Source(folder.to_owned())]),
         _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::interrupt::Interrupt;
+
+    /// Resolves the folder `my_env` with these files.
+    fn resolve_with(files: &[(&str, &str)]) -> Result<LocalFolder, SandboxError> {
+        let world = tempfile::tempdir().unwrap();
+        std::fs::create_dir(world.path().join("my_env")).unwrap();
+        for (path, content) in files {
+            let file = world.path().join("my_env").join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, content).unwrap();
+        }
+        resolve_in(world.path(), "./my_env")
+    }
+
+    fn resolve_in(world: &Path, source: &str) -> Result<LocalFolder, SandboxError> {
+        let interrupt = Interrupt::default();
+        let reading = Reading { limit: 1000, interrupt: &interrupt, kind: SandboxError::SourceResolution };
+        let source = FolderSourceRef { path: source.to_owned() };
+        resolve(&source, &Places { folder: world, home: Some(world) }, &reading)
+    }
+
+    fn refusal(files: &[(&str, &str)]) -> (String, String) {
+        let error = resolve_with(files).unwrap_err();
+        assert_eq!(error.kind(), "SourceResolution");
+        (error.to_string(), error.hints().last().unwrap().clone())
+    }
+
+    #[test]
+    fn what_a_folder_serves() {
+        const PACKAGE: (&str, &str) = ("pyproject.toml", "[build-system]\n");
+        let shape = |files: &[(&str, &str)]| {
+            let found = resolve_with(files).unwrap();
+            (found.added_env.is_none(), found.has_requirements, found.is_package)
+        };
+        assert_eq!(shape(&[("env.py", "")]), (true, false, false));
+        assert_eq!(shape(&[("env.py", ""), ("requirements.txt", ""), PACKAGE]), (true, true, true));
+        assert_eq!(shape(&[("env.py", ""), ("pyproject.toml", "[project]\n")]), (true, false, false));
+        assert_eq!(shape(&[PACKAGE]), (false, false, true));
+        assert_eq!(shape(&[("pyproject.toml", "[project]\n")]), (false, false, true));
+        assert_eq!(shape(&[("setup.py", "")]), (false, false, true));
+    }
+
+    #[test]
+    fn the_path_is_not_part_of_the_hash() {
+        let found = resolve_with(&[("env.py", "")]).unwrap();
+        let text = serde_json::to_string(&crate::plan::ResolvedSource::Folder(found.clone())).unwrap();
+        assert_eq!(text, format!(r#"{{"kind":"folder","sha256":"{}"}}"#, found.sha256));
+        assert_eq!(
+            found,
+            LocalFolder { path: found.path.clone(), ..resolve_with(&[("env.py", "")]).unwrap() }
+        );
+        let package = resolve_with(&[("setup.py", "")]).unwrap();
+        assert!(serde_json::to_string(&package).unwrap().contains(r#","added_env":""#));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_an_environment() {
+        let (message, hint) = refusal(&[]);
+        assert!(
+            message.contains("is empty") && hint.contains("rlmesh-sandbox init ./my_env"),
+            "{message} {hint}"
+        );
+        let (message, hint) = refusal(&[("pyproject.toml", "[tool.ruff]\n")]);
+        assert!(message.contains("neither env.py nor") && hint.contains("init ./my_env"), "{message} {hint}");
+        assert_eq!(refusal(&[("a/b/env.py", "")]).1, "use ./my_env/a/b");
+        let (message, hint) = refusal(&[("env.py", ""), (".gitignore", "env.py"), ("x", "")]);
+        assert!(message.contains("is excluded") && hint.contains("!env.py"), "{message} {hint}");
+    }
+
+    #[test]
+    fn paths_are_found_from_the_current_folder_and_from_home() {
+        let world = tempfile::tempdir().unwrap();
+        std::fs::create_dir(world.path().join("mine")).unwrap();
+        std::fs::write(world.path().join("mine/env.py"), "").unwrap();
+        let real = world.path().join("mine").canonicalize().unwrap();
+        for source in ["./mine", "~/mine", real.to_str().unwrap(), "./mine/../mine"] {
+            assert_eq!(resolve_in(world.path(), source).unwrap().path, real.to_str().unwrap(), "{source}");
+        }
+        let error = resolve_in(world.path(), "./gone").unwrap_err();
+        assert_eq!(error.to_string(), "the folder ./gone does not exist");
+        let error = resolve_in(world.path(), "./mine/env.py").unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.hints().last().unwrap().as_str()),
+            ("./mine/env.py is not a folder", "use ./mine")
+        );
+        assert!(Places { folder: world.path(), home: None }.path("~/x").is_err());
     }
 }

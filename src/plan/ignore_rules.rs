@@ -171,3 +171,121 @@ fn read(file: &Path) -> Result<Option<String>, (PathBuf, io::Error)> {
         Err(error) => failed(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of a folder that are not excluded, sorted. Each path is written with its own name as its content,
+    /// except those with rules.
+    fn kept(folder: &Path, files: &[(&str, &str)]) -> String {
+        for (path, content) in files {
+            let file = folder.join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, content).unwrap();
+        }
+        let rules = IgnoreRules::of(folder).unwrap();
+        let mut found = Vec::new();
+        walk(folder, folder, &rules, &rules.at_the_top(folder).unwrap(), &mut found);
+        found.sort();
+        found.join(" ")
+    }
+
+    fn walk(top: &Path, folder: &Path, rules: &IgnoreRules, git: &GitRules, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if let Some(git) = rules.inside(git, &path).unwrap() {
+                    walk(top, &path, rules, &git, found);
+                }
+            } else if !rules.exclude_file(git, &path) {
+                found.push(path.strip_prefix(top).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn gitignore_counts_as_for_git() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = kept(
+            folder.path(),
+            &[
+                (".gitignore", "*.log\n/out\ndata/\n!keep.log\n# a comment\n"),
+                ("a.log", ""),
+                ("keep.log", ""),
+                ("out", ""),
+                ("sub/out", ""),
+                ("data/x", ""),
+                ("data/keep.log", ""),
+                ("sub/.gitignore", "!b.log\nsecret\n"),
+                ("sub/b.log", ""),
+                ("sub/secret", ""),
+                ("secret", ""),
+            ],
+        );
+        assert_eq!(found, ".gitignore keep.log secret sub/.gitignore sub/b.log sub/out");
+    }
+
+    #[test]
+    fn gitignore_of_the_folders_above_counts_inside_a_repository_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        std::fs::write(parent.path().join(".gitignore"), "*").unwrap();
+        let repository = parent.path().join("repository");
+        let folder = repository.join("envs/mine");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(repository.join(".gitignore"), "*.ckpt\nenvs/\n").unwrap();
+        let files = [("env.py", ""), ("a.ckpt", "")];
+        assert_eq!(kept(&folder, &files), "a.ckpt env.py", "there is no repository");
+        std::fs::create_dir(repository.join(".git")).unwrap();
+        assert_eq!(kept(&folder, &files), "env.py");
+    }
+
+    #[test]
+    fn dockerignore_counts_as_for_docker_and_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = kept(
+            folder.path(),
+            &[
+                (".dockerignore", "# a comment\n*.md\n./docs/\n**/*.tmp\n!data/model.bin\n!docs/a.txt\n"),
+                (".gitignore", "data\n"),
+                ("README.md", ""),
+                ("sub/README.md", ""),
+                ("docs/a.txt", ""),
+                ("docs/b.txt", ""),
+                ("x.tmp", ""),
+                ("sub/deep/x.tmp", ""),
+                ("data/model.bin", ""),
+                ("data/other.bin", ""),
+            ],
+        );
+        assert_eq!(found, ".dockerignore .gitignore data/model.bin docs/a.txt sub/README.md");
+    }
+
+    #[test]
+    fn in_dockerignore_the_last_line_that_matches_decides() {
+        for (lines, expected) in [("!a/b\na\n", ".dockerignore"), ("a\n!a/b\n", ".dockerignore a/b")] {
+            let folder = tempfile::tempdir().unwrap();
+            assert_eq!(kept(folder.path(), &[(".dockerignore", lines), ("a/b", ""), ("a/c", "")]), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_left_behind_never_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = kept(
+            folder.path(),
+            &[
+                ("env.py", ""),
+                (".git/HEAD", ""),
+                ("__pycache__/env.cpython-311.pyc", ""),
+                ("sub/old.pyc", ""),
+                ("my_env.egg-info/PKG-INFO", ""),
+                (".venv/pyvenv.cfg", ""),
+                (".venv/bin/python", ""),
+                (".DS_Store", ""),
+                (".dockerignore", "!**/*\n"),
+            ],
+        );
+        assert_eq!(found, ".dockerignore env.py");
+    }
+}

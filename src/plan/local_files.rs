@@ -329,3 +329,152 @@ fn create(file: &Path, is_executable: bool) -> Result<File, SandboxError> {
         .and_then(|created| created.set_permissions(Permissions::from_mode(mode)).map(|()| created))
         .map_err(|error| cannot_write(file, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn put(folder: &Path, path: &str, content: &str) {
+        let file = folder.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    }
+
+    fn reading(interrupt: &Interrupt) -> Reading<'_> {
+        Reading { limit: 1000, interrupt, kind: SandboxError::SourceResolution }
+    }
+
+    fn digest(folder: &Path) -> String {
+        let interrupt = Interrupt::default();
+        let reading = reading(&interrupt);
+        reading.digest(&reading.list(folder).unwrap()).unwrap()
+    }
+
+    fn refusal(folder: &Path) -> String {
+        match reading(&Interrupt::default()).list(folder) {
+            Err(error @ SandboxError::SourceResolution(_)) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A folder with a file, a program, and a link.
+    fn sample() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), "env.py", "code");
+        put(folder.path(), "sub/tool.sh", "#!/bin/sh");
+        fs::set_permissions(folder.path().join("sub/tool.sh"), Permissions::from_mode(0o700)).unwrap();
+        symlink("../env.py", folder.path().join("sub/link")).unwrap();
+        folder
+    }
+
+    /// The value was computed with hashlib. Another one would build every folder again.
+    #[test]
+    fn the_digest_is_the_same_on_every_machine() {
+        let (one, other) = (sample(), sample());
+        assert_eq!(digest(one.path()), "241fd6d8515c54e5931105c06d75bbeffd01fef1b073f492e25ec05c3d86efbe");
+        fs::set_permissions(other.path().join("env.py"), Permissions::from_mode(0o600)).unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(1000);
+        File::options().write(true).open(other.path().join("env.py")).unwrap().set_modified(old).unwrap();
+        fs::create_dir(other.path().join("empty")).unwrap();
+        put(other.path(), ".git/HEAD", "x");
+        assert_eq!(digest(other.path()), digest(one.path()));
+    }
+
+    #[test]
+    fn every_change_of_the_files_changes_the_digest() {
+        let plain = digest(sample().path());
+        let changes: [fn(&Path); 6] = [
+            |folder| put(folder, "env.py", "Code"),
+            |folder| put(folder, "new", ""),
+            |folder| fs::remove_file(folder.join("sub/link")).unwrap(),
+            |folder| fs::rename(folder.join("env.py"), folder.join("env2.py")).unwrap(),
+            |folder| fs::set_permissions(folder.join("env.py"), Permissions::from_mode(0o755)).unwrap(),
+            |folder| {
+                fs::remove_file(folder.join("sub/link")).unwrap();
+                symlink("tool.sh", folder.join("sub/link")).unwrap();
+            },
+        ];
+        let mut seen = BTreeSet::from([plain]);
+        for change in changes {
+            let folder = sample();
+            change(folder.path());
+            assert!(seen.insert(digest(folder.path())));
+        }
+    }
+
+    #[test]
+    fn a_copy_has_the_same_files_readable_by_anyone() {
+        let (folder, parent) = (sample(), tempfile::tempdir().unwrap());
+        fs::set_permissions(folder.path().join("env.py"), Permissions::from_mode(0o600)).unwrap();
+        let (interrupt, copy) = (Interrupt::default(), parent.path().join("copy"));
+        reading(&interrupt).copy(folder.path(), &copy, &digest(folder.path())).unwrap();
+        assert_eq!(digest(&copy), digest(folder.path()));
+        let mode = |path: &str| fs::symlink_metadata(copy.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("env.py"), mode("sub/tool.sh"), mode("sub")), (0o644, 0o755, 0o755));
+        assert_eq!(fs::read_link(copy.join("sub/link")).unwrap(), Path::new("../env.py"));
+    }
+
+    #[test]
+    fn files_that_changed_since_the_plan_are_an_error() {
+        let (folder, parent) = (sample(), tempfile::tempdir().unwrap());
+        let planned = digest(folder.path());
+        put(folder.path(), "env.py", "more");
+        let interrupt = Interrupt::default();
+        let error =
+            reading(&interrupt).copy(folder.path(), &parent.path().join("copy"), &planned).unwrap_err();
+        assert!(error.to_string().ends_with("changed while it was read"), "{error}");
+    }
+
+    #[test]
+    fn links_must_stay_in_the_folder() {
+        for (link, target, is_kept) in [
+            ("a", "env.py", true),
+            ("sub/a", "../env.py", true),
+            ("a", "sub/../env.py", true),
+            ("a", "missing", true),
+            ("a", "../env.py", false),
+            ("sub/a", "../../env.py", false),
+            ("a", "/etc/passwd", false),
+        ] {
+            let folder = sample();
+            symlink(target, folder.path().join(link)).unwrap();
+            if is_kept {
+                digest(folder.path());
+            } else {
+                let said = refusal(folder.path());
+                assert!(said.contains(link) && said.contains(&format!("a link to {target}")), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_go_into_an_image_is_named() {
+        let folder = sample();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.path().join("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        assert!(refusal(folder.path()).ends_with("pipe is not a file, folder or link"));
+        put(folder.path(), ".dockerignore", "pipe");
+        digest(folder.path());
+        let name = std::ffi::OsStr::from_bytes(b"x\xff");
+        if fs::write(folder.path().join(name), "").is_ok() {
+            assert!(refusal(folder.path()).contains("not valid UTF-8"));
+        }
+    }
+
+    #[test]
+    fn the_size_is_limited() {
+        let folder = sample();
+        put(folder.path(), "large", &"x".repeat(1001));
+        let error = reading(&Interrupt::default()).list(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("more than the limit of 1000 B"), "{error}");
+        assert_eq!(error.hints().last().unwrap(), "pass --max-source-size 1g");
+    }
+}

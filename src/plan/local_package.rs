@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Change, Field, Problem, SandboxError};
+use crate::error::{Field, Problem, SandboxError};
 use crate::plan::folder::Places;
 use crate::plan::local_files::Reading;
 use crate::source::local_requirement::{ARCHIVES, LocalRequirement};
@@ -86,19 +86,12 @@ fn read(
     if path.is_dir() {
         let files = reading.list(&path)?;
         if !files.has("pyproject.toml") && !files.has("setup.py") {
-            let error = refused(
-                "is not a package: it has neither pyproject.toml nor setup.py",
-                "use the folder of a package, a wheel or a source archive",
-            );
-            return Err(if files.has("env.py") {
-                error.map_problem(|problem| {
-                    problem
-                        .hint("it has env.py, so it is a source by itself")
-                        .changes([Change::Source(shown.clone())])
-                })
+            let hint = if files.has("env.py") {
+                "it has env.py: use it as the source instead, as in `rlmesh-sandbox run ./FOLDER`"
             } else {
-                error
-            });
+                "use the folder of a package, a wheel or a source archive"
+            };
+            return Err(refused("is not a package: it has neither pyproject.toml nor setup.py", hint));
         }
         let file_name = slug(&path.file_name().unwrap_or_default().to_string_lossy());
         let sha256 = reading.digest(&files)?;
@@ -115,4 +108,71 @@ fn read(
     }
     let sha256 = reading.digest_of_file(&path)?;
     Ok(LocalPackage { path, is_folder: false, sha256, position, file_name: name, requirement })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::interrupt::Interrupt;
+
+    fn resolve_in(
+        folder: &Path,
+        packages: &[&str],
+    ) -> Result<(Vec<String>, Vec<LocalPackage>), SandboxError> {
+        let interrupt = Interrupt::default();
+        let reading = Reading { limit: 1000, interrupt: &interrupt, kind: SandboxError::InvalidOption };
+        let packages: Vec<String> = packages.iter().map(|package| (*package).to_owned()).collect();
+        resolve(&packages, &Places { folder, home: None }, &reading)
+    }
+
+    /// A folder with a package, a wheel, and other files.
+    fn world() -> tempfile::TempDir {
+        let world = tempfile::tempdir().unwrap();
+        for folder in ["My Pkg", "env", "empty"] {
+            std::fs::create_dir(world.path().join(folder)).unwrap();
+        }
+        for file in ["My Pkg/pyproject.toml", "env/env.py", "x-1.0-py3-none-any.whl", "a b.whl", "notes.txt"]
+        {
+            std::fs::write(world.path().join(file), file).unwrap();
+        }
+        world
+    }
+
+    #[test]
+    fn local_packages_have_no_path_in_the_hash_and_their_digest_in_the_build() {
+        let world = world();
+        let wheel =
+            format!("x[a] @ file://{}/x-1.0-py3-none-any.whl ; python_version > '3'", world.path().display());
+        let (texts, locals) = resolve_in(world.path(), &["six", "./My Pkg[dev]", &wheel]).unwrap();
+        assert_eq!(texts, ["six", "./my-pkg[dev]", "x[a] @ ./x-1.0-py3-none-any.whl ; python_version > '3'"]);
+        let in_build: Vec<String> = locals.iter().map(|package| package.requirement_in("/local")).collect();
+        assert_eq!(in_build[0], format!("/local/{}/my-pkg[dev]", &locals[0].sha256[..12]));
+        assert_eq!(
+            in_build[1],
+            format!(
+                "x[a] @ file:///local/{}/x-1.0-py3-none-any.whl ; python_version > '3'",
+                &locals[1].sha256[..12]
+            )
+        );
+        assert_eq!(locals.iter().map(|package| package.position).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_not_a_package_is_named_before_any_build() {
+        let world = world();
+        for (package, said) in [
+            ("./gone", "packages (--package): ./gone cannot be read: No such file"),
+            ("dist/gone.whl", "dist/gone.whl cannot be read"),
+            ("./empty", "./empty is not a package: it has neither pyproject.toml nor setup.py"),
+            ("./notes.txt", "./notes.txt is not a package"),
+            ("./a b.whl", "./a b.whl is not a package"),
+            ("~/x", "the home folder is not known"),
+        ] {
+            let error = resolve_in(world.path(), &[package]).unwrap_err();
+            assert_eq!(error.kind(), "InvalidOption");
+            assert!(error.to_string().contains(said), "{error}");
+        }
+        let error = resolve_in(world.path(), &["./env"]).unwrap_err();
+        assert!(error.hints()[0].contains("use it as the source"), "{error:?}");
+    }
 }

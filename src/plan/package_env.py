@@ -24,7 +24,7 @@ def make_env(n_envs=1, use_async_envs=False, **kwargs):
 def only_env_id():
     package = installed_package()
     name = package.metadata["Name"]
-    modules = sorted(modules_of(package))
+    modules = sorted(set(modules_of(package)))
     before = set(gymnasium.registry)
     for module in modules:
         importlib.import_module(module)

@@ -37,7 +37,7 @@ impl LocalRequirement {
         };
         let path = match path_of_url(path) {
             Some(path) => path,
-            None if is_path(path) || path.starts_with('.') || is_archive(path) => path.to_owned(),
+            None if is_path(path) || path.starts_with('.') || is_relative_path(path) => path.to_owned(),
             None => return None,
         };
         Some(Self { name: None, path, extras, marker })
@@ -50,8 +50,10 @@ fn is_name(text: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_. ".contains(c))
 }
 
-fn is_archive(path: &str) -> bool {
-    !path.contains("://") && !path.contains('@') && ARCHIVES.iter().any(|end| path.ends_with(end))
+/// Whether a text without a leading dot is a path: no name of a package has a slash.
+fn is_relative_path(text: &str) -> bool {
+    let is_archive = ARCHIVES.iter().any(|end| text.ends_with(end));
+    (is_archive || text.contains('/')) && !text.contains(['@', ':', '<', '>', '='])
 }
 
 /// The path that a `file:` address names.
@@ -77,6 +79,7 @@ mod tests {
             ("/abs/x", None, "/abs/x", "", ""),
             ("dist/x-1-py3-none-any.whl[a]", None, "dist/x-1-py3-none-any.whl", "[a]", ""),
             ("x.tar.gz", None, "x.tar.gz", "", ""),
+            ("envs/my_pkg[dev]", None, "envs/my_pkg", "[dev]", ""),
             ("file:///abs/a%20b", None, "/abs/a b", "", ""),
             ("file:./x", None, "./x", "", ""),
             ("file://localhost/x.whl", None, "/x.whl", "", ""),

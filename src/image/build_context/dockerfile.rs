@@ -277,6 +277,22 @@ mod tests {
     }
 
     #[test]
+    fn the_files_of_a_folder_are_installed_and_copied_like_those_of_a_repository() {
+        let requirements = r#"RUN [install.sh","--requirements","/opt/rlmesh/source"]"#;
+        let package = r#"RUN [install.sh","/opt/rlmesh/source"]"#;
+        let copy = "COPY source/ /opt/rlmesh/source/";
+        let mut spec = samples::folder();
+        assert_eq!(instructions(&spec)[4..6], [requirements, copy]);
+        let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+        folder.is_package = true;
+        assert_eq!(instructions(&spec)[4..6], [requirements, copy], "the step installs the package");
+        let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+        folder.has_requirements = true;
+        assert_eq!(instructions(&spec)[4..7], [requirements, package, copy]);
+        assert!(!dockerfile(&spec, Steps::default()).contains("/home/me"));
+    }
+
+    #[test]
     fn steps_that_may_run_a_repositorys_code_have_downloads_of_their_own() {
         let mut full = hf();
         full.packages = vec!["six".to_owned()];

@@ -44,7 +44,7 @@ pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::samples::{gym, hf};
+    use crate::plan::samples::{folder, gym, hf};
     use crate::settings::build::Installer;
 
     fn of(spec: &EffectiveSpec) -> String {
@@ -94,6 +94,18 @@ mod tests {
             of(&spec)
         };
         assert_ne!(with("1"), with("2"));
+    }
+
+    #[test]
+    fn a_folder_counts_by_its_content() {
+        let with = |sha256: &str, path: &str| {
+            let mut spec = folder();
+            let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+            (folder.sha256, folder.path) = (sha256.to_owned(), path.to_owned());
+            of(&spec)
+        };
+        assert_ne!(with("1", "/a"), with("2", "/a"));
+        assert_eq!(with("1", "/a"), with("1", "/b"));
     }
 
     #[test]
