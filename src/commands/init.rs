@@ -37,7 +37,7 @@ pub(super) fn run(args: &InitArgs, session: &Session) -> Result<Exit, SandboxErr
     let source = source(folder);
     match session.output.format() {
         Format::Json => {
-            session.output.json(&json::Created { folder: &source, files: FILES.map(|(name, _)| name) })?
+            session.output.json(&json::Created { folder: &source, files: FILES.map(|(name, _)| name) })?;
         }
         Format::Text | Format::Env => {
             session.output.note(&format!("wrote {}", FILES.map(|(name, _)| name).join(", ")));

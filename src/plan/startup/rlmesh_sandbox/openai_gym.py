@@ -55,7 +55,7 @@ def converted(space):
 
 
 class Adapted(gymnasium.Env):
-    """An environment with gym's spaces, or with the older interface: no seed for reset(), four results of step()."""
+    """Gives an environment of gym, or with its older interface, the interface of Gymnasium."""
 
     def __init__(self, env, render_mode=None):
         self.env = env
