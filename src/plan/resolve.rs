@@ -9,7 +9,7 @@ use crate::plan::{
     BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
 };
 use crate::settings::sandbox::{DEFAULT_MAX_SOURCE_SIZE, SandboxOptions};
-use crate::source::{EnvironmentSourceRef, HfSourceRef};
+use crate::source::{EnvironmentSourceRef, HfSourceRef, known_ids};
 
 /// The lookups that resolving needs, so that tests can replace them.
 pub(crate) struct Lookups<'a> {
@@ -49,7 +49,17 @@ pub(crate) fn resolve(
             let image = PlannedImage::Prebuilt(image.reference.clone());
             return Ok(Plan { image, serving: serving(options) });
         }
-        EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
+        EnvironmentSourceRef::Gym(gym) => {
+            // A package or an import of the user can register any id.
+            let is_known_by_users = !options.packages.is_empty() || !options.imports.is_empty();
+            if purpose != Purpose::Hash
+                && !is_known_by_users
+                && let Some(problem) = known_ids::judge(&gym.env_id)
+            {
+                return Err(SandboxError::InvalidSource(problem));
+            }
+            ResolvedSource::Gym { env_id: gym.env_id.clone() }
+        }
         EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, purpose, lookups)?,
     };
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
@@ -217,6 +227,16 @@ mod tests {
             assert_eq!(spec.build_hash(), vector.build_hash);
             assert_eq!(spec.image_tag(), vector.image_tag);
         }
+    }
+
+    #[test]
+    fn a_misspelt_id_is_refused_unless_a_package_or_an_import_may_register_it() {
+        let error = plan("CartPol-v1", |_| {}).unwrap_err();
+        assert_eq!((error.kind(), error.exit().code()), ("InvalidSource", 2));
+        assert_eq!(error.hints().last().unwrap(), "use CartPole-v1");
+        assert!(plan("CartPol-v1", |options| options.packages = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.imports = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("mine:CartPol-v1", |_| {}).is_ok());
     }
 
     #[test]
