@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Field, InvalidValue, SandboxError};
+use crate::settings::kwargs::check_kwargs;
+use crate::settings::requirement::{module_of, refuse_requirement};
 use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
 use crate::source::image_reference::is_image_reference;
@@ -103,6 +105,7 @@ impl SandboxOptions {
             let invalid = InvalidValue::new("it must be 1 or more", "use a whole number, 1 or more");
             return Err(Field::NUM_ENVS.invalid("0", &invalid));
         }
+        check_kwargs(&self.kwargs)?;
         Ok(Self {
             base_image: one(Field::BASE_IMAGE, self.base_image, base_image)?,
             rlmesh_package: one(Field::RLMESH_PACKAGE, self.rlmesh_package, requirement)?,
@@ -159,16 +162,13 @@ pub(crate) fn base_image(text: &str) -> Result<String, InvalidValue> {
     Ok(text)
 }
 
-/// Parses a pip requirement. The installer would take a text that starts with a dash as an option.
+/// Parses a pip requirement: what PEP 508 allows, a URL or a path.
 pub(crate) fn requirement(text: &str) -> Result<String, InvalidValue> {
-    let text = one_line(text)?;
-    if text.starts_with('-') {
-        return Err(InvalidValue::new(
-            "it is an option, not a requirement",
-            "use a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
-        ));
+    let requirement = one_line(text)?;
+    match refuse_requirement(&requirement) {
+        Some(invalid) => Err(invalid),
+        None => Ok(requirement),
     }
-    Ok(text)
 }
 
 /// Parses `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would remove a package whose name ends
@@ -210,13 +210,19 @@ pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
         word.starts_with(|c: char| c.is_alphabetic() || c == '_')
             && word.chars().all(|c| c.is_alphanumeric() || c == '_')
     };
-    if !text.split('.').all(is_word) {
-        return Err(InvalidValue::new(
-            "it is not a valid module name",
-            "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
-        ));
+    let is_module = text.split('.').all(is_word);
+    let right = module_of(&text, |module| module.split('.').all(is_word));
+    if is_module && right.is_none() {
+        return Ok(text);
     }
-    Ok(text)
+    let invalid = InvalidValue::new(
+        if is_module { "no module has this name" } else { "it is not a valid module name" },
+        "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
+    );
+    Err(match right {
+        Some(right) => invalid.instead("-i", &text, right),
+        None => invalid,
+    })
 }
 
 /// Parses the number of copies.

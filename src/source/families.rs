@@ -35,7 +35,9 @@ impl Family {
     fn frameskip_ids(&self) -> impl Iterator<Item = String> {
         let has_them = self.ids.iter().any(|id| id.starts_with("*NoFrameskip-"));
         let games = self.ids.iter().filter(move |id| has_them && !id.contains('*'));
-        games.filter_map(|id| id.rsplit_once("-v")).map(|(game, version)| format!("{game}NoFrameskip-v{version}"))
+        games
+            .filter_map(|id| id.rsplit_once("-v"))
+            .map(|(game, version)| format!("{game}NoFrameskip-v{version}"))
     }
 }
 

@@ -65,7 +65,6 @@ fn unserved(env_id: &str) -> Option<Problem> {
 }
 
 fn misspelt(env_id: &str) -> Option<Problem> {
-    const HINT: &str = "for an environment of your own, pass its package with -p and its module with -i";
     let given = Id::loose(env_id);
     let owner = families::of(env_id);
     if owner.is_some_and(|owner| !owner.is_complete()) {
@@ -83,7 +82,7 @@ fn misspelt(env_id: &str) -> Option<Problem> {
 
     let same_id = same_name(&|known| known.id == given);
     if !same_id.is_empty() {
-        return Some(unknown(env_id, best_of_each_family(&same_id, &given), HINT));
+        return Some(unknown(env_id, &best_of_each_family(&same_id, &given)));
     }
     let versions = same_name(&|known| known.id.namespace == given.namespace);
     if !versions.is_empty() {
@@ -98,19 +97,19 @@ fn misspelt(env_id: &str) -> Option<Problem> {
     let without_namespace = same_name(&|known| is_version(known) && given.namespace.is_empty());
     for found in [typo_in_namespace, without_namespace] {
         if !found.is_empty() {
-            return Some(unknown(env_id, best_of_each_family(&found, &given), HINT));
+            return Some(unknown(env_id, &best_of_each_family(&found, &given)));
         }
     }
     let nearest = nearest_names(&given, &candidates);
-    (!nearest.is_empty()).then(|| unknown(env_id, best_of_each_family(&nearest, &given), HINT))
+    (!nearest.is_empty()).then(|| unknown(env_id, &best_of_each_family(&nearest, &given)))
 }
 
-fn unknown(env_id: &str, meant: Vec<&str>, hint: &str) -> Problem {
+fn unknown(env_id: &str, meant: &[&str]) -> Problem {
     let problem = Problem::new(
-        format!("{} is not a known environment id: did you mean {}?", quoted(env_id), any_of(&meant)),
-        hint,
+        format!("{} is not a known environment id: did you mean {}?", quoted(env_id), any_of(meant)),
+        "for an environment of your own, pass its package with -p and its module with -i",
     );
-    with_source(problem, &meant)
+    with_source(problem, meant)
 }
 
 fn other_version(env_id: &str, given: &Id, versions: &[&Listed]) -> Problem {
@@ -198,9 +197,11 @@ fn typing_errors(given: &Id, known: &Id) -> Option<usize> {
     }
     let errors = distance(&given.name, &known.name);
     // A short name has many neighbours, so more has to agree; a namespace is enough.
-    let is_old = || families::new_id(&format!("{}-v{}", known.spelling, given.version.unwrap_or_default())).is_some();
+    let is_old =
+        || families::new_id(&format!("{}-v{}", known.spelling, given.version.unwrap_or_default())).is_some();
     let is_version = given.version.is_none() || given.version == known.version || is_old();
-    let is_start = given.name.len() == known.name.len() && given.name.chars().next() == known.name.chars().next();
+    let is_start =
+        given.name.len() == known.name.len() && given.name.chars().next() == known.name.chars().next();
     let is_likely = match shorter {
         0..=5 => is_version && is_start || !given.namespace.is_empty(),
         6..=7 => is_version,
@@ -212,9 +213,8 @@ fn typing_errors(given: &Id, known: &Id) -> Option<usize> {
 /// Whether a name is another one with more words: `MyCartPole`, `CartPoleX`.
 fn is_longer_name(given: &Id, known: &Id) -> bool {
     let Some((before, after)) = given.name.split_once(known.name.as_str()) else { return false };
-    let is_typo = before.is_empty()
-        && after.len() <= 1
-        && given.spelling.ends_with(|c: char| c.is_ascii_lowercase());
+    let is_typo =
+        before.is_empty() && after.len() <= 1 && given.spelling.ends_with(|c: char| c.is_ascii_lowercase());
     !is_typo
 }
 
@@ -390,7 +390,8 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_be_served_comes_with_its_reason() {
-        for given in ["pistonball_v6", "SuperMarioBros-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"] {
+        for given in ["pistonball_v6", "SuperMarioBros-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"]
+        {
             assert!(message(given).contains("cannot be served: "), "{given}: {}", message(given));
             assert_eq!(meant(given), None);
         }
@@ -492,9 +493,14 @@ mod tests {
 
     #[test]
     fn distances_count_typing_errors() {
-        for (a, b, errors) in
-            [("ab", "ab", 0), ("ab", "ba", 1), ("abc", "abd", 1), ("abc", "ab", 1), ("abcd", "acbx", 2), ("", "ab", 2)]
-        {
+        for (a, b, errors) in [
+            ("ab", "ab", 0),
+            ("ab", "ba", 1),
+            ("abc", "abd", 1),
+            ("abc", "ab", 1),
+            ("abcd", "acbx", 2),
+            ("", "ab", 2),
+        ] {
             assert_eq!(distance(a, b), errors, "{a} {b}");
         }
     }

@@ -93,7 +93,7 @@ fn word(text: &str) -> Option<(Value, &str)> {
     let end = text.find(|c| !is_word(c)).unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     let value = match word {
-        "" => return None,
+        "" | "NaN" | "Infinity" | "nan" | "inf" => return None,
         "True" | "true" => Value::Bool(true),
         "False" | "false" => Value::Bool(false),
         "None" | "null" => Value::Null,
@@ -105,12 +105,18 @@ fn word(text: &str) -> Option<(Value, &str)> {
 }
 
 fn number(word: &str) -> Option<Value> {
-    if let Ok(value @ Value::Number(_)) = serde_json::from_str(word) {
-        return Some(value);
+    if let Ok(Value::Number(number)) = serde_json::from_str(word) {
+        return (!is_too_large(&number)).then_some(Value::Number(number));
     }
     // `1.`, `.5` and `+1` are not JSON.
     let number = word.parse::<f64>().ok()?;
     Number::from_f64(number).map(Value::Number)
+}
+
+/// Whether a number with a fraction or an exponent is beyond the largest one that Python's `float` has.
+pub(crate) fn is_too_large(number: &Number) -> bool {
+    let text = number.to_string();
+    text.contains(['.', 'e', 'E']) && text.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 #[cfg(test)]
@@ -138,7 +144,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_a_literal() {
-        for text in ["", "[1", "[1 2]", "{1: 2}", "{'a'}", "f(x)", "[f(x)]", "'a", "[a='b']", "(,)", "[1e999]", "1 2"] {
+        for text in
+            ["", "[1", "[1 2]", "{1: 2}", "{'a'}", "f(x)", "[f(x)]", "'a", "[a='b']", "(,)", "[1e999]", "1 2"]
+        {
             assert_eq!(to_json(text), None, "{text}");
         }
         assert_eq!(to_json(&"[".repeat(100_000)), None);

@@ -14,8 +14,11 @@ pub(crate) fn misspelt(text: &str) -> Option<Problem> {
     if text.starts_with("hf://") && !is_hub_url(&text["hf://".len()..]) {
         return None;
     }
-    if ["gym://", "image://", "docker://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return stray_character(text);
+    if let Some(env_id) = text.strip_prefix("gym://") {
+        return stray_character(env_id.trim());
+    }
+    if ["image://", "docker://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return None;
     }
     made_in_python(text)
         .or_else(|| stray_character(text))
@@ -53,7 +56,8 @@ fn stray_character(text: &str) -> Option<Problem> {
     let clean = clean.trim_matches(['"', '\'', '`', ' ']).to_owned();
     let message = format!("the source {} {what}", quoted(text));
     // What is left may be no source at all.
-    let is_source = clean.parse::<super::EnvironmentSourceRef>().is_ok() && !clean.contains(char::is_whitespace);
+    let is_source =
+        clean.parse::<super::EnvironmentSourceRef>().is_ok() && !clean.contains(char::is_whitespace);
     Some(if is_source { use_instead(message, HINT, clean) } else { Problem::new(message, HINT) })
 }
 
@@ -62,9 +66,11 @@ fn strange_character(c: char) -> Option<&'static str> {
     match c {
         '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => Some("a typographic quote"),
         '\u{2010}'..='\u{2015}' | '\u{2212}' => Some("a dash"),
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {
-            Some("an invisible character")
-        }
+        '\u{ad}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{feff}' => Some("an invisible character"),
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => Some("an unusual space"),
         _ => None,
     }
@@ -79,7 +85,7 @@ fn made_in_python(text: &str) -> Option<Problem> {
     }
     let call = call.trim_start();
     let (env_id, mut rest) = string(call.strip_prefix("id=").unwrap_or(call))?;
-    let mut changes = vec![Change::Source(env_id.clone())];
+    let mut changes = vec![Change::Source(env_id)];
     while let Some(argument) = rest.trim_start().strip_prefix(',') {
         let Some((key, value)) = argument.split_once('=') else { break };
         let Some((value, after)) = literal(value, usize::from(u8::MAX)) else { break };
@@ -87,7 +93,11 @@ fn made_in_python(text: &str) -> Option<Problem> {
         rest = after;
     }
     let is_whole = rest.trim_start().trim_start_matches(',').trim_start().starts_with(')');
-    let hint = if is_whole { "pass the id, and its arguments with -k" } else { "pass the id; give its other arguments with -k" };
+    let hint = if is_whole {
+        "pass the id, and its arguments with -k"
+    } else {
+        "pass the id; give its other arguments with -k"
+    };
     Some(Problem::new(format!("{} is Python code, not a source", quoted(text)), hint).changes(changes))
 }
 
@@ -110,7 +120,8 @@ fn hub_url(text: &str) -> Option<Problem> {
     let message = format!("{} is not a valid spelling of a Hugging Face source", quoted(text));
     let without_scheme = text.strip_prefix("hf://").unwrap_or(text);
     if !is_hub_url(without_scheme) {
-        let rest = ["hf:", "HF://", "HF:", "huggingface:"].iter().find_map(|start| text.strip_prefix(start))?;
+        let rest =
+            ["hf:", "HF://", "HF:", "huggingface:"].iter().find_map(|start| text.strip_prefix(start))?;
         let rest = rest.trim_start_matches('/');
         // A file at the end (`:env.py`) is not a part of a source.
         return Some(use_instead(message, HINT, format!("hf://{}", rest.trim_end_matches(":env.py"))));
@@ -162,9 +173,13 @@ fn python_file(text: &str) -> Option<Problem> {
     let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
     let message = format!("{} is a file", quoted(text));
     if name != "env" {
-        return Some(Problem::new(message, "use the folder of an env.py that has make_env, or pass your package with -p"));
+        return Some(Problem::new(
+            message,
+            "use the folder of an env.py that has make_env, or pass your package with -p",
+        ));
     }
-    let is_path = matches!(folder, "" | "." | "..") || ["./", "../", "/", "~/"].iter().any(|start| folder.starts_with(start));
+    let is_path = matches!(folder, "" | "." | "..")
+        || ["./", "../", "/", "~/"].iter().any(|start| folder.starts_with(start));
     let folder = match folder {
         "" | "." => format!("{folder}/"),
         _ if is_path => folder.to_owned(),
@@ -249,7 +264,7 @@ mod tests {
             ("“CartPole-v1”", "CartPole-v1"),
             ("CartPole–v1", "CartPole-v1"),
             ("CartPole\u{200b}-v1", "CartPole-v1"),
-            ("gym://CartPole\u{2011}v1", "gym://CartPole-v1"),
+            ("gym://CartPole\u{2011}v1", "CartPole-v1"),
             ("“hf://org/repo”", "hf://org/repo"),
             ("./env.py", "./"),
             ("env.py", "./"),
@@ -271,7 +286,11 @@ mod tests {
         assert!(message.contains("an invisible character (U+200B)"), "{message}");
         assert!(refused("CartPole–v1").to_string().contains("a dash (U+2013)"));
         assert!(refused("my_env.py").hints()[0].contains("env.py"));
-        assert!(refused("https://huggingface.co/datasets/org/repo").to_string().contains("not a model repository"));
+        assert!(
+            refused("https://huggingface.co/datasets/org/repo")
+                .to_string()
+                .contains("not a model repository")
+        );
     }
 
     #[test]
