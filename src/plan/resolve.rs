@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::contract::DEFAULT_BASE_IMAGE;
 use crate::error::{Problem, SandboxError, invalid_option};
 use crate::hub::Retries;
+use crate::plan::additions::Additions;
 use crate::plan::{
     BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
 };
@@ -42,24 +43,19 @@ pub(crate) fn resolve(
     purpose: Purpose,
     lookups: &Lookups<'_>,
 ) -> Result<Plan, SandboxError> {
-    let options = options.checked()?;
+    let mut options = options.checked()?;
+    if purpose != Purpose::Hash {
+        judge_id(source, &options)?;
+    }
+    let additions = Additions::of(source, &options);
+    additions.add_to(&mut options);
     let resolved = match source {
         EnvironmentSourceRef::Image(image) => {
             refuse_build_options(&options)?;
             let image = PlannedImage::Prebuilt(image.reference.clone());
-            return Ok(Plan { image, serving: serving(options) });
+            return Ok(Plan { image, serving: serving(options, &additions), additions });
         }
-        EnvironmentSourceRef::Gym(gym) => {
-            // A package or an import of the user can register any id.
-            let is_known_by_users = !options.packages.is_empty() || !options.imports.is_empty();
-            if purpose != Purpose::Hash
-                && !is_known_by_users
-                && let Some(problem) = known_ids::judge(&gym.env_id)
-            {
-                return Err(SandboxError::InvalidSource(problem));
-            }
-            ResolvedSource::Gym { env_id: gym.env_id.clone() }
-        }
+        EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
         EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, purpose, lookups)?,
     };
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
@@ -83,9 +79,12 @@ pub(crate) fn resolve(
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
+            wrap: options.wrap.clone(),
+            as_of: options.as_of.clone(),
         },
     };
-    let plan = Plan { image: PlannedImage::Built(Box::new(build)), serving: serving(options) };
+    let image = PlannedImage::Built(Box::new(build));
+    let plan = Plan { image, serving: serving(options, &additions), additions };
     if purpose == Purpose::Hash || plan.image_name_fits() {
         Ok(plan)
     } else {
@@ -96,8 +95,20 @@ pub(crate) fn resolve(
     }
 }
 
-fn serving(options: SandboxOptions) -> Serving {
+/// Refuses an id that neither Gymnasium nor a known family has, unless an option of the user may register it.
+fn judge_id(source: &EnvironmentSourceRef, options: &SandboxOptions) -> Result<(), SandboxError> {
+    let EnvironmentSourceRef::Gym(gym) = source else { return Ok(()) };
+    let is_users =
+        [&options.packages, &options.imports, &options.wrap].iter().any(|values| !values.is_empty());
+    match known_ids::judge(&gym.env_id) {
+        Some(problem) if !is_users && !options.no_auto => Err(SandboxError::InvalidSource(problem)),
+        _ => Ok(()),
+    }
+}
+
+fn serving(options: SandboxOptions, additions: &Additions) -> Serving {
     Serving {
+        variables: additions.variables.clone(),
         kwargs: options.kwargs,
         num_envs: options.num_envs.unwrap_or(1),
         vectorization_mode: options.vectorization_mode,
@@ -111,7 +122,9 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("packages (--package)", !options.packages.is_empty()),
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("wrap (--wrap)", !options.wrap.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
+        ("as_of (--as-of)", options.as_of.is_some()),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
     ];
@@ -236,6 +249,7 @@ mod tests {
         assert_eq!(error.hints().last().unwrap(), "use CartPole-v1");
         assert!(plan("CartPol-v1", |options| options.packages = vec!["mine".to_owned()]).is_ok());
         assert!(plan("CartPol-v1", |options| options.imports = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.no_auto = true).is_ok());
         assert!(plan("mine:CartPol-v1", |_| {}).is_ok());
     }
 
@@ -274,7 +288,7 @@ mod tests {
             options.vectorization_mode = Some(crate::VectorizationMode::Async);
             options.build_memory = Some(crate::settings::size::BuildMemory::Auto);
             options.max_source_size = Some(7);
-            options.kwargs.insert("render_mode".to_owned(), "rgb_array".into());
+            options.kwargs.insert("max_episode_steps".to_owned(), 50.into());
         });
         let plain = plan("CartPole-v1", |_| {});
         assert_eq!(changed.unwrap().build_hash(), plain.unwrap().build_hash());
@@ -286,6 +300,7 @@ mod tests {
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
             |options| options.imports = vec!["x".into()],
+            |options| options.wrap = vec!["x:Y".into()],
             |options| options.trust_remote_code = true,
             |options| options.allow_unpinned_hf = true,
         ] {

@@ -54,17 +54,15 @@ fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '+' | '.' | '-'));
-    let is_file = scheme == "file" && rest.starts_with('/');
-    is_scheme && (rest.starts_with("//") || is_file) && !text.contains(char::is_whitespace)
+    is_scheme && rest.starts_with("//") && !text.contains(char::is_whitespace)
 }
 
-/// A folder or an archive, which the build looks for.
+/// A folder or an archive of this machine.
 fn is_path(text: &str) -> bool {
-    let is_start = ["./", "../", "/", "~/"].iter().any(|start| text.starts_with(start));
+    let is_start = text.starts_with('.') || text.starts_with('/') || text.starts_with('~');
     let is_archive =
         [".whl", ".tar.gz", ".zip"].iter().any(|end| text.ends_with(end)) && !text.contains([' ', '@']);
-    let is_relative = text.contains('/') && !text.contains([' ', '@', ':', '<', '=', '>', ';', ',']);
-    matches!(text, "." | "..") || is_start || is_archive || is_relative
+    is_start || is_archive || text.starts_with("file:")
 }
 
 /// A file with requirements, and an option of pip that reads one.
@@ -164,6 +162,10 @@ fn corrected(text: &str) -> Vec<String> {
     if unquoted != text {
         return if is_requirement(unquoted) { vec![unquoted.to_owned()] } else { corrected(unquoted) };
     }
+    let is_folder = text.contains('/') && !text.contains([' ', '@', ':', '<', '=', '>', ';', ',', '$']);
+    if is_folder {
+        return vec![format!("./{text}")];
+    }
     valid(text.replace("=>", ">=").replace("=<", "<="))
         .or_else(|| closed_bracket(text).and_then(valid))
         .or_else(|| exact_version(text).and_then(valid))
@@ -227,7 +229,7 @@ fn package_name(requirement: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use crate::error::{Field, SandboxError};
-    use crate::settings::sandbox::{module, requirement};
+    use crate::settings::sandbox::{import, requirement};
 
     /// What to use instead, as it would be typed.
     fn instead_of(text: &str) -> Option<String> {
@@ -273,7 +275,8 @@ mod tests {
             ".",
             "dist/x-1.0-py3-none-any.whl",
             "x-1.0-py3-none-any.whl",
-            "my/folder",
+            "file:x.whl",
+            "name @ file:./x",
             "local",
         ] {
             assert_eq!(requirement(&format!(" {text}\n")).as_deref(), Ok(text));
@@ -303,6 +306,7 @@ mod tests {
             ("'numpy'", "--package numpy"),
             ("numpy,", "--package numpy"),
             ("-e ./folder", "--package ./folder"),
+            ("my/folder", "--package ./my/folder"),
             ("https://github.com/org/repo", "--package git+https://github.com/org/repo"),
             ("github.com/org/repo/", "--package git+https://github.com/org/repo"),
             ("git@github.com:org/repo.git", "--package git+https://github.com/org/repo.git"),
@@ -350,15 +354,25 @@ mod tests {
             ("import ale_py", "ale_py"),
             ("pyflyt", "PyFlyt.gym_envs"),
             ("my-package", "my_package"),
+            ("retro:register()", "retro:register"),
         ] {
-            let error: SandboxError = Field::IMPORTS.invalid(text, &module(text).unwrap_err());
+            let error: SandboxError = Field::IMPORTS.invalid(text, &import(text).unwrap_err());
             assert_eq!(error.hints().last().unwrap(), &format!("pass --import {right}"), "{text}");
         }
-        for text in ["ale_py", "vizdoom", "PyFlyt", "tetris_gymnasium.envs", "carl", "my_module", "a.b"] {
-            assert_eq!(module(text).as_deref(), Ok(text));
+        for text in [
+            "ale_py",
+            "vizdoom",
+            "PyFlyt",
+            "tetris_gymnasium.envs",
+            "carl",
+            "my_module",
+            "a.b",
+            "retro:register",
+        ] {
+            assert_eq!(import(text).as_deref(), Ok(text));
         }
-        for text in ["", "a..b", "1a", "a b c", "-x", "a;b"] {
-            assert!(module(text).is_err(), "{text}");
+        for text in ["", "a..b", "1a", "a b c", "-x", "a;b", "ale-py:f", "a:f(1)"] {
+            assert!(import(text).is_err(), "{text}");
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) fn misspelt(text: &str) -> Option<Problem> {
     if ["image://", "docker://"].iter().any(|scheme| text.starts_with(scheme)) {
         return None;
     }
+    // A path may contain any character.
+    if ["./", "../", "/", "~/"].iter().any(|start| text.starts_with(start)) {
+        return python_file(text);
+    }
     made_in_python(text)
         .or_else(|| stray_character(text))
         .or_else(|| hub_url(text))
@@ -312,6 +316,11 @@ mod tests {
             "gym://gym:x",
             "image://org/env:1",
             "org/repo",
+            "./my folder",
+            "~/it's",
+            "/a/“b”,",
+            ".",
+            "..",
             "make-v0",
             "mymake(x",
         ] {
