@@ -6,13 +6,13 @@ use pep508_rs::Requirement;
 use url::Url;
 
 use crate::error::{Change, InvalidValue};
-use crate::source::families;
+use crate::source::local_requirement::LocalRequirement;
+use crate::source::{families, is_path};
 
 const FORMS: &str =
     "use NAME, NAME==1.2, 'NAME[extra]', a URL, git+https://… or the path of a folder or a wheel";
 
-/// Why a text is not a requirement: neither PEP 508 nor one of pip's further forms (URLs and paths). `None` if it is
-/// one.
+/// Why a text is not a requirement: neither PEP 508 nor one of pip's further forms (URLs and paths).
 pub(super) fn refuse_requirement(text: &str) -> Option<InvalidValue> {
     refuse_file(text)
         .or_else(|| refuse_command(text))
@@ -32,20 +32,10 @@ fn instead(reason: &str, text: &str, right: &[&str]) -> InvalidValue {
 }
 
 fn is_requirement(text: &str) -> bool {
-    is_url(text) || is_path(text) || is_pep_508(text)
+    is_url(text) || LocalRequirement::parse(text).is_some() || is_pep_508(text)
 }
 
 fn is_pep_508(text: &str) -> bool {
-    // pip and uv also take a path as the URL of a named requirement.
-    if let Some((name, url)) = text.split_once('@') {
-        let (name, url) = (name.trim(), url.trim());
-        return is_pep_508(name)
-            && (is_path(url) && !url.contains(char::is_whitespace) || is_pep_508_url(text));
-    }
-    is_pep_508_url(text)
-}
-
-fn is_pep_508_url(text: &str) -> bool {
     Requirement::<Url>::from_str(text).is_ok()
 }
 
@@ -55,14 +45,6 @@ fn is_url(text: &str) -> bool {
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '+' | '.' | '-'));
     is_scheme && rest.starts_with("//") && !text.contains(char::is_whitespace)
-}
-
-/// A folder or an archive of this machine.
-fn is_path(text: &str) -> bool {
-    let is_start = text.starts_with('.') || text.starts_with('/') || text.starts_with('~');
-    let is_archive =
-        [".whl", ".tar.gz", ".zip"].iter().any(|end| text.ends_with(end)) && !text.contains([' ', '@']);
-    is_start || is_archive || text.starts_with("file:")
 }
 
 /// A file with requirements, and an option of pip that reads one.
@@ -162,9 +144,9 @@ fn corrected(text: &str) -> Vec<String> {
     if unquoted != text {
         return if is_requirement(unquoted) { vec![unquoted.to_owned()] } else { corrected(unquoted) };
     }
-    let is_folder = text.contains('/') && !text.contains([' ', '@', ':', '<', '=', '>', ';', ',', '$']);
-    if is_folder {
-        return vec![format!("./{text}")];
+    let named_path = text.split_once('@').filter(|(_, path)| is_path(path.trim()));
+    if let Some((name, path)) = named_path {
+        return valid(format!("{} @ file:{}", name.trim(), path.trim())).unwrap_or_default();
     }
     valid(text.replace("=>", ">=").replace("=<", "<="))
         .or_else(|| closed_bracket(text).and_then(valid))
@@ -260,7 +242,6 @@ mod tests {
             "name@https://example.org/a.whl",
             "name[x] @ git+https://github.com/org/repo@v1.0#subdirectory=a",
             "name @ file:///a/b.whl",
-            "name @ ./folder",
             "https://example.org/a-1.0-py3-none-any.whl",
             "https://github.com/org/repo/archive/main.zip",
             "git+https://github.com/org/repo",
@@ -275,6 +256,7 @@ mod tests {
             ".",
             "dist/x-1.0-py3-none-any.whl",
             "x-1.0-py3-none-any.whl",
+            "my/folder",
             "file:x.whl",
             "name @ file:./x",
             "local",
@@ -306,7 +288,7 @@ mod tests {
             ("'numpy'", "--package numpy"),
             ("numpy,", "--package numpy"),
             ("-e ./folder", "--package ./folder"),
-            ("my/folder", "--package ./my/folder"),
+            ("name @ ./folder", "--package 'name @ file:./folder'"),
             ("https://github.com/org/repo", "--package git+https://github.com/org/repo"),
             ("github.com/org/repo/", "--package git+https://github.com/org/repo"),
             ("git@github.com:org/repo.git", "--package git+https://github.com/org/repo.git"),

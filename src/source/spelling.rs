@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::error::{Change, Problem};
 use crate::source::image_reference::is_image_reference;
 use crate::source::python_literal::{literal, string};
-use crate::source::quoted;
+use crate::source::{is_path, quoted};
 
 /// What is wrong with a source that is spelt as in a browser, in Python code or in another tool, with the change
 /// that makes it right. `None` if it is none of these.
@@ -21,7 +21,7 @@ pub(crate) fn misspelt(text: &str) -> Option<Problem> {
         return None;
     }
     // A path may contain any character.
-    if ["./", "../", "/", "~/"].iter().any(|start| text.starts_with(start)) {
+    if is_path(text) {
         return python_file(text);
     }
     made_in_python(text)
@@ -182,11 +182,9 @@ fn python_file(text: &str) -> Option<Problem> {
             "use the folder of an env.py that has make_env, or pass your package with -p",
         ));
     }
-    let is_path = matches!(folder, "" | "." | "..")
-        || ["./", "../", "/", "~/"].iter().any(|start| folder.starts_with(start));
     let folder = match folder {
         "" | "." => format!("{folder}/"),
-        _ if is_path => folder.to_owned(),
+        _ if is_path(folder) => folder.to_owned(),
         _ => format!("./{folder}"),
     };
     Some(use_instead(message, "use the folder that contains env.py", folder))
