@@ -144,7 +144,8 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
         return Exit::Usage;
     }
     let (global, format) = global_arguments(arguments);
-    let usage = usage_error(error);
+    let command = |changes: &[Change]| next_command::next_command(arguments, changes);
+    let usage = usage_error(error).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);
     usage.exit()
 }
@@ -181,7 +182,8 @@ fn usage_error(error: &clap::Error) -> SandboxError {
     // clap lists missing arguments below the message, one on each line.
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<InvalidValue>()) {
-        return SandboxError::InvalidOption(Problem::new(message, invalid.hint.clone()));
+        let problem = Problem::new(message, invalid.hint.clone());
+        return SandboxError::InvalidOption(problem.changes(invalid.changes.iter().cloned()));
     }
     let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
     let suggestion =

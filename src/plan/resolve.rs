@@ -14,7 +14,7 @@ use crate::plan::{
     rlmesh_package,
 };
 use crate::settings::sandbox::{DEFAULT_MAX_SOURCE_SIZE, SandboxOptions};
-use crate::source::{EnvironmentSourceRef, HfSourceRef};
+use crate::source::{EnvironmentSourceRef, HfSourceRef, known_ids};
 
 /// The lookups that resolving needs, so that tests can replace them.
 pub(crate) struct Lookups<'a> {
@@ -52,6 +52,9 @@ pub(crate) fn resolve(
     lookups: &Lookups<'_>,
 ) -> Result<Plan, SandboxError> {
     let mut options = options.checked()?;
+    if purpose != Purpose::Hash {
+        judge_id(source, &options)?;
+    }
     let additions = Additions::of(source, &options);
     additions.add_to(&mut options);
     let max_source_size = options.max_source_size.unwrap_or(DEFAULT_MAX_SOURCE_SIZE);
@@ -114,6 +117,17 @@ pub(crate) fn resolve(
             "the source is too long for the name of an image",
             "use an environment id of less than 240 characters",
         )))
+    }
+}
+
+/// Refuses an id that neither Gymnasium nor a known family has, unless an option of the user may register it.
+fn judge_id(source: &EnvironmentSourceRef, options: &SandboxOptions) -> Result<(), SandboxError> {
+    let EnvironmentSourceRef::Gym(gym) = source else { return Ok(()) };
+    let is_users =
+        [&options.packages, &options.imports, &options.wrap].iter().any(|values| !values.is_empty());
+    match known_ids::judge(&gym.env_id) {
+        Some(problem) if !is_users && !options.no_auto => Err(SandboxError::InvalidSource(problem)),
+        _ => Ok(()),
     }
 }
 
@@ -253,6 +267,17 @@ mod tests {
             assert_eq!(spec.build_hash(), vector.build_hash);
             assert_eq!(spec.image_tag(), vector.image_tag);
         }
+    }
+
+    #[test]
+    fn a_misspelt_id_is_refused_unless_a_package_or_an_import_may_register_it() {
+        let error = plan("CartPol-v1", |_| {}).unwrap_err();
+        assert_eq!((error.kind(), error.exit().code()), ("InvalidSource", 2));
+        assert_eq!(error.hints().last().unwrap(), "use CartPole-v1");
+        assert!(plan("CartPol-v1", |options| options.packages = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.imports = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.no_auto = true).is_ok());
+        assert!(plan("mine:CartPol-v1", |_| {}).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod duration;
 pub(crate) mod hub;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
+pub(crate) mod requirement;
 pub(crate) mod sandbox;
 pub(crate) mod size;
 #[cfg(feature = "cli")]
