@@ -1,6 +1,6 @@
 //! Command-line arguments → the library's options and settings. A flag wins over an environment variable.
 
-use crate::cli::{ContainerArgs, ImageArgs, PublishArgs, SandboxArgs};
+use crate::cli::{CheckArgs, ImageArgs, PublishArgs, RunArgs, SandboxArgs};
 use crate::error::SandboxError;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
@@ -58,13 +58,19 @@ pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
     }
 }
 
-pub(super) fn run_options(args: &ContainerArgs) -> RunOptions {
+pub(super) fn run_options(args: &RunArgs) -> RunOptions {
     let ownership = match (args.owner_pid, args.detach) {
         (Some(pid), _) => Ownership::Process(pid),
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
-    RunOptions { ownership, ready_timeout: args.ready_timeout, stop_timeout: args.stop_timeout }
+    let (ready_timeout, stop_timeout) = (args.container.ready_timeout, args.container.stop_timeout);
+    RunOptions { ownership, ready_timeout, stop_timeout, check: args.check }
+}
+
+pub(super) fn check_options(args: &CheckArgs) -> RunOptions {
+    let (ready_timeout, stop_timeout) = (args.container.ready_timeout, args.container.stop_timeout);
+    RunOptions { ownership: Ownership::ThisProcess, ready_timeout, stop_timeout, check: true }
 }
 
 /// Adds the settings that are needed to look up a source: how to reach the Hub.
