@@ -1,9 +1,10 @@
 //! Command-line arguments → the library's options and settings. A flag wins over an environment variable.
 
-use crate::cli::{CheckArgs, ImageArgs, PublishArgs, RunArgs, SandboxArgs};
+use crate::cli::{CheckArgs, ContainerArgs, ImageArgs, PublishArgs, RunArgs, SandboxArgs};
 use crate::error::SandboxError;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
+use crate::settings::container_variables;
 use crate::settings::hub::HubSettings;
 use crate::settings::kwargs::read_kwargs;
 use crate::settings::package_index::{PackageIndex, certificates_file};
@@ -23,6 +24,9 @@ pub(super) fn sandbox_options(
         packages: args.packages.clone(),
         apt: args.apt.clone(),
         imports: args.imports.clone(),
+        wrap: args.wrap.clone(),
+        no_auto: args.no_auto,
+        as_of: args.as_of.clone(),
         kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
         num_envs: args.num_envs,
         vectorization_mode: args.vectorization_mode,
@@ -58,19 +62,31 @@ pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
     }
 }
 
-pub(super) fn run_options(args: &RunArgs) -> RunOptions {
+/// # Errors
+/// [`SandboxError::InvalidOption`] for a variable that is not set here, or a file that cannot be read.
+pub(super) fn run_options(args: &RunArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
     let ownership = match (args.owner_pid, args.detach) {
         (Some(pid), _) => Ownership::Process(pid),
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
-    let (ready_timeout, stop_timeout) = (args.container.ready_timeout, args.container.stop_timeout);
-    RunOptions { ownership, ready_timeout, stop_timeout, check: args.check }
+    Ok(RunOptions { ownership, check: args.check, ..container_options(&args.container, variables)? })
 }
 
-pub(super) fn check_options(args: &CheckArgs) -> RunOptions {
-    let (ready_timeout, stop_timeout) = (args.container.ready_timeout, args.container.stop_timeout);
-    RunOptions { ownership: Ownership::ThisProcess, ready_timeout, stop_timeout, check: true }
+/// # Errors
+/// As [`run_options`].
+pub(super) fn check_options(args: &CheckArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
+    Ok(RunOptions { check: true, ..container_options(&args.container, variables)? })
+}
+
+fn container_options(args: &ContainerArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
+    Ok(RunOptions {
+        env: container_variables::read(&args.env_file, &args.env, variables)?,
+        shm_size: args.shm_size,
+        ready_timeout: args.ready_timeout,
+        stop_timeout: args.stop_timeout,
+        ..RunOptions::default()
+    })
 }
 
 /// Adds the settings that are needed to look up a source: how to reach the Hub.

@@ -13,14 +13,14 @@ pub(super) fn run(args: &CheckArgs, session: Session) -> Result<Exit, SandboxErr
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
-    let options = arguments::check_options(args);
+    let options = arguments::check_options(args, &session.variables)?;
     let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
     if args.image.dry_run {
         return dry_run::run(&plan, &build, &session);
     }
-    let running = session.client.start(&plan, &build, options, on_event)?;
+    let running = session.client.start(&plan, &build, &options, on_event)?;
     let began = Instant::now();
     running.stop(session.client.docker()?, options.stop_timeout)?;
     let stopped_in = began.elapsed();

@@ -150,7 +150,7 @@ impl Progress {
                 self.begin(format!("waiting for the environment in {} to answer", short(id)));
             }
             Event::Checking => self.begin("checking the environment".to_owned()),
-            Event::Warning(_) => {}
+            Event::Note(_) | Event::Warning(_) => {}
         }
         Vec::new()
     }
@@ -304,7 +304,7 @@ fn json(event: &Event) -> Option<String> {
             serde_json::json!({ "event": "waiting", "container_name": name, "container_id": id })
         }
         Event::Checking => serde_json::json!({ "event": "checking" }),
-        Event::Warning(_) => return None,
+        Event::Note(_) | Event::Warning(_) => return None,
     };
     Some(value.to_string())
 }

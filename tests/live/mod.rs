@@ -6,6 +6,7 @@ mod builds;
 mod check;
 mod engine;
 mod failures;
+mod families;
 mod hf;
 mod hub;
 mod indexes;
