@@ -12,6 +12,13 @@ use crate::sandbox::gym_space::{Space, finite_or_text};
 use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
 
+/// `init`.
+#[derive(Serialize)]
+pub(crate) struct Created<'a> {
+    pub(crate) folder: &'a str,
+    pub(crate) files: [&'a str; 3],
+}
+
 /// `build`.
 #[derive(Serialize)]
 pub(crate) struct Built<'a> {
