@@ -58,6 +58,7 @@ pub enum Command {
     Init(InitArgs),
     Build(BuildArgs),
     Run(Box<RunArgs>),
+    Check(Box<CheckArgs>),
     Stop(StopArgs),
     Reap(ReapArgs),
     Hash(HashArgs),
@@ -168,6 +169,16 @@ pub struct RunArgs {
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
+    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
+    #[arg(short, long, help_heading = "Container options", conflicts_with = "command")]
+    pub detach: bool,
+    /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
+    /// container
+    #[arg(long, value_name = "PID", help_heading = "Container options", requires = "detach", value_parser = process_id)]
+    pub owner_pid: Option<u32>,
+    /// Reset, step and render the environment once before its address is printed; if that fails, stop it
+    #[arg(long, help_heading = "Container options")]
+    pub check: bool,
     #[command(flatten)]
     pub container: ContainerArgs,
     /// The format of the result
@@ -187,6 +198,33 @@ Examples:
   rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
   rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
   ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
+
+/// Start an environment, use it once as a client does, and stop it
+///
+/// `check` resets the environment, takes 5 steps with random actions, renders a frame if the environment has a
+/// render mode, and prints what it saw. If a call fails or does not return, it says which one, and where. The calls
+/// may take a minute in total, or --ready-timeout if that is longer.
+///
+/// The calls are made inside the container, with the rlmesh client of the image.
+#[derive(Debug, Args)]
+#[command(after_long_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub image: ImageArgs,
+    #[command(flatten)]
+    pub container: ContainerArgs,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox check CartPole-v1
+  rlmesh-sandbox check LunarLander-v3 -p 'gymnasium[box2d]' -k render_mode=rgb_array
+  rlmesh-sandbox run --check ALE/Pong-v5 -p ale-py -i ale_py";
 
 /// Stop sandboxes and remove their containers
 ///
@@ -425,13 +463,6 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
-    #[arg(short, long, conflicts_with = "command")]
-    pub detach: bool,
-    /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
-    /// container
-    #[arg(long, value_name = "PID", requires = "detach", value_parser = process_id)]
-    pub owner_pid: Option<u32>,
     /// Set a variable in the container; a name alone takes its value from here (can be repeated)
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub env: Vec<(String, Option<String>)>,

@@ -67,6 +67,7 @@ pub use error::{Exit, InvalidValue, Problem, SandboxError, Signal};
 pub use host::interrupt::Interrupt;
 pub use plan::rlmesh_package::default_rlmesh_package;
 pub use progress::{BuildEvent, Event, Listener};
+pub use sandbox::check::{CheckReport, Frame};
 pub use sandbox::gym_space::Space;
 pub use sandbox::handshake::Handshake;
 pub use settings::Settings;

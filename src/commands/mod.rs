@@ -2,6 +2,7 @@
 
 mod arguments;
 mod build;
+mod check;
 mod completions;
 mod doctor;
 mod dry_run;
@@ -77,6 +78,7 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Command::Init(args) => init::run(&args, &session),
         Command::Build(args) => build::run(&args, session),
         Command::Run(args) => run::run(&args, session),
+        Command::Check(args) => check::run(&args, session),
         Command::Stop(args) => stop::run(&args, &session),
         Command::Reap(args) => reap::run(&args, &session),
         Command::Hash(args) => hash::run(&args, session),
@@ -124,6 +126,7 @@ fn format(command: &Command) -> Format {
             RunFormat::Json => Format::Json,
             RunFormat::Env => Format::Env,
         },
+        Command::Check(args) => result(args.format),
         Command::Stop(args) => result(args.format),
         Command::Reap(args) => result(args.format),
         Command::Hash(args) => result(args.format),

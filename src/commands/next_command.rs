@@ -63,6 +63,7 @@ fn source_of(command: &Command) -> Option<&EnvironmentSourceRef> {
     match command {
         Command::Build(args) => Some(&args.sandbox.source),
         Command::Run(args) => Some(&args.sandbox.source),
+        Command::Check(args) => Some(&args.sandbox.source),
         Command::Hash(args) => Some(&args.sandbox.source),
         Command::Ls(args) => Some(&args.source),
         _ => None,

@@ -31,7 +31,7 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
-    let options = arguments::run_options(&args.container, &session.variables)?;
+    let options = arguments::run_options(args, &session.variables)?;
     let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::engine::docker::inspection::short;
+use crate::sandbox::check::CheckReport;
+use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
 
 /// Removes control characters: names, logs and errors may come from untrusted code.
@@ -64,14 +66,89 @@ pub(crate) fn seconds(duration: Duration) -> String {
 
 /// The properties of a running environment, one on each line.
 pub(crate) fn running(running: &Running) -> String {
-    let handshake = &running.handshake;
-    let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
     let mut rows = vec![
         ("address", running.address.clone()),
         ("container", format!("{} ({})", running.name, short(&running.id))),
         ("image", running.image.tag.clone()),
+    ];
+    rows.extend(environment(&running.handshake));
+    if let Some(report) = &running.check {
+        let render = report.render.map(|time| format!(", render {}", milliseconds(time)));
+        let times = format!("reset {}, step {}", milliseconds(report.reset), milliseconds(report.step));
+        rows.push(("checked", times + &render.unwrap_or_default()));
+    }
+    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
+    safe(&rows.join("\n"))
+}
+
+/// What `check` saw, one property on each line.
+pub(crate) fn checked(running: &Running, stopped_in: Duration) -> String {
+    let mut rows =
+        vec![("environment", running.handshake.env_id.clone()), ("image", running.image.tag.clone())];
+    rows.extend(environment(&running.handshake));
+    rows.push(("start", milliseconds(running.started_in())));
+    rows.extend(running.check.iter().flat_map(seen));
+    rows.push(("stop", milliseconds(stopped_in)));
+    let one_line = |value: &str| value.replace(['\n', '\t'], " ");
+    let rows: Vec<String> =
+        rows.iter().map(|(name, value)| format!("{name:<12} {}", one_line(value))).collect();
+    safe(&rows.join("\n"))
+}
+
+fn seen(report: &CheckReport) -> Vec<(&'static str, String)> {
+    let [least, greatest] = report.rewards;
+    let ends = [("terminated", report.terminated), ("truncated", report.truncated)];
+    let ends: Vec<&str> = ends.iter().filter(|(_, happened)| *happened).map(|(name, _)| *name).collect();
+    let mut rows = vec![
+        ("reset", milliseconds(report.reset)),
+        ("step", format!("{} (mean of {})", milliseconds(report.step), report.steps)),
+        (
+            "reward",
+            if least == greatest {
+                number(least)
+            } else {
+                format!("{} to {}", number(least), number(greatest))
+            },
+        ),
+        ("episode", if ends.is_empty() { "not ended".to_owned() } else { ends.join(", ") }),
+        ("info", report.info_keys.join(", ")),
+    ];
+    if let Some(time) = report.render {
+        rows.insert(2, ("render", milliseconds(time)));
+        let frame = report.frame.as_ref().map(|frame| {
+            let lengths: Vec<String> = frame.shape.iter().map(u64::to_string).collect();
+            format!("({}) {}", lengths.join(", "), frame.dtype)
+        });
+        rows.push(("frame", frame.unwrap_or_else(|| "none".to_owned())));
+    }
+    rows
+}
+
+/// The time of a call: `812 ms`, `3.1 ms`, `0.31 ms`.
+fn milliseconds(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    let decimals = if milliseconds >= 10.0 {
+        0
+    } else if milliseconds >= 1.0 {
+        1
+    } else {
+        2
+    };
+    format!("{milliseconds:.decimals$} ms")
+}
+
+/// A number with at most four decimals.
+fn number(number: f64) -> String {
+    let text = format!("{number:.4}");
+    if number.is_finite() { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// What an environment reports about itself.
+fn environment(handshake: &Handshake) -> Vec<(&'static str, String)> {
+    let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    let mut rows = vec![
         ("observation", handshake.observation_space.to_string()),
         ("action", handshake.action_space.to_string()),
         ("envs", handshake.num_envs.to_string()),
@@ -80,8 +157,7 @@ pub(crate) fn running(running: &Running) -> String {
         rows.push(("render mode", mode.clone()));
     }
     rows.push(("versions", versions.join(", ")));
-    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
-    safe(&rows.join("\n"))
+    rows
 }
 
 /// Sorts rlmesh, gymnasium and Python before the rest.

@@ -341,6 +341,9 @@ pub struct RunOptions {
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
     pub stop_timeout: Duration,
+    /// Whether to reset, step and render the environment once, and to stop it again if that fails. Each check may
+    /// take a minute, or `ready_timeout` if that is longer. Default: no.
+    pub check: bool,
 }
 
 impl Default for RunOptions {
@@ -351,6 +354,7 @@ impl Default for RunOptions {
             shm_size: None,
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
+            check: false,
         }
     }
 }

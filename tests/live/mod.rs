@@ -3,6 +3,7 @@
 mod build_flags;
 mod builders;
 mod builds;
+mod check;
 mod engine;
 mod failures;
 mod families;
