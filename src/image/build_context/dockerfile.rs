@@ -69,7 +69,11 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     };
     let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
-    let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
+    let step = |downloads, mount: &str, arguments: &[&str]| {
+        let as_of = spec.as_of.as_deref().map(|date| ["--as-of", date]);
+        let arguments: Vec<&str> = as_of.into_iter().flatten().chain(arguments.iter().copied()).collect();
+        install_step(steps, downloads, mount, &arguments)
+    };
     let after_the_source = Downloads::after_the_source(spec);
 
     let mut text = format!(

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
 use crate::error::{Problem, SandboxError, cannot_read};
 use crate::host::link::link_or_copy;
-use crate::host::run_dir::cannot_write;
+use crate::host::run_dir::{cannot_write, write_private};
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
@@ -80,18 +80,10 @@ fn write_install(context: &Path) -> Result<(), SandboxError> {
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn write_secrets(parent: &Path, settings: &PackageIndex) -> Result<Vec<String>, SandboxError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let mut flags = Vec::new();
     if let Some(lines) = settings.lines() {
         let file = parent.join("settings");
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
-            .and_then(|mut opened| opened.write_all(lines.as_bytes()))
-            .map_err(|error| cannot_write(&file, &error))?;
+        write_private(&file, &lines)?;
         flags.push(secret_flag(SETTINGS_SECRET, &file));
     }
     if let Some(file) = settings.certificates() {

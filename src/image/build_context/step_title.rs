@@ -49,16 +49,17 @@ struct ScriptCall<'a> {
     /// `None` for the script that writes a lockfile.
     installs: Option<Installs>,
     arguments: &'a [String],
-    /// The installer, if one was chosen.
-    installer: Option<&'a str>,
+    /// How it installs, in parentheses: the installer or the date, if one was chosen.
+    how: String,
 }
 
 fn script_call(words: &[String]) -> Option<ScriptCall<'_>> {
     let [_, script, rest @ ..] = words else { return None };
     let script = script.strip_prefix(&format!("{MOUNTS}/{FOLDER}/"))?;
-    let (arguments, installer) = match rest {
-        [option, installer, rest @ ..] if option == "--installer" => (rest, Some(installer.as_str())),
-        rest => (rest, None),
+    let (arguments, how) = match rest {
+        [option, how, rest @ ..] if option == "--installer" => (rest, format!(" ({how})")),
+        [option, date, rest @ ..] if option == "--as-of" => (rest, format!(" (as of {date})")),
+        rest => (rest, String::new()),
     };
     let installs = match arguments {
         names if script == APT_SCRIPT => Some(Installs::Debian(names.to_vec())),
@@ -69,7 +70,7 @@ fn script_call(words: &[String]) -> Option<ScriptCall<'_>> {
         [rlmesh, gymnasium] if gymnasium == "gymnasium" => Some(Installs::Rlmesh(rlmesh.clone())),
         packages => Some(Installs::Packages(packages.to_vec())),
     };
-    Some(ScriptCall { installs, arguments, installer })
+    Some(ScriptCall { installs, arguments, how })
 }
 
 /// A step's command without its options. For the install scripts, it is what they install, and the installer
@@ -81,12 +82,11 @@ fn command_line(words: &[String]) -> String {
         words.map(|word| word.trim_start_matches(&mounted)).collect::<Vec<_>>().join(" ")
     };
     let Some(call) = script_call(words) else { return shown(words) };
-    let installer = call.installer.map(|name| format!(" ({name})")).unwrap_or_default();
     match call.installs {
         None => "write the lockfile".to_owned(),
         Some(Installs::Debian(names)) => format!("apt install {}", shown(&names)),
         Some(Installs::Requirements) => format!("install requirements.txt{installer}"),
-        Some(_) => format!("install {}{installer}", shown(call.arguments)),
+        Some(_) => format!("install {}{}", shown(call.arguments), call.how),
     }
 }
 
@@ -105,6 +105,7 @@ mod tests {
             (r#"install.sh","rlmesh==0.1.0","gymnasium""#, Some(Installs::Rlmesh("rlmesh==0.1.0".to_owned()))),
             (r#"install.sh","--no-deps","/x.whl""#, Some(Installs::Rlmesh("/x.whl".to_owned()))),
             (r#"install.sh","--installer","pip","six [a]","b""#, Some(Installs::Packages(words(&["six [a]", "b"])))),
+            (r#"install.sh","--as-of","2024-01-01","six""#, Some(Installs::Packages(words(&["six"])))),
             (r#"install.sh","--write-lock","/base","/x""#, None),
         ] {
             assert_eq!(step(arguments), expected, "{arguments}");
