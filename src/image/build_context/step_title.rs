@@ -85,7 +85,7 @@ fn command_line(words: &[String]) -> String {
     match call.installs {
         None => "write the lockfile".to_owned(),
         Some(Installs::Debian(names)) => format!("apt install {}", shown(&names)),
-        Some(Installs::Requirements) => format!("install requirements.txt{installer}"),
+        Some(Installs::Requirements) => format!("install requirements.txt{}", call.how),
         Some(_) => format!("install {}{}", shown(call.arguments), call.how),
     }
 }
@@ -96,15 +96,23 @@ mod tests {
 
     #[test]
     fn a_steps_name_says_what_it_installs() {
-        let step = |arguments: &str| installs(&format!(r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/{arguments}]"#));
+        let step = |arguments: &str| {
+            installs(&format!(r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/{arguments}]"#))
+        };
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         for (arguments, expected) in [
             (r#"apt.sh","git""#, Some(Installs::Debian(words(&["git"])))),
             (r#"install.sh","--requirements","/opt/rlmesh/source""#, Some(Installs::Requirements)),
             (r#"install.sh","--lock","/run/rlmesh-sandbox/lock.txt""#, Some(Installs::Lock)),
-            (r#"install.sh","rlmesh==0.1.0","gymnasium""#, Some(Installs::Rlmesh("rlmesh==0.1.0".to_owned()))),
+            (
+                r#"install.sh","rlmesh==0.1.0","gymnasium""#,
+                Some(Installs::Rlmesh("rlmesh==0.1.0".to_owned())),
+            ),
             (r#"install.sh","--no-deps","/x.whl""#, Some(Installs::Rlmesh("/x.whl".to_owned()))),
-            (r#"install.sh","--installer","pip","six [a]","b""#, Some(Installs::Packages(words(&["six [a]", "b"])))),
+            (
+                r#"install.sh","--installer","pip","six [a]","b""#,
+                Some(Installs::Packages(words(&["six [a]", "b"]))),
+            ),
             (r#"install.sh","--as-of","2024-01-01","six""#, Some(Installs::Packages(words(&["six"])))),
             (r#"install.sh","--write-lock","/base","/x""#, None),
         ] {

@@ -200,12 +200,12 @@ impl Missing {
         }
         let git_alone = missing.debian.iter().all(|package| matches!(*package, "git" | "git-lfs"));
         if !missing.debian.is_empty() && !git_alone {
-            // The next thing that a build would stop at.
-            if !has_compiled(output) {
+            // The next things that a build would stop at.
+            if missing.debian.contains(COMPILER) || !has_compiled(output) {
                 missing.debian.insert(COMPILER);
-            }
-            if has_debian_python {
-                missing.debian.insert(PYTHON);
+                if has_debian_python {
+                    missing.debian.insert(PYTHON);
+                }
             }
         }
         missing
@@ -221,7 +221,7 @@ impl Missing {
             self.add(library, library_of(library));
         } else if let Some(program) = program(line) {
             let name = program.rsplit('/').next().unwrap_or_default();
-            self.add(name, package_of_program(name));
+            self.add(plain(name), package_of_program(name));
         } else if let Some(name) = module(line) {
             // CMake looks for much that is not necessary.
             if library_of(name).is_some() || !line.contains("Could NOT find") {
@@ -248,9 +248,16 @@ impl Missing {
 
 /// Whether a compiler has run.
 fn has_compiled(output: &str) -> bool {
-    ["gcc -", "g++ -", "cc -", "c++ -", "fatal error: ", "cannot find -l", "/usr/bin/ld: "]
-        .iter()
-        .any(|sign| output.contains(sign))
+    let is_of_compiler = |line: &str| {
+        let mut words = line.split_whitespace();
+        let is_compiler = words.next().is_some_and(|word| {
+            package_of_program(word.rsplit('/').next().unwrap_or_default()) == Some(COMPILER)
+        });
+        is_compiler && words.next().is_some_and(|word| word.starts_with('-'))
+            || line.contains("fatal error: ")
+            || line.contains("cannot find -l")
+    };
+    output.lines().any(is_of_compiler)
 }
 
 /// Only such texts from a build are repeated as names.
@@ -284,6 +291,8 @@ fn program(line: &str) -> Option<&str> {
     }
     if line.contains("No CMAKE_C_COMPILER could be found")
         || line.contains("No CMAKE_CXX_COMPILER could be found")
+        || line.contains("is not able to compile a simple test program")
+        || line.contains("Broken toolchain")
     {
         return Some("cc");
     }
@@ -344,13 +353,16 @@ fn between<'a>(line: &'a str, start: &str, end: &str) -> Option<&'a str> {
 }
 
 fn package_of_program(name: &str) -> Option<&'static str> {
-    // `x86_64-linux-gnu-gcc-12` is gcc.
-    let plain = name.rsplit_once("-gnu-").map_or(name, |(_, name)| name);
-    let plain = match plain.rsplit_once('-') {
-        Some((plain, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => plain,
-        _ => plain,
-    };
-    PROGRAMS.iter().find(|(program, _)| *program == plain).map(|(_, package)| *package)
+    PROGRAMS.iter().find(|(program, _)| *program == plain(name)).map(|(_, package)| *package)
+}
+
+/// A program's name without its target and version: `x86_64-linux-gnu-gcc-12` is gcc.
+fn plain(name: &str) -> &str {
+    let name = name.rsplit_once("-gnu-").map_or(name, |(_, name)| name);
+    match name.rsplit_once('-') {
+        Some((name, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => name,
+        _ => name,
+    }
 }
 
 fn library_of_header(header: &str) -> Option<&'static str> {
@@ -395,7 +407,10 @@ mod tests {
             ),
             ("error: command 'swig' failed: No such file or directory", &["build-essential", "swig"]),
             ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'", &["build-essential"]),
-            ("error: command 'x86_64-linux-gnu-g++-12' failed: No such file or directory", &["build-essential"]),
+            (
+                "error: command 'x86_64-linux-gnu-g++-12' failed: No such file or directory",
+                &["build-essential"],
+            ),
             ("error: [Errno 2] No such file or directory: 'cmake'", &["build-essential", "cmake"]),
             (
                 "RuntimeError: CMake must be installed to build the following extensions: _tree",
@@ -410,6 +425,11 @@ mod tests {
             ),
             ("'pkg-config' not found.", &["build-essential", "pkg-config"]),
             ("Exception: Can not find valid pkg-config name.", &["build-essential", "pkg-config"]),
+            (
+                "swig -python -c++ x.i\nerror: command 'swig' failed: No such file or directory",
+                &["build-essential", "swig"],
+            ),
+            ("gcc -c x.c\nerror: command 'swig' failed: No such file or directory", &["swig"]),
             (
                 "src/pyaudio/device_api.c:9:10: fatal error: portaudio.h: No such file or directory",
                 &["portaudio19-dev"],
@@ -426,11 +446,10 @@ mod tests {
                 "Package cairo was not found in the pkg-config search path.",
                 &["build-essential", "libcairo2-dev", "pkg-config"],
             ),
-            ("Package 'x11', required by 'virtual:world', not found", &[
-                "build-essential",
-                "libx11-dev",
-                "pkg-config",
-            ]),
+            (
+                "Package 'x11', required by 'virtual:world', not found",
+                &["build-essential", "libx11-dev", "pkg-config"],
+            ),
             (
                 "meson.build:31:12: ERROR: Dependency \"dbus-1\" not found, tried pkgconfig",
                 &["build-essential", "libdbus-1-dev", "pkg-config"],
