@@ -79,7 +79,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -106,6 +106,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wrap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -287,7 +291,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +318,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wrap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -524,7 +532,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -e -q -v -h --base-image --rlmesh-package --package --import --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +559,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wrap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

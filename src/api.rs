@@ -199,7 +199,13 @@ impl Client {
         let commit = |hf: &HfSourceRef, retries| {
             self.hub().commit(hf, retries, &mut |event: Event| (*on_event.borrow_mut())(event))
         };
-        let lookups = Lookups { folder: &folder, architecture: &architecture, commit: &commit };
+        let lookups = Lookups {
+            folder: &folder,
+            home: self.settings.home_folder.as_deref(),
+            interrupt: &self.interrupt,
+            architecture: &architecture,
+            commit: &commit,
+        };
         let plan = resolve::resolve(source, options, purpose, &lookups)?;
         if !plan.additions.is_empty() {
             let note = format!(

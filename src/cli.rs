@@ -13,7 +13,7 @@ use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, date, debian_package, module, process_id, requirement,
+    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -55,6 +55,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(InitArgs),
     Build(BuildArgs),
     Run(Box<RunArgs>),
     Stop(StopArgs),
@@ -124,6 +125,20 @@ pub enum RunFormat {
     Env,
 }
 
+/// Write a new environment, as a start for your own
+///
+/// Writes env.py, requirements.txt and README.md into FOLDER, which is created if it does not exist, and prints the
+/// command that starts the environment. Existing files are never replaced.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder of the environment
+    #[arg(value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
 /// Build the image for an environment and print its tag
 ///
 /// An image that already exists is not built again: its tag contains a hash of everything that went into it.
@@ -168,6 +183,8 @@ Examples:
   rlmesh-sandbox run CartPole-v1
   rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
   rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
+  rlmesh-sandbox run ./my_env
+  rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
   rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
   ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
 
@@ -293,7 +310,7 @@ pub struct CompletionsArgs {
 /// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// CartPole-v1, gym://ID, hf://org/repo@commit[:suite[/task]], or image://REF
+    /// CartPole-v1, ./FOLDER with env.py or a Python package, hf://org/repo@commit[:suite[/task]], or image://REF
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
@@ -305,12 +322,16 @@ pub struct SandboxArgs {
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement to install (can be repeated)
+    /// A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it (can be repeated)
-    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options", value_parser = module)]
+    /// A module to import before the environment is created, to register it, or a function to call (can be
+    /// repeated)
+    #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
+    /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
+    #[arg(long, value_name = "MODULE:CLASS", help_heading = "Image options", value_parser = wrapper)]
+    pub wrap: Vec<String>,
     /// Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after
     /// the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
@@ -331,7 +352,7 @@ pub struct SandboxArgs {
     /// Allow an hf:// source whose revision is not a full commit id
     #[arg(long, help_heading = "Image options")]
     pub allow_unpinned_hf: bool,
-    /// The largest total size of an hf:// source's files
+    /// The largest total size of the files of an hf:// source or a folder
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
     #[arg(long, value_name = "SIZE", help_heading = "Image options", value_parser = size_of)]
     pub max_source_size: Option<u64>,

@@ -76,4 +76,4 @@ pub use settings::package_index::PackageIndex;
 pub use settings::sandbox::{Ownership, RunOptions, SandboxOptions, VectorizationMode};
 pub use settings::size::BuildMemory;
 pub use settings::variables::Variables;
-pub use source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
+pub use source::{EnvironmentSourceRef, FolderSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};

@@ -24,6 +24,7 @@ pub(super) fn sandbox_options(
         packages: args.packages.clone(),
         apt: args.apt.clone(),
         imports: args.imports.clone(),
+        wrap: args.wrap.clone(),
         no_auto: args.no_auto,
         as_of: args.as_of.clone(),
         kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,

@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod dry_run;
 mod hash;
+mod init;
 mod logs;
 mod ls;
 mod next_command;
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
     let session =
         Session { client: client(settings, &interrupt, &output), variables, output, interrupt, signals };
     match cli.command {
+        Command::Init(args) => init::run(&args, &session),
         Command::Build(args) => build::run(&args, session),
         Command::Run(args) => run::run(&args, session),
         Command::Stop(args) => stop::run(&args, &session),
@@ -115,6 +117,7 @@ fn format(command: &Command) -> Format {
         ResultFormat::Json => Format::Json,
     };
     match command {
+        Command::Init(args) => result(args.format),
         Command::Build(args) => result(args.format),
         Command::Run(args) => match args.format {
             RunFormat::Text => Format::Text,

@@ -9,6 +9,13 @@ use crate::image::Image;
 use crate::sandbox::gym_space::Space;
 use crate::sandbox::start::Running;
 
+/// `init`.
+#[derive(Serialize)]
+pub(crate) struct Created<'a> {
+    pub(crate) folder: &'a str,
+    pub(crate) files: [&'a str; 3],
+}
+
 /// `build`.
 #[derive(Serialize)]
 pub(crate) struct Built<'a> {

@@ -15,6 +15,7 @@ pub(crate) struct Additions {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) apt: Vec<String>,
+    pub(crate) wrap: Vec<String>,
     pub(crate) kwargs: Vec<(String, Value)>,
     /// Variables of the container.
     pub(crate) variables: Vec<(String, String)>,
@@ -50,6 +51,8 @@ impl Additions {
             packages: packages.filter_map(|package| missing(package, &options.packages)).collect(),
             imports: family.imports.iter().filter(|import| !has_import(import)).cloned().collect(),
             apt: apt.filter(|name| !has_apt(name)).cloned().collect(),
+            // The user's wrappers may be instead of the family's.
+            wrap: if options.wrap.is_empty() { family.wrap.clone() } else { Vec::new() },
             kwargs: family
                 .kwargs
                 .iter()
@@ -69,6 +72,7 @@ impl Additions {
         options.packages.splice(..0, self.packages.iter().cloned());
         options.imports.splice(..0, self.imports.iter().cloned());
         options.apt.splice(..0, self.apt.iter().cloned());
+        options.wrap.splice(..0, self.wrap.iter().cloned());
         for (name, value) in &self.kwargs {
             options.kwargs.insert(name.clone(), value.clone());
         }
@@ -94,6 +98,7 @@ impl fmt::Display for Additions {
             words("-p", &self.packages),
             words("-i", &self.imports),
             words("--apt", &self.apt),
+            words("--wrap", &self.wrap),
             words("-k", &kwargs.collect::<Vec<_>>()),
             words("-e", &variables.collect::<Vec<_>>()),
         ];
@@ -184,6 +189,7 @@ mod tests {
             ("ALE/Pong-v5", "-p ale-py -i ale_py"),
             ("ale_py:ALE/Pong-v5", "-p ale-py"),
             ("Ant-v5", "-p 'gymnasium[mujoco]'"),
+            ("MiniGrid-Empty-5x5-v0", "-p minigrid -i minigrid --wrap minigrid.wrappers:ImgObsWrapper"),
             ("gym_pusht/PushT-v0", "-p gym-pusht -i gym_pusht --apt libxcb1 --apt libgl1 --apt libglib2.0-0"),
         ] {
             assert_eq!(added(env_id, |_| {}), flags, "{env_id}");

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use crate::contract::DEFAULT_BASE_IMAGE;
-use crate::error::{Problem, SandboxError, invalid_option};
+use crate::error::{Field, Problem, SandboxError, invalid_option};
+use crate::host::interrupt::Interrupt;
 use crate::hub::Retries;
 use crate::plan::additions::Additions;
+use crate::plan::folder::{self, Places};
+use crate::plan::local_files::Reading;
 use crate::plan::{
-    BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
+    BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, local_package, lockfile,
+    rlmesh_package,
 };
 use crate::settings::sandbox::{DEFAULT_MAX_SOURCE_SIZE, SandboxOptions};
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
@@ -16,6 +20,10 @@ use crate::source::{EnvironmentSourceRef, HfSourceRef};
 pub(crate) struct Lookups<'a> {
     /// The folder that relative paths start from.
     pub(crate) folder: &'a Path,
+    /// The folder that `~` names.
+    pub(crate) home: Option<&'a Path>,
+    /// Stops the reading of local files.
+    pub(crate) interrupt: &'a Interrupt,
     /// The engine's architecture in Docker's naming; only called for `--rlmesh-package local`.
     pub(crate) architecture: &'a dyn Fn() -> Result<String, SandboxError>,
     /// Looks up the current commit of an hf source's revision.
@@ -46,6 +54,9 @@ pub(crate) fn resolve(
     let mut options = options.checked()?;
     let additions = Additions::of(source, &options);
     additions.add_to(&mut options);
+    let max_source_size = options.max_source_size.unwrap_or(DEFAULT_MAX_SOURCE_SIZE);
+    let places = Places { folder: lookups.folder, home: lookups.home };
+    let reading = |kind| Reading { limit: max_source_size, interrupt: lookups.interrupt, kind };
     let resolved = match source {
         EnvironmentSourceRef::Image(image) => {
             refuse_build_options(&options)?;
@@ -54,29 +65,44 @@ pub(crate) fn resolve(
         }
         EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
         EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, purpose, lookups)?,
+        EnvironmentSourceRef::Folder(folder) => {
+            let reading = reading(SandboxError::SourceResolution);
+            ResolvedSource::Folder(folder::resolve(folder, &places, &reading)?)
+        }
     };
+    let (packages, local_packages) =
+        local_package::resolve(&options.packages, &places, &reading(SandboxError::InvalidOption))?;
+    let is_package = matches!(&resolved, ResolvedSource::Folder(folder) if folder.is_package);
+    if options.lock.is_some() && (is_package || !local_packages.is_empty()) {
+        return Err(invalid_option(
+            format!("{}: a lockfile cannot list packages of this machine", Field::LOCK),
+            "remove --lock, or install the package from an index (-p NAME==VERSION)",
+        ));
+    }
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
     let package = options.rlmesh_package.clone().unwrap_or_else(rlmesh_package::default_rlmesh_package);
     let rlmesh_package =
         rlmesh_package::resolve(&package, &base_image, lookups.folder, lookups.architecture)?;
     let lock = options.lock.as_ref().map(|file| lookups.folder.join(file));
     let lockfile = match &lock {
-        Some(file) => lockfile::read(file, &rlmesh_package, &options.packages)?,
+        Some(file) => lockfile::read(file, &rlmesh_package, &packages)?,
         None => None,
     };
     let build = BuildPlan {
-        max_source_size: options.max_source_size.unwrap_or(DEFAULT_MAX_SOURCE_SIZE),
+        max_source_size,
         build_memory: options.build_memory.unwrap_or_default(),
         lockfile_to_write: lock.filter(|_| lockfile.is_none()),
         spec: EffectiveSpec {
             source: resolved,
             base_image,
             rlmesh_package,
-            packages: options.packages.clone(),
+            packages,
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
+            wrap: options.wrap.clone(),
             as_of: options.as_of.clone(),
+            local_packages,
         },
     };
     let image = PlannedImage::Built(Box::new(build));
@@ -107,6 +133,7 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("packages (--package)", !options.packages.is_empty()),
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("wrap (--wrap)", !options.wrap.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
         ("as_of (--as-of)", options.as_of.is_some()),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
@@ -182,6 +209,8 @@ mod tests {
         change(&mut options);
         let lookups = Lookups {
             folder: Path::new("/"),
+            home: None,
+            interrupt: &Interrupt::default(),
             architecture: &|| unreachable!("not local"),
             commit: &|hf, _| match hf.revision.as_deref() {
                 Some("gone") => Err(SandboxError::SourceResolution(Problem::new("no such revision", ""))),
@@ -273,6 +302,7 @@ mod tests {
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
             |options| options.imports = vec!["x".into()],
+            |options| options.wrap = vec!["x:Y".into()],
             |options| options.trust_remote_code = true,
             |options| options.allow_unpinned_hf = true,
         ] {

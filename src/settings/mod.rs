@@ -34,6 +34,8 @@ pub struct Settings {
     pub cache_folder: Option<PathBuf>,
     /// Where logs of failed builds are kept; `None` keeps none.
     pub state_folder: Option<PathBuf>,
+    /// The folder that `~` names in a source or a package; `None` if there is none.
+    pub home_folder: Option<PathBuf>,
     /// How to reach the Hugging Face Hub.
     pub hub: HubSettings,
     /// Package indexes, proxies and certificates for the installers inside builds.
@@ -49,6 +51,7 @@ impl Default for Settings {
             temp_folder: Variables::default().temp_folder(),
             cache_folder: None,
             state_folder: None,
+            home_folder: None,
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: Waits::default(),
@@ -81,6 +84,7 @@ impl Settings {
             temp_folder: variables.temp_folder(),
             cache_folder: variables.cache_folder(),
             state_folder: variables.state_folder(),
+            home_folder: variables.path("HOME"),
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: variables.waits()?,

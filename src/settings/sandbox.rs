@@ -58,8 +58,11 @@ pub struct SandboxOptions {
     pub packages: Vec<String>,
     /// Debian packages to install: `NAME` or `NAME=VERSION`.
     pub apt: Vec<String>,
-    /// Modules to import before the environment is created.
+    /// Modules to import before the environment is created: `MODULE`, or `MODULE:FUNCTION` to call a function that
+    /// registers environments.
     pub imports: Vec<String>,
+    /// Wrappers to apply to the environment, as `MODULE:CLASS`: the first one is the innermost.
+    pub wrap: Vec<String>,
     /// Leave out what known environments need: by default, their packages, imports, system packages, variables,
     /// arguments and wrappers are added as if they were given.
     pub no_auto: bool,
@@ -113,7 +116,8 @@ impl SandboxOptions {
             rlmesh_package: one(Field::RLMESH_PACKAGE, self.rlmesh_package, requirement)?,
             packages: each(Field::PACKAGES, &self.packages, requirement)?,
             apt: each(Field::APT, &self.apt, debian_package)?,
-            imports: each(Field::IMPORTS, &self.imports, module)?,
+            imports: each(Field::IMPORTS, &self.imports, import)?,
+            wrap: each(Field::WRAP, &self.wrap, wrapper)?,
             as_of: one(Field::AS_OF, self.as_of, date)?,
             ..self
         })
@@ -209,17 +213,35 @@ pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
     ))
 }
 
-/// Parses the name of a Python module, which may contain dots.
-pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
+/// Parses `MODULE[:FUNCTION]`: the name of a Python module, which may contain dots, and a function in it.
+pub(crate) fn import(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
-    let is_word = |word: &str| {
-        word.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+    let (module, function) = match text.split_once(':') {
+        Some((module, function)) => (module, Some(function)),
+        None => (text.as_str(), None),
     };
-    if !text.split('.').all(is_word) {
+    if !is_module(module) {
         return Err(InvalidValue::new(
             "it is not a valid module name",
             "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
+        ));
+    }
+    if !function.is_none_or(is_python_name) {
+        return Err(InvalidValue::new(
+            "it does not name a function of the module",
+            "use MODULE, or MODULE:FUNCTION without parentheses to call a function that registers environments",
+        ));
+    }
+    Ok(text)
+}
+
+/// Parses `MODULE:CLASS`.
+pub(crate) fn wrapper(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
+    if !text.split_once(':').is_some_and(|(module, class)| is_module(module) && is_python_name(class)) {
+        return Err(InvalidValue::new(
+            "it is not MODULE:CLASS",
+            "use a module and a wrapper class in it, such as gymnasium.wrappers:FlattenObservation",
         ));
     }
     Ok(text)
@@ -252,6 +274,15 @@ pub(crate) fn date(text: &str) -> Result<String, InvalidValue> {
         return Err(InvalidValue::new("it is not a date", "use a date such as 2025-03-31"));
     }
     Ok(text)
+}
+
+fn is_module(text: &str) -> bool {
+    text.split('.').all(is_python_name)
+}
+
+fn is_python_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// Parses the number of copies.
@@ -326,6 +357,20 @@ mod tests {
             ["", "x", "-y", "libgl1-", "LibGL", "a b", "libgl1=", "libgl1/sid", "a;b", "lib*", "./x.deb"]
         {
             assert!(debian_package(package).is_err(), "{package}");
+        }
+    }
+
+    #[test]
+    fn imports_and_wrappers_are_names_of_python() {
+        for text in ["ale_py", "a.b.c", "minatar.gym:register_envs", "ünï:é"] {
+            assert_eq!(import(text).unwrap(), text);
+        }
+        for text in ["", "ale-py", "a..b", "a:", ":b", "a:b.c", "a:b()", "a:b:c", "a b", "a:b;c", "1a"] {
+            assert!(import(text).is_err(), "{text}");
+        }
+        assert_eq!(wrapper(" gymnasium.wrappers:FlattenObservation ").unwrap().len(), 37);
+        for text in ["", "a", "a:", ":B", "a:B.C", "a:B()", "a.B", "a-b:C", "a:B:C", "a:B C"] {
+            assert!(wrapper(text).is_err(), "{text}");
         }
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct Family {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) apt: Vec<String>,
+    /// As `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) kwargs: BTreeMap<String, serde_json::Value>,
     pub(crate) render: Render,
