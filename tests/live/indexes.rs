@@ -26,8 +26,11 @@ class Index(http.server.BaseHTTPRequestHandler):
         files = self.path.startswith("/files/")
         address = "https://files.pythonhosted.org" + self.path[6:] if files else "https://pypi.org" + self.path
         request = urllib.request.Request(address, headers={"Accept": self.headers.get("Accept", "*/*")})
-        with urllib.request.urlopen(request) as answer:
-            body, kind = answer.read(), answer.headers["Content-Type"]
+        try:
+            with urllib.request.urlopen(request) as answer:
+                body, kind = answer.read(), answer.headers["Content-Type"]
+        except urllib.error.HTTPError as error:
+            return self.send_error(error.code)
         if not files:
             # The files are here too, without the metadata beside them that saves asking for parts of them.
             body = body.replace(b"https://files.pythonhosted.org/", b"/files/")
@@ -48,14 +51,14 @@ server.serve_forever()
 "#;
 
 /// Such an index, until the value goes.
-struct Index {
+pub(crate) struct Index {
     _process: Owned,
-    port: String,
+    pub(crate) port: String,
 }
 
 impl Index {
     /// One that asks for the user `me` and this password, unless it is empty.
-    fn with_password(password: &str) -> Self {
+    pub(crate) fn with_password(password: &str) -> Self {
         Self::start(password, "")
     }
 

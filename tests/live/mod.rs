@@ -12,5 +12,6 @@ mod interop;
 mod library;
 mod ownership;
 mod python;
+mod requirements;
 mod serving;
 mod signals;
