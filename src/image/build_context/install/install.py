@@ -1,6 +1,6 @@
 """Installs Python packages into the image that is being built: with uv, or with pip where uv does not work.
 
-usage: install.py [--installer uv|pip] --requirements FOLDER | --lock FILE | REQUIREMENT…
+usage: install.py [--installer uv|pip] [--as-of DATE] --requirements FOLDER | --lock FILE | REQUIREMENT…
        install.py --write-lock BASE FILE
 
 Runs in a build step, as the user of the base image, with Python 3.10 or newer and its standard library.
@@ -52,6 +52,11 @@ def main(arguments):
     installer = "uv"
     if arguments[:1] == ["--installer"]:
         installer, arguments = arguments[1], arguments[2:]
+    as_of = []
+    if arguments[:1] == ["--as-of"]:
+        # rlmesh itself may be newer: it serves the environment, and is not part of it.
+        as_of = ["--exclude-newer", arguments[1], "--exclude-newer-package", "rlmesh=9000-01-01"]
+        arguments = arguments[2:]
     with tempfile.TemporaryDirectory() as temporary:
         environment = settings.read(temporary)
         cache = cache_folder() or temporary
@@ -65,16 +70,16 @@ def main(arguments):
                 os.chdir(folder)
                 wanted = requirements.of_folder()
                 if wanted.arguments:
-                    install(wanted, installer, cache, environment)
+                    install(wanted, installer, cache, environment, as_of)
             case _:
-                install(Requirements(arguments), installer, cache, environment)
+                install(Requirements(arguments), installer, cache, environment, as_of)
 
 
-def install(wanted, installer, cache, environment):
+def install(wanted, installer, cache, environment, as_of=()):
     place = Place()
     before = place.distributions()
     has_pip = importlib.util.find_spec("pip") is not None
-    if installer == "uv" and has_pip and wanted.only_pip:
+    if installer == "uv" and has_pip and wanted.only_pip and not as_of:
         say(f"note: the requirements use {wanted.only_pip}; installing with pip instead")
         installer = "pip"
     uv, reason = find_uv(cache, environment) if installer == "uv" else (None, None)
@@ -84,7 +89,9 @@ def install(wanted, installer, cache, environment):
         fail("the base image has no pip to install with")
     if reason:
         say(f"note: {reason}; installing with pip instead")
-    status = run_uv(uv, place, cache, environment, wanted, has_pip) if uv else None
+    status = run_uv(uv, place, cache, environment, wanted, as_of, has_pip) if uv else None
+    if status is None and as_of:
+        fail("only uv can install the packages of a date, and uv does not work here")
     if status is None:
         command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
         command += settings.pip_indexes(environment) + wanted.arguments
@@ -161,14 +168,14 @@ def run(command, environment):
     return status, refused
 
 
-def run_uv(uv, place, cache, environment, wanted, has_pip):
+def run_uv(uv, place, cache, environment, wanted, as_of, has_pip):
     """Installs with uv; returns its status, or None if pip has to try."""
     command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
     if place.is_user:
         command += ["--prefix", place.prefix]
     if not wanted.replaces_indexes:
         command += settings.uv_indexes(environment)
-    command += wanted.for_uv(environment) + wanted.arguments
+    command += [*as_of, *wanted.for_uv(environment), *wanted.arguments]
     environment = dict(settings.without_indexes(environment), UV_CACHE_DIR=os.path.join(cache, "packages"))
     status, refused = run(command, environment)
     if status != 0 and refused and has_pip:
