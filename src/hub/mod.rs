@@ -12,6 +12,7 @@ mod fetch;
 mod listing;
 mod part;
 mod retry;
+mod stamp;
 mod tree;
 
 use std::cell::OnceCell;

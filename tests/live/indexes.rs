@@ -26,11 +26,8 @@ class Index(http.server.BaseHTTPRequestHandler):
         files = self.path.startswith("/files/")
         address = "https://files.pythonhosted.org" + self.path[6:] if files else "https://pypi.org" + self.path
         request = urllib.request.Request(address, headers={"Accept": self.headers.get("Accept", "*/*")})
-        try:
-            with urllib.request.urlopen(request) as answer:
-                body, kind = answer.read(), answer.headers["Content-Type"]
-        except urllib.error.HTTPError as error:
-            return self.send_error(error.code)
+        with urllib.request.urlopen(request) as answer:
+            body, kind = answer.read(), answer.headers["Content-Type"]
         if not files:
             # The files are here too, without the metadata beside them that saves asking for parts of them.
             body = body.replace(b"https://files.pythonhosted.org/", b"/files/")
@@ -51,14 +48,14 @@ server.serve_forever()
 "#;
 
 /// Such an index, until the value goes.
-pub(crate) struct Index {
+struct Index {
     _process: Owned,
-    pub(crate) port: String,
+    port: String,
 }
 
 impl Index {
     /// One that asks for the user `me` and this password, unless it is empty.
-    pub(crate) fn with_password(password: &str) -> Self {
+    fn with_password(password: &str) -> Self {
         Self::start(password, "")
     }
 
