@@ -22,6 +22,7 @@ use crate::plan::resolve::Purpose;
 use crate::sandbox::orphans::Sweep;
 use crate::sandbox::start::Running;
 use crate::settings::sandbox::Ownership;
+use crate::source::EnvironmentSourceRef;
 
 /// How long `run -d` waits at its end for orphans to be removed.
 const SWEEP_LIMIT: Duration = Duration::from_secs(1);
@@ -107,10 +108,15 @@ impl Started<'_> {
     /// Prints a summary of the environment to stderr.
     fn print_summary(&self) {
         let output = &self.session.output;
+        let source = match self.plan.resolved_source() {
+            EnvironmentSourceRef::Hf(hf) => hf.to_string(),
+            // The id of the environment alone, without `gym://`.
+            _ => self.running.handshake.env_id.clone(),
+        };
         let head = format!(
             "{} {} is ready after {}",
             output.paint(Paint::Good, "✓"),
-            text::safe(&self.running.handshake.env_id),
+            text::safe(&source),
             text::seconds(self.running.took)
         );
         output.note(&format!("{head}\n{}", text::running(self.running)));

@@ -7,20 +7,34 @@ use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
 
-/// Removes control characters: names, logs and errors may come from untrusted code.
+/// Removes control characters, and escapes what [`is_invisible`]: names, logs and errors may come from
+/// untrusted code.
 pub(crate) fn safe(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    visible(&text.chars().filter(|c| !is_control(*c)).collect::<String>())
 }
 
-/// Escapes control characters, invisible characters and characters that change the order of the text.
+/// Escapes control characters, and what [`is_invisible`].
 pub(crate) fn visible(text: &str) -> String {
-    let is_escaped = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let is_escaped = |c: char| is_control(c) || is_invisible(c);
     text.chars()
         .flat_map(|c| if is_escaped(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Whether a character has no width, or changes the order or the lines of a text, so that one text looks like
+/// another: Unicode's Default_Ignorable_Code_Point, and format characters.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Converts a stream of bytes, in pieces of any size, to [`visible`] text. A carriage return counts as a line
@@ -205,6 +219,16 @@ mod tests {
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
         assert_eq!(safe("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m"), "a[2Jbc\nd\te31m");
+    }
+
+    #[test]
+    fn invisible_characters_are_escaped() {
+        for c in "\u{ad}\u{34f}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{202a}\u{202e}\u{2060}\u{2064}\u{2066}\u{206f}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0100}".chars() {
+            let expected = format!("env{}.py", c.escape_unicode());
+            assert_eq!((safe(&format!("env{c}.py")), visible(&format!("env{c}.py"))), (expected.clone(), expected));
+        }
+        let ordinary = "näme 日本語 עברית 🎉 e\u{301} — ━╸";
+        assert_eq!((safe(ordinary).as_str(), visible(ordinary).as_str()), (ordinary, ordinary));
     }
 
     #[test]

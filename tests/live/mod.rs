@@ -14,5 +14,6 @@ mod interop;
 mod library;
 mod ownership;
 mod python;
+mod requirements;
 mod serving;
 mod signals;

@@ -79,7 +79,7 @@ def install(wanted, installer, cache, environment, as_of=()):
     place = Place()
     before = place.distributions()
     has_pip = importlib.util.find_spec("pip") is not None
-    if installer == "uv" and has_pip and wanted.only_pip:
+    if installer == "uv" and has_pip and wanted.only_pip and not as_of:
         say(f"note: the requirements use {wanted.only_pip}; installing with pip instead")
         installer = "pip"
     uv, reason = find_uv(cache, environment) if installer == "uv" else (None, None)

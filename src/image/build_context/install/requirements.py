@@ -45,7 +45,7 @@ class Requirements:
         return options
 
     def read(self, path):
-        """Reads a requirements file and those that it refers to. An installer reports what is wrong in them."""
+        """Reads a requirements file and those that it refers to. The installer reports errors in them."""
         path = os.path.normpath(path)
         if path in self.files or len(self.files) == MOST_FILES:
             return
