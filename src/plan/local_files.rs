@@ -142,7 +142,7 @@ impl Reading<'_> {
     /// Copies the files to a new folder, where any user can read them.
     ///
     /// # Errors
-    /// Of this kind: as [`Self::digest`], also if their digest is no longer `sha256`. [`SandboxError::System`]
+    /// Of this kind: as [`Self::digest`], also if the files changed after `sha256` was computed. [`SandboxError::System`]
     /// if a copy cannot be written.
     pub(crate) fn copy(&self, folder: &Path, to: &Path, sha256: &str) -> Result<(), SandboxError> {
         let files = self.list(folder)?;

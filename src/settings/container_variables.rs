@@ -133,7 +133,7 @@ fn text_of(file: &Path) -> Result<String, SandboxError> {
     }
     let text =
         String::from_utf8(bytes).map_err(|_| not_usable("is not valid UTF-8", "save the file as UTF-8"))?;
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 #[cfg(test)]

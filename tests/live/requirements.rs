@@ -90,7 +90,11 @@ fn uv_installs_what_pip_installs() {
     let (shelf, mut printed) = index("");
     let users = format!("http://me:{PASSWORD}@127.0.0.1:{}/simple", users_printed.next().unwrap());
     let shelf_address = format!("http://127.0.0.1:{}", printed.next().unwrap());
-    let requiring = |text: &str| repository().file("requirements.txt", text.replace("SHELF", &shelf_address));
+    let requiring = |text: &str| {
+        // A comment that no build before had: what is cached installs nothing, and so says nothing.
+        let text = format!("# {}\n{text}", uuid::Uuid::new_v4());
+        repository().file("requirements.txt", text.replace("SHELF", &shelf_address))
+    };
     let cases = [
         // The repository's index has an older file of a package that is pinned, as PyTorch's have.
         (
@@ -125,7 +129,16 @@ fn uv_installs_what_pip_installs() {
             let source = format!("hf://acme/needs@{commit}");
             let _images = Images::of(&[&source]);
             let output = live
-                .command(&["-v", "build", &source, "--trust-remote-code", "--installer", installer])
+                // JSON: the events have what the steps print.
+                .command(&[
+                    "-v",
+                    "build",
+                    &source,
+                    "--trust-remote-code",
+                    "--installer",
+                    installer,
+                    "--progress=json",
+                ])
                 .env("HF_ENDPOINT", hub.endpoint())
                 .env("XDG_CACHE_HOME", live.state.path().join("cache"))
                 .env("PIP_INDEX_URL", &users)

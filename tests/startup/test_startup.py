@@ -6,8 +6,10 @@ import runpy
 import sys
 import tempfile
 import textwrap
+import types
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import gymnasium
 import numpy
@@ -17,7 +19,7 @@ PACKAGES = Path(__file__).resolve().parents[2] / "src/plan/startup"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(PACKAGES))
 
-from rlmesh_sandbox import wrappers  # noqa: E402
+from rlmesh_sandbox import openai_gym, wrappers  # noqa: E402
 from rlmesh_sandbox.loading import load  # noqa: E402
 from rlmesh_sandbox.wrapping import Wrapping, wrap_result  # noqa: E402
 
@@ -285,6 +287,78 @@ class Wrappers(unittest.TestCase):
     def test_all_are_found(self):
         for name in ["SumReward", "CopyAction", "NoInfo"]:
             self.assertTrue(issubclass(load(f"rlmesh_sandbox.wrappers:{name}", ""), gymnasium.Wrapper))
+
+
+class FakeSpace:
+    """A space as OpenAI's gym defines it; its module makes it one of gym's."""
+
+    def __init__(self, **fields):
+        vars(self).update(fields)
+
+
+Box = type("Box", (FakeSpace,), {"__module__": "gym.spaces.box"})
+Discrete = type("Discrete", (FakeSpace,), {"__module__": "gym.spaces.discrete"})
+
+
+class OldEnv:
+    """The older interface: no seed for reset(), four results of step(), a mode for render()."""
+
+    metadata = {"render.modes": ["rgb_array"]}
+    observation_space = Box(low=0, high=1, shape=(2,), dtype="float32")
+    action_space = Discrete(n=3)
+
+    def __init__(self, size=1):
+        self.size = size
+        self.seeds = []
+
+    def seed(self, seed):
+        self.seeds.append(seed)
+
+    def reset(self):
+        return [0, self.size]
+
+    def step(self, action):
+        return [1, 0], numpy.float32(2), action == 2, {"TimeLimit.truncated": action == 1}
+
+    def render(self, mode):
+        return mode
+
+
+class OpenAIGym(unittest.TestCase):
+    def setUp(self):
+        spec = types.SimpleNamespace(
+            id="Old-v0", entry_point=f"{__name__}:OldEnv", kwargs={"size": 5}, max_episode_steps=3
+        )
+        registration = types.SimpleNamespace(registry={"Old-v0": spec})
+        self.enterContext(
+            mock.patch.dict(
+                sys.modules, gym=types.SimpleNamespace(envs=types.SimpleNamespace(registration=registration))
+            )
+        )
+        self.addCleanup(gymnasium.registry.pop, "Old-v0", None)
+
+    def test_what_is_registered_with_gym_is_registered_with_gymnasium(self):
+        openai_gym.register()
+        env = gymnasium.make("Old-v0", render_mode="rgb_array")
+        self.assertEqual((env.observation_space.shape, int(env.action_space.n)), ((2,), 3))
+        observation, info = env.reset(seed=7)
+        self.assertEqual((observation.tolist(), observation.dtype, info), ([0, 5], numpy.float32, {}))
+        self.assertEqual(env.unwrapped.env.seeds, [7])
+        self.assertEqual([type(value) for value in env.step(0)[1:4]], [float, bool, bool])
+        self.assertEqual(env.step(1)[2:4], (False, True))
+        # The limit of the spec.
+        self.assertEqual(env.step(0)[2:4], (False, True))
+        env.reset()
+        self.assertEqual(env.step(2)[2:4], (True, False))
+        self.assertEqual(env.render(), "rgb_array")
+
+    def test_without_gym_the_error_says_so(self):
+        with mock.patch.dict(sys.modules, gym=None), self.assertRaisesRegex(RuntimeError, "is not installed"):
+            openai_gym.register()
+
+    def test_a_space_without_a_counterpart_is_named(self):
+        with self.assertRaisesRegex(TypeError, "the space FakeSpace of OpenAI's gym"):
+            openai_gym.converted(FakeSpace())
 
 
 if __name__ == "__main__":

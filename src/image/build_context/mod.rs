@@ -147,7 +147,7 @@ pub(crate) fn source_folder(context: &Path) -> PathBuf {
 /// Copies the files of a folder that is the source into the context.
 ///
 /// # Errors
-/// Of the kind of `reading`, also if the files are no longer those of the plan; [`SandboxError::System`].
+/// Of the kind of `reading`, also if the files changed after they were planned; [`SandboxError::System`].
 pub(crate) fn write_folder(
     context: &Path,
     folder: &LocalFolder,
