@@ -244,7 +244,7 @@ fn the_whole_log_of_a_failed_build_is_kept_and_named() {
     let checked = Run::line("build CartPole-v1 --progress none")
         .docker(failing())
         .status(5)
-        .stderr_with(["\nwhole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n"])
+        .stderr_with(["\nthe whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n"])
         .check();
     let folder = checked.run.home().join(".local/state/rlmesh-sandbox/logs");
     let logs: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -6,7 +6,7 @@ use crate::error::{Problem, SandboxError};
 use crate::image::build_context::step_title::title;
 
 /// How many lines of a step's output an error quotes.
-const QUOTED_LINES: usize = 20;
+const QUOTED_LINES: usize = 7;
 
 /// The end of the note that the install script prints when it falls back from uv to pip.
 const TAKEN_OVER: &str = "; installing with pip instead";

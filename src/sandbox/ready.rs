@@ -88,7 +88,7 @@ impl Wait<'_> {
                 format!("docker did not publish port {CONTAINER_PORT} of the container {}", container.name()),
                 "check that the engine can publish ports on the loopback interface (`docker run -p 127.0.0.1::80 …`)",
             )
-            .details(self.log()),
+            .log(&self.log()),
         )
     }
 
@@ -254,9 +254,6 @@ fn problem(message: String, hints: &[String]) -> Problem {
 }
 
 fn with_log(problem: Problem, log: &str) -> Problem {
-    if log.is_empty() {
-        problem.details("the container's log is empty")
-    } else {
-        problem.details("the end of the container's log:").details(log)
-    }
+    let lines: Vec<&str> = log.lines().collect();
+    problem.details(lines[lines.len().saturating_sub(8)..].join("\n")).log(log)
 }

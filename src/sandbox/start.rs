@@ -12,6 +12,7 @@ use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
 use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
+use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::RunDir;
 use crate::image::{Image, ImageRequest, build_context};
@@ -134,7 +135,7 @@ impl Start<'_> {
             .and_then(|()| ready::until_ready(docker, plan, &id, self.options.ready_timeout));
         let ready = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, error).into()),
+            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
         };
         if let Some(reason) = &ready.handshake.mismatch {
             on_event(Event::Warning(format!(
@@ -150,6 +151,17 @@ impl Start<'_> {
             took: self.began.elapsed(),
             folder: Arc::new(folder),
         })
+    }
+
+    /// Keeps the log of a failed start in a file, which the error names.
+    fn with_log_file(&self, error: SandboxError) -> SandboxError {
+        let name = self.image.plan.resolved_source().slug();
+        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
+        let file = match (folder, error.log()) {
+            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
+            _ => None,
+        };
+        error.map_problem(|problem| problem.log_file(file))
     }
 
     /// Starts the container, and returns its name and id.

@@ -242,7 +242,7 @@ mod tests {
         let error = failure(1, &stderr).into_error("x", "y", SandboxError::ImageBuild);
         assert_eq!(error.to_string(), "x: line 99999");
         let details = error.details().unwrap();
-        assert!(details.starts_with("…\nline 99980\n") && details.ends_with("line 99999"), "{details}");
+        assert!(details.starts_with("…\nline 99993\n") && details.ends_with("line 99999"), "{details}");
         let error = failure(1, &"x".repeat(1_000_000)).into_error("x", "y", SandboxError::ImageBuild);
         assert!(error.details().unwrap().len() < 2000);
     }
