@@ -76,11 +76,10 @@ impl Docker {
     pub(crate) fn buildx(&self) -> Result<String, SandboxError> {
         let printed = self.command(["buildx", "version"]).run().map_err(|failure| {
             if is_buildx_missing(&failure) {
-                let problem = Problem::new(
+                return SandboxError::Docker(Problem::new(
                     "docker buildx is not installed, but it is needed to build images",
                     GET_BUILDX,
-                );
-                return SandboxError::Docker(problem.details(quoted(&failure.stderr)));
+                ));
             }
             failure.into_error(
                 "docker buildx does not work",
