@@ -79,7 +79,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -109,6 +109,10 @@ _rlmesh__sandbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lock)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -125,6 +129,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -283,7 +291,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -313,6 +321,10 @@ _rlmesh__sandbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lock)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -329,6 +341,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -516,7 +532,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -q -v -h --base-image --rlmesh-package --package --import --lock --apt --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +562,10 @@ _rlmesh__sandbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --wrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lock)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -562,6 +582,10 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 --apt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-of)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -625,6 +649,33 @@ _rlmesh__sandbox() {
                     return 0
                     ;;
                 --owner-pid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -49,9 +49,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "compl
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s i -l import -d 'A module to import before the environment is created, to register it, or a function to call (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l wrap -d 'A wrapper to apply to the environment; the first one is the innermost (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l as-of -d 'Install the packages that were the newest on this date, such as 2025-03-31: for an environment that a newer package broke' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
@@ -78,6 +80,7 @@ plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
@@ -89,9 +92,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s i -l import -d 'A module to import before the environment is created, to register it, or a function to call (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l wrap -d 'A wrapper to apply to the environment; the first one is the innermost (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l as-of -d 'Install the packages that were the newest on this date, such as 2025-03-31: for an environment that a newer package broke' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
@@ -105,6 +110,9 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); once it has ended, `reap` removes the container' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s e -l env -d 'Set a variable in the container; a name alone takes its value from here (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l env-file -d 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l shm-size -d 'The size of /dev/shm, such as 1g [default: Docker\'s, 64m]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long to wait for the environment to answer, in seconds or as 90s, 5m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
@@ -118,6 +126,7 @@ plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
@@ -162,9 +171,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s i -l import -d 'A module to import before the environment is created, to register it, or a function to call (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l wrap -d 'A wrapper to apply to the environment; the first one is the innermost (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l as-of -d 'Install the packages that were the newest on this date, such as 2025-03-31: for an environment that a newer package broke' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
@@ -182,6 +193,7 @@ plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'

@@ -120,7 +120,7 @@ impl Client {
         source: &EnvironmentSourceRef,
         options: SandboxOptions,
         build: BuildOptions,
-        run: RunOptions,
+        run: &RunOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<RunResult, SandboxError> {
         let build = build.checked()?;
@@ -201,6 +201,14 @@ impl Client {
         };
         let lookups = Lookups { folder: &folder, architecture: &architecture, commit: &commit };
         let plan = resolve::resolve(source, options, purpose, &lookups)?;
+        if !plan.additions.is_empty() {
+            let note = format!(
+                "added for {}: {} (--no-auto adds nothing)",
+                source.to_string().trim_start_matches("gym://"),
+                plan.additions
+            );
+            (*on_event.borrow_mut())(Event::Note(note));
+        }
         Ok(plan)
     }
 
@@ -221,7 +229,7 @@ impl Client {
         &self,
         plan: &Plan,
         build: &BuildOptions,
-        run: RunOptions,
+        run: &RunOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
         start::check_owner(run.ownership)?;
@@ -271,7 +279,7 @@ fn own_architecture() -> &'static str {
 #[expect(clippy::needless_pass_by_value, reason = "the same signature as start_env_async")]
 pub fn start_env(source: EnvironmentSourceRef, options: SandboxOptions) -> Result<RunResult, SandboxError> {
     let client = Client::new(Settings::default());
-    client.start_env(&source, options, BuildOptions::default(), RunOptions::default(), &mut |_| {})
+    client.start_env(&source, options, BuildOptions::default(), &RunOptions::default(), &mut |_| {})
 }
 
 /// Starts an environment without blocking, on any async runtime.
@@ -292,7 +300,7 @@ pub async fn start_env_async(
         .name("rlmesh-sandbox-start".to_owned())
         .spawn(move || {
             let (build, run) = (BuildOptions::default(), RunOptions::default());
-            let started = client.start_env(&source, options, build, run, &mut |_| {});
+            let started = client.start_env(&source, options, build, &run, &mut |_| {});
             // The future was dropped, but the environment started anyway: stop it.
             if let Err(Ok(result)) = sender.send(started) {
                 let client = client.with_interrupt(Interrupt::default());

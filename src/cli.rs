@@ -9,10 +9,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
+use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, debian_package, module, process_id, requirement,
+    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -307,9 +308,13 @@ pub struct SandboxArgs {
     /// A pip requirement to install (can be repeated)
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it (can be repeated)
-    #[arg(short, long = "import", value_name = "MODULE", help_heading = "Image options", value_parser = module)]
+    /// A module to import before the environment is created, to register it, or a function to call (can be
+    /// repeated)
+    #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
+    /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
+    #[arg(long, value_name = "MODULE:CLASS", help_heading = "Image options", value_parser = wrapper)]
+    pub wrap: Vec<String>,
     /// Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after
     /// the build
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Image options")]
@@ -317,6 +322,13 @@ pub struct SandboxArgs {
     /// A Debian package to install, for a base image with apt (can be repeated)
     #[arg(long, value_name = "NAME", help_heading = "Image options", value_parser = debian_package)]
     pub apt: Vec<String>,
+    /// Install the packages that were the newest on this date, such as 2025-03-31: for an environment that a newer
+    /// package broke
+    #[arg(long, value_name = "DATE", help_heading = "Image options", value_parser = date)]
+    pub as_of: Option<String>,
+    /// Add nothing for known environments: no packages, imports, variables or wrappers that were not given
+    #[arg(long, help_heading = "Image options")]
+    pub no_auto: bool,
     /// Allow an hf:// source to run its repository's code
     #[arg(long, help_heading = "Image options")]
     pub trust_remote_code: bool,
@@ -403,6 +415,15 @@ pub struct ContainerArgs {
     /// container
     #[arg(long, value_name = "PID", requires = "detach", value_parser = process_id)]
     pub owner_pid: Option<u32>,
+    /// Set a variable in the container; a name alone takes its value from here (can be repeated)
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    pub env: Vec<(String, Option<String>)>,
+    /// Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub env_file: Vec<PathBuf>,
+    /// The size of /dev/shm, such as 1g [default: Docker's, 64m]
+    #[arg(long, value_name = "SIZE", value_parser = size_of)]
+    pub shm_size: Option<u64>,
     /// How long to wait for the environment to answer, in seconds or as 90s, 5m
     #[arg(long, value_name = "TIME", default_value = "30", value_parser = positive_timeout)]
     pub ready_timeout: Duration,

@@ -44,6 +44,8 @@ pub(crate) const HANDSHAKE_METHOD: &str = "/rlmesh.env.v1.EnvService/Handshake";
 pub(crate) mod variable {
     /// The port to listen on.
     pub(crate) const PORT: &str = "RLMESH_PORT";
+    /// The address to listen on, instead of the port.
+    pub(crate) const ADDRESS: &str = "RLMESH_ADDRESS";
     /// The bootstrap payload of a built image.
     pub(crate) const BOOTSTRAP_JSON: &str = "RLMESH_BOOTSTRAP_JSON";
     /// The environment's keyword arguments, as JSON, for a prebuilt image.

@@ -330,6 +330,9 @@ impl Field {
     pub(crate) const PACKAGES: Field = Field("packages", "--package");
     pub(crate) const APT: Field = Field("apt", "--apt");
     pub(crate) const IMPORTS: Field = Field("imports", "--import");
+    pub(crate) const WRAP: Field = Field("wrap", "--wrap");
+    pub(crate) const AS_OF: Field = Field("as_of", "--as-of");
+    pub(crate) const ENV: Field = Field("env", "--env");
     pub(crate) const KWARGS: Field = Field("kwargs", "--kwarg, --kwargs");
     pub(crate) const NUM_ENVS: Field = Field("num_envs", "--num-envs");
     pub(crate) const LOCK: Field = Field("lock", "--lock");

@@ -6,6 +6,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// Something that the user should know, in one line.
+    Note(String),
     /// A lookup on the Hub has started.
     LookingUp {
         /// The source as users write it: `hf://org/repo@main`.

@@ -77,3 +77,72 @@ fn page(command: clap::Command) -> Vec<u8> {
     clap_mangen::Man::new(command).render(&mut page).unwrap();
     page
 }
+
+/// The section of the README between two comments.
+fn compare_section(name: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&file).unwrap();
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let (before, rest) = readme.split_once(&begin).unwrap();
+    let (there, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("REGENERATE").is_some() {
+        std::fs::write(&file, [before, &begin, text, &end, after].concat()).unwrap();
+    } else {
+        assert!(there == text, "{name} in README.md is out of date: run REGENERATE=1 cargo test generated");
+    }
+}
+
+#[test]
+fn the_readme_lists_the_known_environments() {
+    let table: toml::Table = toml::from_str(include_str!("../src/source/families.toml")).unwrap();
+    let rows = |name: &str| table[name].as_array().unwrap().iter();
+    let list = |value: &toml::Value| -> Vec<String> {
+        match value {
+            toml::Value::Array(items) => items.iter().map(|item| item.as_str().unwrap().to_owned()).collect(),
+            toml::Value::Table(items) => items
+                .iter()
+                .map(|(name, value)| {
+                    format!(
+                        "{name}={}",
+                        value.as_str().map_or_else(|| serde_json::to_string(value).unwrap(), str::to_owned)
+                    )
+                })
+                .collect(),
+            _ => panic!("{value:?}"),
+        }
+    };
+    let code = |words: Vec<String>| match words.len() {
+        0 => "–".to_owned(),
+        count @ ..=6 => words[..count].iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" "),
+        count => {
+            let first: Vec<String> = words[..4].iter().map(|word| format!("`{word}`")).collect();
+            format!("{} and {} more", first.join(" "), count - 4)
+        }
+    };
+    let mut text = "| ids | packages | imports, wrappers | system packages, variables, arguments | in addition for a frame | seen |\n\
+                    |---|---|---|---|---|---|\n"
+        .to_owned();
+    for family in rows("family") {
+        let field = |names: &[&str]| code(names.iter().flat_map(|name| list(&family[*name])).collect());
+        let render = &family["render"];
+        let frame = ["packages", "apt", "variables"].iter().flat_map(|name| list(&render[*name])).collect();
+        text += &format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            field(&["ids"]),
+            field(&["packages"]),
+            field(&["imports", "wrap"]),
+            field(&["apt", "variables", "kwargs"]),
+            if family["tried"].as_str() == Some("frame") { code(frame) } else { "no frames".to_owned() },
+            match family["tried"].as_str() {
+                Some("frame") => "steps, frames",
+                Some("steps") => "steps",
+                other => panic!("{other:?}"),
+            }
+        );
+    }
+    text += "\nThese environments cannot be served:\n\n| ids | why |\n|---|---|\n";
+    for unserved in rows("unserved") {
+        text += &format!("| {} | {} |\n", code(list(&unserved["ids"])), unserved["reason"].as_str().unwrap());
+    }
+    compare_section("known environments", &text);
+}

@@ -59,9 +59,39 @@ fn as_json() {
 
 #[test]
 fn what_is_only_said_at_run_time_changes_nothing() {
-    run("hash CartPole-v1 -n 4 --vectorization-mode async -k render_mode=rgb_array --build-memory 2g")
+    run("hash CartPole-v1 -n 4 --vectorization-mode async -k max_episode_steps=50 --build-memory 2g")
         .stdout(format!("{CARTPOLE}\n"))
         .check();
+}
+
+#[test]
+fn what_a_known_environment_needs_counts_as_if_it_was_given() {
+    for (known, by_hand) in [
+        ("LunarLander-v3", "LunarLander-v3 -p gymnasium[box2d]"),
+        ("ALE/Pong-v5", "ALE/Pong-v5 -p ale-py -i ale_py"),
+        ("CartPole-v1 -k render_mode=rgb_array", "CartPole-v1 -p gymnasium[classic-control]"),
+        (
+            "gym_pusht/PushT-v0",
+            "gym_pusht/PushT-v0 -p gym-pusht -i gym_pusht --apt libxcb1 --apt libgl1 --apt libglib2.0-0",
+        ),
+    ] {
+        let hash =
+            |arguments: &str| run(&format!("hash {arguments}")).any_stdout().any_stderr().check().stdout;
+        assert_eq!(hash(known), hash(&format!("{by_hand} --no-auto")), "{known}");
+        assert_eq!(hash(known), hash(by_hand), "{known}");
+        assert_ne!(hash(known), hash(&format!("{known} --no-auto")), "{known}");
+    }
+    run("hash ALE/Pong-v5")
+        .any_stdout()
+        .stderr("added for ALE/Pong-v5: -p ale-py -i ale_py (--no-auto adds nothing)\n")
+        .check();
+}
+
+#[test]
+fn a_date_is_part_of_the_hash() {
+    let hash = |arguments: &str| run(&format!("hash CartPole-v1{arguments}")).any_stdout().check().stdout;
+    assert_ne!(hash(" --as-of 2025-03-31"), hash(""));
+    assert_ne!(hash(" --as-of 2025-03-31"), hash(" --as-of 2025-03-30"));
 }
 
 #[test]

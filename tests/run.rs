@@ -72,13 +72,43 @@ fn detached() {
         "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
          --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
-         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON {TAG}$"
+         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
     ))
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);
     assert_eq!(
         checked.left("variables").trim(),
         r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","env_id":"CartPole-v1","imports":[],"kwargs":{},"num_envs":1,"vectorization_mode":"sync"}}"#
+    );
+}
+
+#[test]
+fn variables_reach_the_container_in_a_private_file() {
+    let copy = "for word; do case $before in --env-file) cp -p \"$word\" \"$STAND_IN/file\";; esac; before=$word; done";
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(copy))
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow {ID}"), Reply::default().hangs());
+    let run = Run::line("run -d CartPole-v1 -e TOKEN=secret -e HERE --env-file file --shm-size 1g")
+        .env("HERE", "from here")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"));
+    std::fs::write(run.here().join("file"), "# a comment\nTOKEN=other\nDOCKER_HOST=tcp://nowhere\n").unwrap();
+    let checked = run.check();
+    assert_eq!(checked.left("file"), "DOCKER_HOST=tcp://nowhere\nHERE=from here\nTOKEN=secret\n");
+    let start = checked.main_calls()[0].to_owned();
+    assert!(
+        start.contains("--shm-size 1073741824b --env-file <world>/tmp/rlmesh-sandbox-run-<random>/variables"),
+        "{start}"
+    );
+    assert!(
+        !checked.calls.iter().any(|call| call.contains("secret") || call.contains("HERE")),
+        "{:?}",
+        checked.calls
     );
 }
 
@@ -322,7 +352,8 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
     let checked = run.check();
     let calls = checked.main_calls();
     assert!(
-        calls[0].ends_with(&format!("{TAG} /opt/rlmesh/bootstrap.json")) && !calls[0].contains("--env"),
+        calls[0].ends_with(&format!("{TAG} /opt/rlmesh/bootstrap.json"))
+            && !calls[0].contains("--env RLMESH"),
         "{}",
         calls[0]
     );

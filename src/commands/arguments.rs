@@ -4,6 +4,7 @@ use crate::cli::{ContainerArgs, ImageArgs, PublishArgs, SandboxArgs};
 use crate::error::SandboxError;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
+use crate::settings::container_variables;
 use crate::settings::hub::HubSettings;
 use crate::settings::kwargs::read_kwargs;
 use crate::settings::package_index::{PackageIndex, certificates_file};
@@ -23,6 +24,9 @@ pub(super) fn sandbox_options(
         packages: args.packages.clone(),
         apt: args.apt.clone(),
         imports: args.imports.clone(),
+        wrap: args.wrap.clone(),
+        no_auto: args.no_auto,
+        as_of: args.as_of.clone(),
         kwargs: read_kwargs(&args.kwarg, args.kwargs.as_deref())?,
         num_envs: args.num_envs,
         vectorization_mode: args.vectorization_mode,
@@ -58,13 +62,21 @@ pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
     }
 }
 
-pub(super) fn run_options(args: &ContainerArgs) -> RunOptions {
+/// # Errors
+/// [`SandboxError::InvalidOption`] for a variable that is not set here, or a file that cannot be read.
+pub(super) fn run_options(args: &ContainerArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
     let ownership = match (args.owner_pid, args.detach) {
         (Some(pid), _) => Ownership::Process(pid),
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
-    RunOptions { ownership, ready_timeout: args.ready_timeout, stop_timeout: args.stop_timeout }
+    Ok(RunOptions {
+        ownership,
+        env: container_variables::read(&args.env_file, &args.env, variables)?,
+        shm_size: args.shm_size,
+        ready_timeout: args.ready_timeout,
+        stop_timeout: args.stop_timeout,
+    })
 }
 
 /// Adds the settings that are needed to look up a source: how to reach the Hub.

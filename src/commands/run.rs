@@ -31,7 +31,7 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
-    let options = arguments::run_options(&args.container);
+    let options = arguments::run_options(&args.container, &session.variables)?;
     let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
@@ -39,14 +39,15 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
         return dry_run::run(&plan, &build, &session);
     }
     let sweep = session.client.sweep()?;
-    let running = session.client.start(&plan, &build, options, on_event)?;
+    let (grace, ownership) = (options.stop_timeout, options.ownership);
+    let running = session.client.start(&plan, &build, &options, on_event)?;
     session.output.clear();
-    let (docker, grace) = (session.client.docker()?, options.stop_timeout);
+    let docker = session.client.docker()?;
     let started = Started { session: &session, docker, plan: &plan, running: &running, grace };
     if !args.command.is_empty() {
         return started.with_command(&args.command);
     }
-    match options.ownership {
+    match ownership {
         Ownership::ThisProcess => started.in_the_foreground(),
         Ownership::Process(_) | Ownership::Detached => started.detached(sweep),
     }

@@ -11,7 +11,11 @@ pub(crate) struct NewContainer<'a> {
     pub(crate) image: &'a str,
     pub(crate) name: &'a str,
     pub(crate) labels: &'a [(&'static str, String)],
-    /// Environment variables. Their values must not be on a command line, where other users could see them.
+    /// A file with the user's variables, one `NAME=VALUE` on each line.
+    pub(crate) env_file: Option<&'a Path>,
+    /// The size of `/dev/shm` in bytes; `None` is Docker's default.
+    pub(crate) shm_size: Option<u64>,
+    /// Variables of this tool. Their values must not be on a command line, where other users could see them.
     pub(crate) variables: &'a [(&'static str, String)],
     /// A file to copy into the container before it starts, and its path there, which is also the entrypoint's
     /// argument.

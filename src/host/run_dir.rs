@@ -117,6 +117,22 @@ pub(crate) fn cannot_write(file: &Path, error: &io::Error) -> SandboxError {
     error::cannot_write(file, error, "free some space there, or set TMPDIR to another folder")
 }
 
+/// Writes a new file that only this user can read.
+///
+/// # Errors
+/// [`SandboxError::System`].
+pub(crate) fn write_private(file: &Path, text: &str) -> Result<(), SandboxError> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut opened| opened.write_all(text.as_bytes()))
+        .map_err(|error| cannot_write(file, &error))
+}
+
 /// The state of the run directories in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {

@@ -22,7 +22,7 @@ use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, lockfile};
 use crate::progress::{BuildEvent, Event, Listener};
 use crate::settings::Settings;
-use crate::settings::build::{BuildOptions, PublishOptions, is_for_platform};
+use crate::settings::build::{BuildOptions, Installer, PublishOptions, is_for_platform};
 use crate::settings::size::BuildMemory;
 
 /// An image that the engine has.
@@ -55,6 +55,9 @@ pub(crate) fn check(plan: &Plan, build: &BuildOptions) -> Result<(), SandboxErro
             "--cache-from has no effect on a prebuilt image",
             "remove the option, or use a Gymnasium id or hf://org/repo@commit as the source",
         ));
+    }
+    if plan.build().is_some_and(|build| build.spec.as_of.is_some()) && build.installer == Installer::Pip {
+        return Err(invalid_option("--as-of needs uv, and --installer is pip", "remove --installer pip"));
     }
     Ok(())
 }

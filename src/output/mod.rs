@@ -207,8 +207,10 @@ impl Output {
 
     /// Shows what long work is doing.
     pub(crate) fn event(&self, event: &Event) {
-        if let Event::Warning(text) = event {
-            self.warn(text);
+        match event {
+            Event::Warning(text) => self.warn(text),
+            Event::Note(text) => self.note(&text::safe(text)),
+            _ => {}
         }
         let lines = self.progress().lines(event);
         for line in lines {

@@ -1,10 +1,12 @@
 //! Plans: the result of all lookups, before anything is started. A plan's spec decides the image's content,
 //! build hash and tag.
 
+pub(crate) mod additions;
 pub(crate) mod bootstrap;
 pub(crate) mod lockfile;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
+pub(crate) mod startup;
 
 use std::path::PathBuf;
 
@@ -13,6 +15,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::contract::{BOOTSTRAP_SCHEMA_VERSION, IMAGE_PREFIX};
+use crate::plan::additions::Additions;
 use crate::plan::lockfile::Lockfile;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::sandbox::VectorizationMode;
@@ -27,6 +30,8 @@ const LONGEST_IMAGE_NAME: usize = 255;
 pub(crate) struct Plan {
     pub(crate) image: PlannedImage,
     pub(crate) serving: Serving,
+    /// What was added because the environment is known to need it.
+    pub(crate) additions: Additions,
 }
 
 /// Where the image comes from.
@@ -62,6 +67,10 @@ pub(crate) struct EffectiveSpec {
     pub(crate) apt: Vec<String>,
     /// If set, only its packages are installed.
     pub(crate) lockfile: Option<Lockfile>,
+    /// Wrappers, as `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
+    /// The date of which the newest packages are installed: `2025-03-31`.
+    pub(crate) as_of: Option<String>,
 }
 
 /// A source after all lookups, in the form that is part of the build hash.
@@ -84,6 +93,8 @@ pub(crate) enum ResolvedSource {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Serving {
     pub(crate) kwargs: Map<String, Value>,
+    /// Variables that the environment's family needs. The user's own win.
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) num_envs: u32,
     /// `None` if the user did not choose: a built image then uses `sync`, and a prebuilt image its own
     /// default.
@@ -116,6 +127,13 @@ struct BuildInputs<'a> {
     apt: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    wrap: &'a [String],
+    /// The digest of the startup package, if the image needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    startup: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<&'a str>,
 }
 
 impl EffectiveSpec {
@@ -130,6 +148,9 @@ impl EffectiveSpec {
             imports: &self.imports,
             apt: &self.apt,
             lock: self.lockfile.as_ref().map(|lockfile| lockfile.sha256.as_str()),
+            wrap: &self.wrap,
+            startup: startup::is_needed(self).then(startup::digest),
+            as_of: self.as_of.as_deref(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -217,23 +238,27 @@ pub(crate) mod samples {
             imports: Vec::new(),
             apt: Vec::new(),
             lockfile: None,
+            wrap: Vec::new(),
+            as_of: None,
         }
     }
 
     pub(crate) fn serving() -> Serving {
-        Serving { kwargs: Map::new(), num_envs: 1, vectorization_mode: None }
+        Serving { kwargs: Map::new(), variables: Vec::new(), num_envs: 1, vectorization_mode: None }
     }
 
     /// The plan to build and serve a spec.
     pub(crate) fn plan(spec: EffectiveSpec) -> Plan {
         let build =
             BuildPlan { spec, max_source_size: 0, build_memory: BuildMemory::Off, lockfile_to_write: None };
-        Plan { image: PlannedImage::Built(Box::new(build)), serving: serving() }
+        let image = PlannedImage::Built(Box::new(build));
+        Plan { image, serving: serving(), additions: Additions::default() }
     }
 
     /// The plan to serve a prebuilt image.
     pub(crate) fn prebuilt(reference: &str) -> Plan {
-        Plan { image: PlannedImage::Prebuilt(reference.to_owned()), serving: serving() }
+        let image = PlannedImage::Prebuilt(reference.to_owned());
+        Plan { image, serving: serving(), additions: Additions::default() }
     }
 }
 
@@ -267,6 +292,16 @@ mod tests {
         spec.apt = vec!["libgl1".to_owned()];
         spec.lockfile = Some(Lockfile { requirements: "x".to_owned(), sha256: "00".to_owned() });
         assert!(spec.canonical_json().ends_with(r#""imports":[],"apt":["libgl1"],"lock":"00"}"#));
+        spec.wrap = vec!["a.b:C".to_owned()];
+        spec.as_of = Some("2025-03-31".to_owned());
+        let end = format!(
+            r#""lock":"00","wrap":["a.b:C"],"startup":"{}","as_of":"2025-03-31"}}"#,
+            startup::digest()
+        );
+        assert!(spec.canonical_json().ends_with(&end), "{}", spec.canonical_json());
+        let mut calls = samples::gym("CartPole-v1");
+        calls.imports = vec!["a:b".to_owned()];
+        assert!(calls.canonical_json().contains(r#""imports":["a:b"],"startup":""#));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::contract::DEFAULT_BASE_IMAGE;
 use crate::error::{Problem, SandboxError, invalid_option};
 use crate::hub::Retries;
+use crate::plan::additions::Additions;
 use crate::plan::{
     BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
 };
@@ -42,12 +43,14 @@ pub(crate) fn resolve(
     purpose: Purpose,
     lookups: &Lookups<'_>,
 ) -> Result<Plan, SandboxError> {
-    let options = options.checked()?;
+    let mut options = options.checked()?;
+    let additions = Additions::of(source, &options);
+    additions.add_to(&mut options);
     let resolved = match source {
         EnvironmentSourceRef::Image(image) => {
             refuse_build_options(&options)?;
             let image = PlannedImage::Prebuilt(image.reference.clone());
-            return Ok(Plan { image, serving: serving(options) });
+            return Ok(Plan { image, serving: serving(options, &additions), additions });
         }
         EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
         EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, purpose, lookups)?,
@@ -73,9 +76,12 @@ pub(crate) fn resolve(
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
+            wrap: options.wrap.clone(),
+            as_of: options.as_of.clone(),
         },
     };
-    let plan = Plan { image: PlannedImage::Built(Box::new(build)), serving: serving(options) };
+    let image = PlannedImage::Built(Box::new(build));
+    let plan = Plan { image, serving: serving(options, &additions), additions };
     if purpose == Purpose::Hash || plan.image_name_fits() {
         Ok(plan)
     } else {
@@ -86,8 +92,9 @@ pub(crate) fn resolve(
     }
 }
 
-fn serving(options: SandboxOptions) -> Serving {
+fn serving(options: SandboxOptions, additions: &Additions) -> Serving {
     Serving {
+        variables: additions.variables.clone(),
         kwargs: options.kwargs,
         num_envs: options.num_envs.unwrap_or(1),
         vectorization_mode: options.vectorization_mode,
@@ -101,7 +108,9 @@ fn refuse_build_options(options: &SandboxOptions) -> Result<(), SandboxError> {
         ("packages (--package)", !options.packages.is_empty()),
         ("apt (--apt)", !options.apt.is_empty()),
         ("imports (--import)", !options.imports.is_empty()),
+        ("wrap (--wrap)", !options.wrap.is_empty()),
         ("lock (--lock)", options.lock.is_some()),
+        ("as_of (--as-of)", options.as_of.is_some()),
         ("trust_remote_code (--trust-remote-code)", options.trust_remote_code),
         ("allow_unpinned_hf (--allow-unpinned-hf)", options.allow_unpinned_hf),
     ];
@@ -254,7 +263,7 @@ mod tests {
             options.vectorization_mode = Some(crate::VectorizationMode::Async);
             options.build_memory = Some(crate::settings::size::BuildMemory::Auto);
             options.max_source_size = Some(7);
-            options.kwargs.insert("render_mode".to_owned(), "rgb_array".into());
+            options.kwargs.insert("max_episode_steps".to_owned(), 50.into());
         });
         let plain = plan("CartPole-v1", |_| {});
         assert_eq!(changed.unwrap().build_hash(), plain.unwrap().build_hash());
@@ -266,6 +275,7 @@ mod tests {
         for change in [
             (|options| options.packages = vec!["x".into()]) as fn(&mut SandboxOptions),
             |options| options.imports = vec!["x".into()],
+            |options| options.wrap = vec!["x:Y".into()],
             |options| options.trust_remote_code = true,
             |options| options.allow_unpinned_hf = true,
         ] {

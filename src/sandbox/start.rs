@@ -1,5 +1,6 @@
 //! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
-use crate::host::run_dir::RunDir;
+use crate::host::run_dir::{RunDir, write_private};
 use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{Plan, PlannedImage};
@@ -23,6 +24,9 @@ use crate::sandbox::handshake::Handshake;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::{isolation, orphans, ready};
 use crate::settings::sandbox::{Ownership, RunOptions};
+
+/// Makes Python print a stack when it crashes.
+const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
 
 /// The largest payload that is passed in an environment variable, in bytes: Linux's limit is 128 KiB.
 const LARGEST_VARIABLE: usize = 100 * 1024;
@@ -52,7 +56,7 @@ pub(crate) struct Running {
 /// that does not exist. After an error, the container is removed, or a hint says that it may still exist.
 pub(crate) fn launch(
     image: ImageRequest<'_>,
-    options: RunOptions,
+    options: &RunOptions,
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
     let start = Start { image, options, began: Instant::now() };
@@ -113,7 +117,7 @@ impl From<SandboxError> for FailedStart {
 /// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
-    options: RunOptions,
+    options: &'a RunOptions,
     began: Instant,
 }
 
@@ -164,6 +168,12 @@ impl Start<'_> {
         error.map_problem(|problem| problem.log_file(file))
     }
 
+    /// The variables that the environment's family needs, and the user's, which win.
+    fn users_variables(&self) -> BTreeMap<&str, &str> {
+        let needed = self.image.plan.serving.variables.iter();
+        needed.chain(&self.options.env).map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     /// Starts the container, and returns its name and id.
     fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
@@ -171,7 +181,12 @@ impl Start<'_> {
         let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
         labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
         labels.extend(owner.labels());
-        let (variables, file) = payload(plan, folder.path())?;
+        let (mut variables, file) = payload(plan, folder.path())?;
+        let users_variables = self.users_variables();
+        if !users_variables.iter().any(|(name, _)| *name == FAULT_HANDLER.0) {
+            variables.push((FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned()));
+        }
+        let env_file = write_env_file(folder.path(), &users_variables)?;
         let target = format!("{IMAGE_FOLDER}/bootstrap.json");
         let (image, slug) = (plan.image_name(), source.slug());
         let mut attempt = 1;
@@ -183,6 +198,8 @@ impl Start<'_> {
                 name: &name,
                 labels: &labels,
                 variables: &variables,
+                env_file: env_file.as_deref(),
+                shm_size: self.options.shm_size,
                 file: file.as_deref().map(|file| (file, target.as_str())),
                 platform: match (&self.image.build.platform, &plan.image) {
                     (Some(platform), _) => Platform::Named(platform),
@@ -206,6 +223,18 @@ impl Start<'_> {
             }
         }
     }
+}
+
+/// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
+/// from its own environment, because it takes settings of its own from that: `DOCKER_HOST`, `PATH`.
+fn write_env_file(folder: &Path, variables: &BTreeMap<&str, &str>) -> Result<Option<PathBuf>, SandboxError> {
+    if variables.is_empty() {
+        return Ok(None);
+    }
+    let file = folder.join("variables");
+    let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    write_private(&file, &lines)?;
+    Ok(Some(file))
 }
 
 /// Removes what a failed start may have left behind.

@@ -3,6 +3,7 @@
 //! The `Default` of these values does not depend on environment variables.
 
 pub(crate) mod build;
+pub(crate) mod container_variables;
 pub(crate) mod duration;
 pub(crate) mod hub;
 pub(crate) mod kwargs;

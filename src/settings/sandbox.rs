@@ -58,8 +58,16 @@ pub struct SandboxOptions {
     pub packages: Vec<String>,
     /// Debian packages to install: `NAME` or `NAME=VERSION`.
     pub apt: Vec<String>,
-    /// Modules to import before the environment is created.
+    /// Modules to import before the environment is created: `MODULE`, or `MODULE:FUNCTION` to call a function that
+    /// registers environments.
     pub imports: Vec<String>,
+    /// Wrappers to apply to the environment, as `MODULE:CLASS`: the first one is the innermost.
+    pub wrap: Vec<String>,
+    /// Leave out what known environments need: by default, their packages, imports, system packages, variables,
+    /// arguments and wrappers are added as if they were given.
+    pub no_auto: bool,
+    /// Install the packages that were the newest on this date (`2025-03-31`). rlmesh itself may be newer.
+    pub as_of: Option<String>,
     /// Keyword arguments for the environment: any JSON values.
     pub kwargs: Map<String, Value>,
     /// How many copies to serve as one vector environment. Default: 1; 0 is refused.
@@ -108,7 +116,9 @@ impl SandboxOptions {
             rlmesh_package: one(Field::RLMESH_PACKAGE, self.rlmesh_package, requirement)?,
             packages: each(Field::PACKAGES, &self.packages, requirement)?,
             apt: each(Field::APT, &self.apt, debian_package)?,
-            imports: each(Field::IMPORTS, &self.imports, module)?,
+            imports: each(Field::IMPORTS, &self.imports, import)?,
+            wrap: each(Field::WRAP, &self.wrap, wrapper)?,
+            as_of: one(Field::AS_OF, self.as_of, date)?,
             ..self
         })
     }
@@ -203,20 +213,76 @@ pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
     ))
 }
 
-/// Parses the name of a Python module, which may contain dots.
-pub(crate) fn module(text: &str) -> Result<String, InvalidValue> {
+/// Parses `MODULE[:FUNCTION]`: the name of a Python module, which may contain dots, and a function in it.
+pub(crate) fn import(text: &str) -> Result<String, InvalidValue> {
     let text = one_line(text)?;
-    let is_word = |word: &str| {
-        word.starts_with(|c: char| c.is_alphabetic() || c == '_')
-            && word.chars().all(|c| c.is_alphanumeric() || c == '_')
+    let (module, function) = match text.split_once(':') {
+        Some((module, function)) => (module, Some(function)),
+        None => (text.as_str(), None),
     };
-    if !text.split('.').all(is_word) {
+    if !is_module(module) {
         return Err(InvalidValue::new(
             "it is not a valid module name",
             "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
         ));
     }
+    if !function.is_none_or(is_python_name) {
+        return Err(InvalidValue::new(
+            "it does not name a function of the module",
+            "use MODULE, or MODULE:FUNCTION without parentheses to call a function that registers environments",
+        ));
+    }
     Ok(text)
+}
+
+/// Parses `MODULE:CLASS`.
+pub(crate) fn wrapper(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
+    if !text.split_once(':').is_some_and(|(module, class)| is_module(module) && is_python_name(class)) {
+        return Err(InvalidValue::new(
+            "it is not MODULE:CLASS",
+            "use a module and a wrapper class in it, such as gymnasium.wrappers:FlattenObservation",
+        ));
+    }
+    Ok(text)
+}
+
+/// Parses a date of the calendar, such as 2025-03-31.
+pub(crate) fn date(text: &str) -> Result<String, InvalidValue> {
+    let text = one_line(text)?;
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
+    let has_form = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+    let is_date = match (number(0..4), number(5..7), number(8..10)) {
+        (Some(year), Some(month), Some(day)) => {
+            let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let days = match month {
+                2 if is_leap => 29,
+                2 => 28,
+                4 | 6 | 9 | 11 => 30,
+                1..=12 => 31,
+                _ => 0,
+            };
+            (1..=days).contains(&day)
+        }
+        _ => false,
+    };
+    if !has_form || !is_date {
+        return Err(InvalidValue::new("it is not a date", "use a date such as 2025-03-31"));
+    }
+    Ok(text)
+}
+
+fn is_module(text: &str) -> bool {
+    text.split('.').all(is_python_name)
+}
+
+fn is_python_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 /// Parses the number of copies.
@@ -249,11 +315,16 @@ pub enum Ownership {
 }
 
 /// How a container is started and stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Which process the container belongs to.
     pub ownership: Ownership,
+    /// Environment variables of the container. They are not part of the image, its hash, or any command line. The
+    /// last one with a name wins.
+    pub env: Vec<(String, String)>,
+    /// The size of `/dev/shm` in bytes. Default: Docker's, 64 MiB.
+    pub shm_size: Option<u64>,
     /// How long to wait until it answers the handshake. Default: 30 s.
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
@@ -264,6 +335,8 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             ownership: Ownership::ThisProcess,
+            env: Vec::new(),
+            shm_size: None,
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
         }
@@ -284,6 +357,39 @@ mod tests {
             ["", "x", "-y", "libgl1-", "LibGL", "a b", "libgl1=", "libgl1/sid", "a;b", "lib*", "./x.deb"]
         {
             assert!(debian_package(package).is_err(), "{package}");
+        }
+    }
+
+    #[test]
+    fn imports_and_wrappers_are_names_of_python() {
+        for text in ["ale_py", "a.b.c", "minatar.gym:register_envs", "ünï:é"] {
+            assert_eq!(import(text).unwrap(), text);
+        }
+        for text in ["", "ale-py", "a..b", "a:", ":b", "a:b.c", "a:b()", "a:b:c", "a b", "a:b;c", "1a"] {
+            assert!(import(text).is_err(), "{text}");
+        }
+        assert_eq!(wrapper(" gymnasium.wrappers:FlattenObservation ").unwrap().len(), 37);
+        for text in ["", "a", "a:", ":B", "a:B.C", "a:B()", "a.B", "a-b:C", "a:B:C", "a:B C"] {
+            assert!(wrapper(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_exist_in_the_calendar() {
+        for text in ["2025-03-31", "2024-02-29", " 1999-12-01 "] {
+            assert!(date(text).is_ok(), "{text}");
+        }
+        for text in [
+            "2025-02-29",
+            "2025-13-01",
+            "2025-00-10",
+            "2025-1-1",
+            "yesterday",
+            "2025-03-31T00",
+            "+025-01-01",
+            "",
+        ] {
+            assert!(date(text).is_err(), "{text}");
         }
     }
 

@@ -34,6 +34,17 @@ impl Variables {
         Ok(Some(value.trim()).filter(|value| !value.is_empty()))
     }
 
+    /// A variable's value as it is, which may be empty or blank; `None` if it is unset.
+    ///
+    /// # Errors
+    /// [`SandboxError::InvalidOption`] if the value is not UTF-8.
+    pub(crate) fn exact(&self, name: &str) -> Result<Option<String>, SandboxError> {
+        // `text` reports what is not valid.
+        self.text(name)?;
+        let value = self.variables.get(&OsString::from(name));
+        Ok(value.map(|value| value.to_string_lossy().into_owned()))
+    }
+
     /// A variable as a path. A blank variable counts as unset.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.variables.get(&OsString::from(name))?;

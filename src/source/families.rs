@@ -1,4 +1,4 @@
-//! What known families of environments need, for hints: the table in `families.toml`.
+//! What known families of environments need: the table in `families.toml`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +12,19 @@ pub(crate) struct Family {
     pub(crate) packages: Vec<String>,
     pub(crate) imports: Vec<String>,
     pub(crate) apt: Vec<String>,
+    /// As `MODULE:CLASS`.
+    pub(crate) wrap: Vec<String>,
+    pub(crate) variables: BTreeMap<String, String>,
     pub(crate) kwargs: BTreeMap<String, serde_json::Value>,
+    pub(crate) render: Render,
+}
+
+/// What a frame needs in addition.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Render {
+    pub(crate) packages: Vec<String>,
+    pub(crate) apt: Vec<String>,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 /// Environments that rlmesh cannot serve, or that need more than packages.
@@ -40,15 +52,44 @@ struct Table {
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
 
-/// The family of an environment id, if it is known.
+/// The family of an environment id, if it is known. The id may have a module: `flappy_bird_gymnasium:FlappyBird-v0`.
 pub(crate) fn of(env_id: &str) -> Option<&'static Family> {
-    TABLE.family.iter().find(|family| family.ids.iter().any(|pattern| rest(pattern, env_id).is_some()))
+    let env_id = without_module(env_id);
+    let (fit, family) = best(&TABLE.family, env_id, |family| &family.ids)?;
+    let unserved = best(&TABLE.unserved, env_id, |unserved| &unserved.ids);
+    unserved.is_none_or(|(other, _)| other <= fit).then_some(family)
 }
 
 /// Why an environment cannot be served, if that is known: the rest of a sentence about it.
 pub(crate) fn unserved_because(env_id: &str) -> Option<&'static str> {
-    let is_match = |unserved: &&Unserved| unserved.ids.iter().any(|pattern| rest(pattern, env_id).is_some());
-    TABLE.unserved.iter().find(is_match).map(|unserved| unserved.reason.as_str())
+    let env_id = without_module(env_id);
+    let (fit, unserved) = best(&TABLE.unserved, env_id, |unserved| &unserved.ids)?;
+    let family = best(&TABLE.family, env_id, |family| &family.ids);
+    family.is_none_or(|(other, _)| other < fit).then_some(unserved.reason.as_str())
+}
+
+fn without_module(env_id: &str) -> &str {
+    env_id.rsplit_once(':').map_or(env_id, |(_, id)| id)
+}
+
+/// The entry whose pattern says most about an id, and how many characters of it the pattern has. Of two that say as
+/// much, the first one.
+fn best<'a, T>(
+    entries: &'a [T],
+    env_id: &str,
+    ids: impl Fn(&'a T) -> &'a [String],
+) -> Option<(usize, &'a T)> {
+    let fits = |entry: &'a T| {
+        let matching = ids(entry).iter().filter(|pattern| rest(pattern, env_id).is_some());
+        // A pattern without a star is the id itself, and says more than any other.
+        matching
+            .map(|pattern| {
+                if pattern.contains('*') { pattern.len() - pattern.matches('*').count() } else { usize::MAX }
+            })
+            .max()
+    };
+    let found = entries.iter().filter_map(|entry| Some((fits(entry)?, entry)));
+    found.reduce(|best, other| if other.0 > best.0 { other } else { best })
 }
 
 /// The id that replaced an old one, if that is known.
@@ -91,6 +132,17 @@ mod tests {
             assert_eq!(of(id).map(|family| family.packages[0].as_str()), package, "{id}");
         }
         assert!(of("CartPole-v1").unwrap().packages.is_empty());
+        assert_eq!(of("ale_py:ALE/Pong-v5").unwrap().imports, ["ale_py"]);
+    }
+
+    #[test]
+    fn the_pattern_that_says_most_wins() {
+        let has_package = |id: &str| of(id).map(|family| family.packages[0].as_str());
+        assert_eq!(has_package("MiniGrid-Empty-5x5-v0"), Some("minigrid"));
+        assert!(of("MiniGrid-WFC-MazeSimple-v0").is_none());
+        assert!(unserved_because("MiniGrid-WFC-MazeSimple-v0").is_some());
+        assert!(unserved_because("MiniGrid-Empty-5x5-v0").is_none());
+        assert_eq!(has_package("Pusher-v5"), Some("gymnasium[mujoco]"));
     }
 
     #[test]

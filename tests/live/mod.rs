@@ -5,6 +5,7 @@ mod builders;
 mod builds;
 mod engine;
 mod failures;
+mod families;
 mod hf;
 mod hub;
 mod indexes;

@@ -216,3 +216,20 @@ fn rlmesh_from_a_wheel_file_and_from_a_checkout() {
     let said = String::from_utf8(local.stderr).unwrap();
     assert!(local.status.success() && said.contains("already exists"), "{said}");
 }
+
+#[test]
+fn every_copy_of_an_environment_is_wrapped() {
+    // Without the wrapper, rlmesh cannot serve the observations.
+    let (id, wrapper) = ("MiniGrid-Empty-5x5-v0", "minigrid.wrappers:ImgObsWrapper");
+    let line = format!("{id} -p minigrid -i minigrid --wrap {wrapper}");
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&[&line]));
+    let python = interpreter().to_str().unwrap();
+    let run = |options: &[&str], lines: &str| {
+        let sandbox = ["-q", "run", id, "-p", "minigrid", "-i", "minigrid", "--wrap", wrapper];
+        let command = ["--", python, "-W", "ignore", "-c", lines, "{address}"];
+        live.run(&[&sandbox, options, &command].concat()).ended(0).stdout
+    };
+    assert_eq!(run(&["-k", "render_mode=rgb_array"], FRAME).trim(), "(160, 160, 3) uint8");
+    assert_eq!(run(&["-n", "2", "--vectorization-mode", "async"], VECTOR).trim(), "(2, 7, 7, 3) (2,)");
+    live.assert_clean();
+}

@@ -224,6 +224,12 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
     if let Platform::Named(platform) = new.platform {
         option("--platform", platform.into());
     }
+    if let Some(size) = new.shm_size {
+        option("--shm-size", format!("{size}b").into());
+    }
+    if let Some(file) = new.env_file {
+        option("--env-file", file.into());
+    }
     for (name, value) in new.labels {
         option("--label", format!("{name}={value}").into());
     }

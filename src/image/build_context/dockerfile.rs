@@ -5,6 +5,7 @@ use crate::image::build_context::REQUIREMENTS_FOLDER;
 use crate::image::build_context::install;
 use crate::image::build_context::lockfile::{self, LOCK_FILE};
 use crate::plan::rlmesh_package::RlmeshPackage;
+use crate::plan::startup;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 use crate::settings::build::Installer;
 use crate::settings::package_index::Secrets;
@@ -69,7 +70,11 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     };
     let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
-    let step = |downloads, mount: &str, arguments: &[&str]| install_step(steps, downloads, mount, arguments);
+    let step = |downloads, mount: &str, arguments: &[&str]| {
+        let as_of = spec.as_of.as_deref().map(|date| ["--as-of", date]);
+        let arguments: Vec<&str> = as_of.into_iter().flatten().chain(arguments.iter().copied()).collect();
+        install_step(steps, downloads, mount, &arguments)
+    };
     let after_the_source = Downloads::after_the_source(spec);
 
     let mut text = format!(
@@ -104,6 +109,14 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     }
     if is_repository {
         text += &format!("COPY {SOURCE_FOLDER}/ {source}/\n");
+    }
+    if startup::is_needed(spec) {
+        // The working directory is not searched for modules if the base image sets PYTHONSAFEPATH.
+        text += &format!(
+            "ENV PYTHONPATH={IMAGE_FOLDER}${{PYTHONPATH:+:$PYTHONPATH}}\n\
+             COPY {folder}/ {IMAGE_FOLDER}/{folder}/\n",
+            folder = startup::FOLDER
+        );
     }
     text += &format!(
         "EXPOSE {CONTAINER_PORT}\n\
@@ -229,6 +242,26 @@ mod tests {
         let common = |text: &str| text.lines().take(4).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(common(&gym), common(&hf), "the layers with rlmesh are one");
         assert!(!gym.contains("syntax=") && !gym.contains("source/"));
+    }
+
+    #[test]
+    fn only_images_that_need_it_have_the_startup_package() {
+        let mut called = hf();
+        called.imports = vec!["a".to_owned()];
+        assert_eq!(instructions(&called), instructions(&hf()));
+        called.imports.push("a:b".to_owned());
+        let lines = instructions(&called);
+        let added = &lines[lines.len() - 4..lines.len() - 2];
+        assert_eq!(
+            added,
+            [
+                "ENV PYTHONPATH=/opt/rlmesh${PYTHONPATH:+:$PYTHONPATH}",
+                "COPY rlmesh_sandbox/ /opt/rlmesh/rlmesh_sandbox/",
+            ]
+        );
+        let mut wrapped = hf();
+        wrapped.wrap = vec!["a:B".to_owned()];
+        assert_eq!(instructions(&wrapped), lines);
     }
 
     #[test]

@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
 use crate::error::{Problem, SandboxError, cannot_read};
 use crate::host::link::link_or_copy;
-use crate::host::run_dir::cannot_write;
+use crate::host::run_dir::{cannot_write, write_private};
 use crate::hub::REQUIREMENTS_FILE;
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::plan::BuildPlan;
 use crate::plan::rlmesh_package::RlmeshPackage;
+use crate::plan::startup;
 use crate::settings::package_index::PackageIndex;
 
 /// The folder of the context with the files that an hf source's requirements need.
@@ -53,6 +54,9 @@ pub(crate) fn write(
         put(&folder.join(LOCK_DOCKERFILE), &dockerfile::lock_dockerfile(spec, steps))?;
     }
     write_bootstrap(&folder, payload)?;
+    if startup::is_needed(spec) {
+        write_startup(&folder)?;
+    }
     if let RlmeshPackage::Wheel { source_path, install_path, .. } = &spec.rlmesh_package {
         let name = install_path.rsplit('/').next().unwrap_or_default();
         let packages = folder.join(PACKAGES_FOLDER);
@@ -74,24 +78,35 @@ fn write_install(context: &Path) -> Result<(), SandboxError> {
     install::FILES.iter().try_for_each(|(name, content)| put(&folder.join(name), content))
 }
 
+/// Writes the startup package, so that any user inside a container can read it.
+fn write_startup(context: &Path) -> Result<(), SandboxError> {
+    let folder = context.join(startup::FOLDER);
+    for (name, content) in startup::FILES {
+        let file = folder.join(name);
+        let parent = file.parent().unwrap_or(&folder);
+        fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+        put(&file, content)?;
+        set_mode(&file, 0o644)?;
+        set_mode(parent, 0o755)?;
+    }
+    Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|error| cannot_write(path, &error))
+}
+
 /// Writes the installers' settings and certificates to files outside of the context, and returns the flags
 /// that pass them to a build as secrets.
 ///
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn write_secrets(parent: &Path, settings: &PackageIndex) -> Result<Vec<String>, SandboxError> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let mut flags = Vec::new();
     if let Some(lines) = settings.lines() {
         let file = parent.join("settings");
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
-            .and_then(|mut opened| opened.write_all(lines.as_bytes()))
-            .map_err(|error| cannot_write(&file, &error))?;
+        write_private(&file, &lines)?;
         flags.push(secret_flag(SETTINGS_SECRET, &file));
     }
     if let Some(file) = settings.certificates() {
@@ -113,11 +128,9 @@ fn secret_flag(id: &str, file: &Path) -> String {
 /// # Errors
 /// [`SandboxError::System`].
 pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, SandboxError> {
-    use std::os::unix::fs::PermissionsExt as _;
     let file = folder.join(BOOTSTRAP_FILE);
     put(&file, payload)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))
-        .map_err(|error| cannot_write(&file, &error))?;
+    set_mode(&file, 0o644)?;
     Ok(file)
 }
 

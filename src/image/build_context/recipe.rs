@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::image::build_context::dockerfile::{Steps, dockerfile};
 use crate::image::build_context::install;
 use crate::plan::rlmesh_package::RlmeshPackage;
+use crate::plan::startup;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// Whether [`digest`] covers everything in the image. It does not cover a Hugging Face repository's files.
@@ -23,6 +24,9 @@ pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) ->
     }
     if let Some(lockfile) = &spec.lockfile {
         parts.push(("lock", &lockfile.requirements));
+    }
+    if startup::is_needed(spec) {
+        parts.extend_from_slice(startup::FILES);
     }
     let mut digest = Sha256::new();
     for (name, content) in parts {
@@ -61,6 +65,18 @@ mod tests {
         let pip = Steps { installer: Installer::Pip, ..Steps::default() };
         assert_ne!(digest(&one, pip, "sha256:base"), same);
         assert_ne!(digest(&one, Steps::default(), "sha256:other"), same, "another image under the same name");
+    }
+
+    #[test]
+    fn what_the_startup_package_does_is_not_in_the_image() {
+        let with = |change: fn(&mut EffectiveSpec)| {
+            let mut spec = gym("CartPole-v1");
+            change(&mut spec);
+            of(&spec)
+        };
+        let wrapped = with(|spec| spec.wrap = vec!["a:B".to_owned()]);
+        assert_ne!(wrapped, of(&gym("CartPole-v1")));
+        assert_eq!(wrapped, with(|spec| spec.imports = vec!["a".to_owned(), "a:b".to_owned()]));
     }
 
     #[test]

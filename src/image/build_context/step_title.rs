@@ -33,7 +33,8 @@ fn command_line(words: &[String]) -> String {
     let scripts = format!("{MOUNTS}/{FOLDER}/");
     let [_, script, rest @ ..] = words else { return shown(words) };
     let (rest, installer) = match rest {
-        [option, installer, rest @ ..] if option == "--installer" => (rest, format!(" ({installer})")),
+        [option, how, rest @ ..] if option == "--installer" => (rest, format!(" ({how})")),
+        [option, date, rest @ ..] if option == "--as-of" => (rest, format!(" (as of {date})")),
         rest => (rest, String::new()),
     };
     match (script.strip_prefix(&scripts), rest) {

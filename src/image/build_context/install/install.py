@@ -1,6 +1,6 @@
 """Installs Python packages into the image that is being built: with uv, or with pip where uv does not work.
 
-usage: install.py [--installer uv|pip] --requirements FOLDER | --lock FILE | REQUIREMENT…
+usage: install.py [--installer uv|pip] [--as-of DATE] --requirements FOLDER | --lock FILE | REQUIREMENT…
        install.py --write-lock BASE FILE
 
 Runs in a build step, as the user of the base image, with Python 3.10 or newer and its standard library.
@@ -50,6 +50,11 @@ def main(arguments):
     installer = "uv"
     if arguments[:1] == ["--installer"]:
         installer, arguments = arguments[1], arguments[2:]
+    as_of = []
+    if arguments[:1] == ["--as-of"]:
+        # rlmesh itself may be newer: it serves the environment, and is not part of it.
+        as_of = ["--exclude-newer", arguments[1], "--exclude-newer-package", "rlmesh=9000-01-01"]
+        arguments = arguments[2:]
     with tempfile.TemporaryDirectory() as temporary:
         environment = settings.read(temporary)
         cache = cache_folder() or temporary
@@ -61,12 +66,12 @@ def main(arguments):
             case ["--requirements", folder]:
                 os.chdir(folder)
                 if os.path.exists("requirements.txt"):
-                    install(["-r", "requirements.txt"], installer, cache, environment)
+                    install(["-r", "requirements.txt"], installer, cache, environment, as_of)
             case _:
-                install(arguments, installer, cache, environment)
+                install(arguments, installer, cache, environment, as_of)
 
 
-def install(arguments, installer, cache, environment):
+def install(arguments, installer, cache, environment, as_of=()):
     place = Place()
     before = place.distributions()
     has_pip = importlib.util.find_spec("pip") is not None
@@ -77,7 +82,9 @@ def install(arguments, installer, cache, environment):
         fail("the base image has no pip to install with")
     if reason:
         say(f"note: {reason}; installing with pip instead")
-    status = run_uv(uv, place, cache, environment, arguments, has_pip) if uv else None
+    status = run_uv(uv, place, cache, environment, [*as_of, *arguments], has_pip) if uv else None
+    if status is None and as_of:
+        fail("only uv can install the packages of a date, and uv does not work here")
     if status is None:
         environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
         command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]

@@ -1,0 +1,1 @@
+"""What rlmesh-sandbox adds to an image for --wrap and for the functions of --import."""

@@ -1,0 +1,41 @@
+"""Wrappers for environments that rlmesh cannot serve unchanged."""
+
+import copy
+
+import gymnasium
+import numpy
+
+
+class SumReward(gymnasium.Wrapper):
+    """Adds up the rewards of several agents. The episode ends when it has ended for all of them."""
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, float(numpy.sum(values(reward))), all_of(terminated), all_of(truncated), info
+
+
+class CopyAction(gymnasium.Wrapper):
+    """Passes a copy of the action, for environments that write to it: rlmesh's actions are read-only."""
+
+    def step(self, action):
+        return self.env.step(copy.deepcopy(action))
+
+
+class NoInfo(gymnasium.Wrapper):
+    """Empties the info, for environments whose info contains values that rlmesh cannot send."""
+
+    def reset(self, **kwargs):
+        observation, _ = self.env.reset(**kwargs)
+        return observation, {}
+
+    def step(self, action):
+        *result, _ = self.env.step(action)
+        return *result, {}
+
+
+def values(reward):
+    return list(reward.values()) if isinstance(reward, dict) else reward
+
+
+def all_of(ended):
+    return bool(numpy.all(values(ended)))

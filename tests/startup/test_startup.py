@@ -1,0 +1,291 @@
+import importlib
+import inspect
+import json
+import os
+import runpy
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+import gymnasium
+import numpy
+
+PACKAGES = Path(__file__).resolve().parents[2] / "src/plan/startup"
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(PACKAGES))
+
+from rlmesh_sandbox import wrappers  # noqa: E402
+from rlmesh_sandbox.loading import load  # noqa: E402
+from rlmesh_sandbox.wrapping import Wrapping, wrap_result  # noqa: E402
+
+MODULE = """
+    import gymnasium
+
+    calls = []
+    number = 1
+
+    def register():
+        calls.append("register")
+        gymnasium.register("Own-v0", Own)
+
+    def fail():
+        raise KeyError("one", "two")
+
+    class Own(gymnasium.Env):
+        observation_space = gymnasium.spaces.Discrete(2)
+        action_space = gymnasium.spaces.Discrete(2)
+
+        def __init__(self):
+            self.inner = gymnasium.make("CartPole-v1")
+
+        def reset(self, seed=None, options=None):
+            super().reset(seed=seed)
+            return 0, {}
+
+        def step(self, action):
+            return 0, 1.0, False, False, {}
+
+    class Add(gymnasium.RewardWrapper):
+        def reward(self, reward):
+            return reward + 1
+
+    class Double(gymnasium.RewardWrapper):
+        def reward(self, reward):
+            return reward * 2
+
+    class Needs(gymnasium.Wrapper):
+        def __init__(self, env, length):
+            super().__init__(env)
+
+    def nothing(env):
+        return None
+"""
+
+ENV = """
+    import own
+    import sibling
+
+    def make_env(n_envs, *, use_async_envs=False, kind="one"):
+        if kind == "one":
+            return own.Own()
+        if kind == "tasks":
+            return {"suite": {0: own.Own(), 1: own.Own()}, "other": own.Own()}
+        return own.gymnasium.vector.SyncVectorEnv([own.Own])
+"""
+
+
+class TestCase(unittest.TestCase):
+    """Each test has its own folder, on the search path of modules."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        state = sys.path[:], dict(os.environ), set(sys.modules), gymnasium.make, gymnasium.make_vec
+        self.addCleanup(self.restore, *state)
+        sys.path.insert(0, str(self.folder))
+        self.write("own.py", MODULE)
+
+    def restore(self, path, environment, modules, make, make_vec):
+        sys.path[:] = path
+        os.environ.clear()
+        os.environ.update(environment)
+        for name in set(sys.modules) - modules:
+            del sys.modules[name]
+        gymnasium.make, gymnasium.make_vec = make, make_vec
+        gymnasium.registry.pop("Own-v0", None)
+        importlib.invalidate_caches()
+
+    def write(self, name, text):
+        file = self.folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def start(self, imports=(), wrap=(), **spec):
+        startup = {"imports": list(imports), "wrap": list(wrap), "source_subdir": str(self.folder / "source")}
+        payload = json.dumps({"spec": {"kind": "gym", **spec}, "startup": startup})
+        os.environ["RLMESH_BOOTSTRAP_JSON"] = payload
+        importlib.import_module("rlmesh_sandbox.startup")
+
+
+class Startup(TestCase):
+    def fails(self, **options):
+        with self.assertRaises(RuntimeError) as caught:
+            self.start(**options)
+        return str(caught.exception)
+
+    def test_modules_are_imported_and_functions_called(self):
+        self.start(imports=["own", "own:register"])
+        self.assertEqual(sys.modules["own"].calls, ["register"])
+        self.assertIn("Own-v0", gymnasium.registry)
+
+    def test_a_large_payload_is_in_a_file(self):
+        self.write("bootstrap.json", '{"spec": {"kind": "gym"}, "startup": {"imports": ["own"], "wrap": []}}')
+        arguments = sys.argv
+        self.addCleanup(lambda: setattr(sys, "argv", arguments))
+        sys.argv = ["sandbox_env.py", str(self.folder / "bootstrap.json")]
+        importlib.import_module("rlmesh_sandbox.startup")
+        self.assertIn("own", sys.modules)
+
+    def test_the_first_wrapper_is_the_innermost(self):
+        self.start(imports=["own:register"], wrap=["own:Add", "own:Double"])
+        env = gymnasium.make("Own-v0")
+        env.reset()
+        self.assertEqual(env.step(0)[1], 4.0)
+
+    def test_only_the_outermost_environment_is_wrapped(self):
+        self.start(imports=["own:register"], wrap=["own:Add"])
+        env = gymnasium.make("Own-v0")
+        self.assertEqual(type(env).__name__, "Add")
+        self.assertNotEqual(type(env.unwrapped.inner).__name__, "Add")
+        self.assertNotEqual(type(gymnasium.make("Own-v0")).__name__, "Add", "a call of the environment's own")
+
+    def test_every_copy_of_a_vector_environment_is_wrapped_before_other_wrappers(self):
+        for mode in ["sync", "async"]:
+            with self.subTest(mode):
+                sys.modules.pop("rlmesh_sandbox.startup", None)
+                self.start(imports=["own:register"], wrap=["own:Add"])
+                double = sys.modules["own"].Double
+                env = gymnasium.make_vec("Own-v0", num_envs=2, vectorization_mode=mode, wrappers=[double])
+                env.reset(seed=0)
+                self.assertEqual(env.step(env.action_space.sample())[1].tolist(), [4.0, 4.0])
+                env.close()
+
+    def test_wrappers_reach_processes_that_are_not_forked(self):
+        self.start(imports=["own:register"], wrap=["own:Add"])
+        env = gymnasium.make_vec(
+            "Own-v0", num_envs=2, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+        )
+        env.reset(seed=0)
+        self.assertEqual(env.step(env.action_space.sample())[1].tolist(), [2.0, 2.0])
+        env.close()
+
+    def test_an_unknown_environment_is_gymnasiums_own_error(self):
+        self.start(wrap=["own:Add"])
+        with self.assertRaises(gymnasium.error.NameNotFound):
+            gymnasium.make("Missing-v0")
+
+    def test_errors_name_the_option_on_one_line(self):
+        for options, error in [
+            ({"imports": ["none"]}, "--import none failed: ModuleNotFoundError: No module named 'none'"),
+            (
+                {"imports": ["own:regster"]},
+                "--import own:regster failed: the module own has no regster; similar names are register",
+            ),
+            ({"imports": ["own:fail"]}, "--import own:fail failed: KeyError: ('one', 'two')"),
+            (
+                {"imports": ["own:number"]},
+                "--import own:number failed: number is not a class or function, but int",
+            ),
+            ({"wrap": ["none.x:Y"]}, "--wrap none.x:Y failed: ModuleNotFoundError: No module named 'none'"),
+            ({"wrap": ["own:Zebra"]}, "--wrap own:Zebra failed: the module own has no Zebra"),
+        ]:
+            sys.modules.pop("rlmesh_sandbox.startup", None)
+            self.assertEqual(self.fails(**options), error)
+
+    def test_wrappers_that_fail_name_themselves(self):
+        self.start(imports=["own:register"])
+        env = gymnasium.make("Own-v0")
+        for name, error in [
+            ("own:Needs", "Needs.__init__() missing 1 required positional argument: 'length'"),
+            ("own:nothing", "it returned NoneType, not an environment"),
+        ]:
+            with self.assertRaises(RuntimeError) as caught:
+                Wrapping([name])(env)
+            self.assertTrue(str(caught.exception).startswith(f"--wrap {name} failed: "))
+            self.assertTrue(str(caught.exception).endswith(error), caught.exception)
+
+
+class Source(TestCase):
+    """Sources with an env.py."""
+
+    def make_env(self, wrap=("own:Add",)):
+        self.write("source/env.py", ENV)
+        self.write("source/sibling.py", "")
+        self.start(imports=["own"], wrap=wrap, kind="hf")
+        folder = PACKAGES / "rlmesh_sandbox/source"
+        # As rlmesh does.
+        sys.path.insert(0, str(folder))
+        return runpy.run_path(str(folder / "env.py"))["make_env"]
+
+    def test_a_make_env_is_the_sources_with_wrapped_environments(self):
+        make_env = self.make_env()
+        self.assertEqual(list(inspect.signature(make_env).parameters), ["n_envs", "use_async_envs", "kind"])
+        self.assertEqual(type(make_env(n_envs=1)).__name__, "Add")
+        made = make_env(1, kind="tasks")
+        found = [type(env).__name__ for env in [*made["suite"].values(), made["other"]]]
+        self.assertEqual(found, ["Add"] * 3)
+        self.assertEqual(sys.path[0], str(self.folder / "source"))
+        self.assertNotIn(str(PACKAGES / "rlmesh_sandbox/source"), sys.path)
+
+    def test_a_vector_environment_is_an_error(self):
+        make_env = self.make_env()
+        with self.assertRaisesRegex(RuntimeError, r"^--wrap own:Add failed: .*\(SyncVectorEnv\)"):
+            make_env(1, kind="vector")
+
+    def test_a_wrapper_may_be_a_module_of_the_source(self):
+        self.write("source/mine.py", "from own import Add\n")
+        self.assertEqual(type(self.make_env(["mine:Add"])(1)).__name__, "Add")
+
+    def test_a_source_without_an_env_py_is_an_error(self):
+        self.start(wrap=["own:Add"], kind="hf")
+        with self.assertRaisesRegex(FileNotFoundError, "missing env.py in .*source"):
+            runpy.run_path(str(PACKAGES / "rlmesh_sandbox/source/env.py"))
+
+    def test_other_results_are_left_to_rlmesh(self):
+        self.assertEqual(wrap_result(lambda: {"suite": 1}, Wrapping([]))(), {"suite": 1})
+
+
+class Several(gymnasium.Env):
+    """Rewards and ends of several agents, and an info that cannot be sent."""
+
+    observation_space = action_space = gymnasium.spaces.Box(0, 1, (2,))
+
+    def reset(self, seed=None, options=None):
+        return numpy.zeros(2), {"object": self}
+
+    def step(self, action):
+        action[0] = 1
+        return action, [1, 2.5], [True, False], (True, True), {"object": self}
+
+
+class Wrappers(unittest.TestCase):
+    def setUp(self):
+        self.action = numpy.zeros(2)
+        self.action.flags.writeable = False
+
+    def step(self, *names):
+        env = Wrapping([f"rlmesh_sandbox.wrappers:{name}" for name in names])(Several())
+        return env.reset(seed=1), env.step(self.action)
+
+    def test_rewards_are_added_up(self):
+        _, result = self.step("CopyAction", "SumReward")
+        self.assertEqual(result[1:4], (3.5, False, True))
+        self.assertEqual([type(value) for value in result[1:4]], [float, bool, bool])
+
+    def test_rewards_may_be_a_mapping_or_a_number(self):
+        for reward, expected in [({"a": 1, "b": 2}, 3.0), (numpy.array([1, 2]), 3.0), (4, 4.0)]:
+            env = wrappers.SumReward(Several())
+            env.env.step = lambda action, reward=reward: (0, reward, {"a": True}, False, {})
+            self.assertEqual(env.step(0)[1:4], (expected, True, False))
+
+    def test_the_environment_may_write_to_a_copy_of_the_action(self):
+        _, result = self.step("CopyAction")
+        self.assertEqual((result[0].tolist(), self.action.tolist()), ([1.0, 0.0], [0.0, 0.0]))
+        with self.assertRaises(ValueError):
+            self.step("NoInfo")
+
+    def test_the_info_is_empty(self):
+        reset, step = self.step("CopyAction", "NoInfo")
+        self.assertEqual((reset[1], step[4], len(step)), ({}, {}, 5))
+
+    def test_all_are_found(self):
+        for name in ["SumReward", "CopyAction", "NoInfo"]:
+            self.assertTrue(issubclass(load(f"rlmesh_sandbox.wrappers:{name}", ""), gymnasium.Wrapper))
+
+
+if __name__ == "__main__":
+    unittest.main()
