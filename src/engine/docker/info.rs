@@ -7,7 +7,6 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::builder::Endpoint;
 use crate::engine::docker::child::Cause;
 use crate::engine::docker::invocation::Failure;
-use crate::engine::docker::log::quoted;
 use crate::error::{Problem, SandboxError};
 
 /// The engine's version and platform.
