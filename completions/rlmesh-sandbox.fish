@@ -38,6 +38,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s h -l help
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s V -l version -d 'Print version'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "build" -d 'Build the image for an environment and print its tag'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "run" -d 'Start an environment, wait until it answers, and print its address'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "check" -d 'Start an environment, use it once as a client does, and stop it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "stop" -d 'Stop sandboxes and remove their containers'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
@@ -133,9 +134,48 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l re
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Pull a newer base image if the registry has one, and build again'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l check -d 'Reset, step and render the environment once before its address is printed; if that fails, stop it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s p -l package -d 'A pip requirement to install (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s i -l import -d 'A module to import before the environment is created, to register it (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l max-source-size -d 'The largest total size of an hf:// source\'s files [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
+async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
+pip\t'Always pip'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l ready-timeout -d 'How long to wait for the environment to answer, in seconds or as 90s, 5m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l stop-timeout -d 'How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l rebuild -d 'Build the image even if it exists'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l pull -d 'Pull a newer base image if the registry has one, and build again'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s q -l quiet -d 'Print only results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s t -l timeout -d 'How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"

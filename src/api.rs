@@ -11,6 +11,7 @@ use crate::image::{self, Image, ImageRequest};
 use crate::plan::Plan;
 use crate::plan::resolve::{self, Lookups, Purpose};
 use crate::progress::{Event, Listener};
+use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
 use crate::sandbox::orphans::{self, Findings, Sweep};
 use crate::sandbox::start::{self, Running};
@@ -46,6 +47,8 @@ pub struct RunResult {
     pub handshake: Handshake,
     /// The time from the first command to the first answer.
     pub took: Duration,
+    /// What a client saw; `None` unless [`RunOptions::check`] is set.
+    pub check: Option<CheckReport>,
 }
 
 /// An image that the engine has.
@@ -137,6 +140,7 @@ impl Client {
             image: running.image.tag,
             handshake: running.handshake,
             took: running.took,
+            check: running.check,
         })
     }
 
@@ -199,7 +203,13 @@ impl Client {
         let commit = |hf: &HfSourceRef, retries| {
             self.hub().commit(hf, retries, &mut |event: Event| (*on_event.borrow_mut())(event))
         };
-        let lookups = Lookups { folder: &folder, architecture: &architecture, commit: &commit };
+        let lookups = Lookups {
+            folder: &folder,
+            home: self.settings.home_folder.as_deref(),
+            interrupt: &self.interrupt,
+            architecture: &architecture,
+            commit: &commit,
+        };
         let plan = resolve::resolve(source, options, purpose, &lookups)?;
         if !plan.additions.is_empty() {
             let note = format!(

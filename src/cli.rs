@@ -55,8 +55,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(InitArgs),
     Build(BuildArgs),
     Run(Box<RunArgs>),
+    Check(Box<CheckArgs>),
     Stop(StopArgs),
     Reap(ReapArgs),
     Hash(HashArgs),
@@ -124,6 +126,20 @@ pub enum RunFormat {
     Env,
 }
 
+/// Write a new environment, as a start for your own
+///
+/// Writes env.py, requirements.txt and README.md into FOLDER, which is created if it does not exist, and prints the
+/// command that starts the environment. Existing files are never replaced.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder of the environment
+    #[arg(value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
 /// Build the image for an environment and print its tag
 ///
 /// An image that already exists is not built again: its tag contains a hash of everything that went into it.
@@ -153,6 +169,16 @@ pub struct RunArgs {
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
+    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
+    #[arg(short, long, help_heading = "Container options", conflicts_with = "command")]
+    pub detach: bool,
+    /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
+    /// container
+    #[arg(long, value_name = "PID", help_heading = "Container options", requires = "detach", value_parser = process_id)]
+    pub owner_pid: Option<u32>,
+    /// Reset, step and render the environment once before its address is printed; if that fails, stop it
+    #[arg(long, help_heading = "Container options")]
+    pub check: bool,
     #[command(flatten)]
     pub container: ContainerArgs,
     /// The format of the result
@@ -168,8 +194,37 @@ Examples:
   rlmesh-sandbox run CartPole-v1
   rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
   rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
+  rlmesh-sandbox run ./my_env
+  rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
   rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
   ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
+
+/// Start an environment, use it once as a client does, and stop it
+///
+/// `check` resets the environment, takes 5 steps with random actions, renders a frame if the environment has a
+/// render mode, and prints what it saw. If a call fails or does not return, it says which one, and where. The calls
+/// may take a minute in total, or --ready-timeout if that is longer.
+///
+/// The calls are made inside the container, with the rlmesh client of the image.
+#[derive(Debug, Args)]
+#[command(after_long_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    #[command(flatten)]
+    pub image: ImageArgs,
+    #[command(flatten)]
+    pub container: ContainerArgs,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox check CartPole-v1
+  rlmesh-sandbox check LunarLander-v3 -p 'gymnasium[box2d]' -k render_mode=rgb_array
+  rlmesh-sandbox run --check ALE/Pong-v5 -p ale-py -i ale_py";
 
 /// Stop sandboxes and remove their containers
 ///
@@ -293,7 +348,7 @@ pub struct CompletionsArgs {
 /// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// CartPole-v1, gym://ID, hf://org/repo@commit[:suite[/task]], or image://REF
+    /// CartPole-v1, ./FOLDER with env.py or a Python package, hf://org/repo@commit[:suite[/task]], or image://REF
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
@@ -305,7 +360,7 @@ pub struct SandboxArgs {
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement to install (can be repeated)
+    /// A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
     /// A module to import before the environment is created, to register it, or a function to call (can be
@@ -335,7 +390,7 @@ pub struct SandboxArgs {
     /// Allow an hf:// source whose revision is not a full commit id
     #[arg(long, help_heading = "Image options")]
     pub allow_unpinned_hf: bool,
-    /// The largest total size of an hf:// source's files
+    /// The largest total size of the files of an hf:// source or a folder
     /// [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]
     #[arg(long, value_name = "SIZE", help_heading = "Image options", value_parser = size_of)]
     pub max_source_size: Option<u64>,
@@ -408,13 +463,6 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
-    #[arg(short, long, conflicts_with = "command")]
-    pub detach: bool,
-    /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
-    /// container
-    #[arg(long, value_name = "PID", requires = "detach", value_parser = process_id)]
-    pub owner_pid: Option<u32>,
     /// Set a variable in the container; a name alone takes its value from here (can be repeated)
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub env: Vec<(String, Option<String>)>,

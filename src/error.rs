@@ -347,7 +347,12 @@ impl Field {
 
     /// The error for a value of this option that is not valid.
     pub(crate) fn invalid(self, value: &str, invalid: &InvalidValue) -> SandboxError {
-        invalid_option(format!("{self} {value:?}: {}", invalid.reason), invalid.hint.clone())
+        let changes = invalid.changes.iter().cloned().map(|change| match change {
+            Change::Replace { old, new, .. } => Change::Replace { option: self.1, old, new },
+            other => other,
+        });
+        let problem = Problem::new(format!("{self} {value:?}: {}", invalid.reason), invalid.hint.clone());
+        SandboxError::InvalidOption(problem.changes(changes))
     }
 }
 
@@ -364,11 +369,19 @@ impl fmt::Display for Field {
 pub struct InvalidValue {
     pub(crate) reason: String,
     pub(crate) hint: String,
+    /// What to change in the command line, if the value came from there.
+    pub(crate) changes: Vec<Change>,
 }
 
 impl InvalidValue {
     pub(crate) fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { reason: reason.into(), hint: hint.into() }
+        Self { reason: reason.into(), hint: hint.into(), changes: Vec::new() }
+    }
+
+    /// Adds another value that is valid.
+    pub(crate) fn instead(mut self, option: &'static str, old: &str, new: impl Into<String>) -> Self {
+        self.changes.push(Change::Replace { option, old: old.to_owned(), new: new.into() });
+        self
     }
 }
 

@@ -85,6 +85,8 @@ pub enum Event {
         /// The container's id.
         id: String,
     },
+    /// The environment has answered, and is about to be reset, stepped and rendered once.
+    Checking,
     /// A warning for the user. The work continues.
     Warning(String),
 }

@@ -8,6 +8,7 @@ mod architecture;
 mod bounded;
 mod build;
 mod build_flags;
+mod check;
 mod checked_first;
 mod generated;
 mod hash;

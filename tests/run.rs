@@ -42,7 +42,25 @@ pub(crate) fn up() -> (StandIn, Server) {
 
 /// The same with another log to follow.
 pub(crate) fn up_with(log: Reply) -> (StandIn, Server) {
-    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    up_answering(fixture("handshake-cartpole.bin"), log)
+}
+
+/// The recorded handshake with another contract: its fields are added to the recorded message, as protobuf merges them.
+pub(crate) fn handshake_with(fields: &[u8]) -> Vec<u8> {
+    let mut message = fixture("handshake-cartpole.bin");
+    message.extend([0x12, u8::try_from(fields.len()).unwrap()]);
+    message.extend(fields);
+    message
+}
+
+/// The field of a contract for so many copies.
+pub(crate) fn copies(count: u8) -> [u8; 2] {
+    [0x10, count]
+}
+
+/// The same with another answer to the handshake.
+pub(crate) fn up_answering(handshake: Vec<u8>, log: Reply) -> (StandIn, Server) {
+    let server = Server::answering(handshake);
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on(
@@ -302,7 +320,7 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
 
 #[test]
 fn options_reach_the_payload() {
-    let (docker, _server) = up();
+    let (docker, _server) = up_answering(handshake_with(&copies(4)), Reply::default().hangs());
     let checked = Run::new([
         "-q",
         "run",
@@ -368,7 +386,7 @@ fn a_payload_too_large_for_a_variable_is_copied_in() {
 
 #[test]
 fn a_prebuilt_image_gets_its_own_variables() {
-    let (docker, _server) = up();
+    let (docker, _server) = up_answering(handshake_with(&copies(2)), Reply::default().hangs());
     let checked = Run::line("-q run -d image://ghcr.io/org/env:1 -n 2 -k level=3")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")

@@ -1,6 +1,6 @@
 //! Command-line arguments → the library's options and settings. A flag wins over an environment variable.
 
-use crate::cli::{ContainerArgs, ImageArgs, PublishArgs, SandboxArgs};
+use crate::cli::{CheckArgs, ContainerArgs, ImageArgs, PublishArgs, RunArgs, SandboxArgs};
 use crate::error::SandboxError;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
@@ -64,18 +64,28 @@ pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
 
 /// # Errors
 /// [`SandboxError::InvalidOption`] for a variable that is not set here, or a file that cannot be read.
-pub(super) fn run_options(args: &ContainerArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
+pub(super) fn run_options(args: &RunArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
     let ownership = match (args.owner_pid, args.detach) {
         (Some(pid), _) => Ownership::Process(pid),
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
+    Ok(RunOptions { ownership, check: args.check, ..container_options(&args.container, variables)? })
+}
+
+/// # Errors
+/// As [`run_options`].
+pub(super) fn check_options(args: &CheckArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
+    Ok(RunOptions { check: true, ..container_options(&args.container, variables)? })
+}
+
+fn container_options(args: &ContainerArgs, variables: &Variables) -> Result<RunOptions, SandboxError> {
     Ok(RunOptions {
-        ownership,
         env: container_variables::read(&args.env_file, &args.env, variables)?,
         shm_size: args.shm_size,
         ready_timeout: args.ready_timeout,
         stop_timeout: args.stop_timeout,
+        ..RunOptions::default()
     })
 }
 

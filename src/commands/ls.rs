@@ -65,7 +65,7 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
     for file in tree.files() {
         let size = HumanBytes(file.content.size).to_string();
         let lfs = if file.is_lfs { "  (LFS)" } else { "" };
-        output.result(&format!("{size:>12}  {}{lfs}", text::safe(&file.path)))?;
+        output.result(&format!("{size:>12}  {}{lfs}", text::visible(&file.path)))?;
     }
     let count = tree.files().len();
     let presence = |has: bool| if has { "exists" } else { "is missing" };

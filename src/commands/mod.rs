@@ -2,10 +2,12 @@
 
 mod arguments;
 mod build;
+mod check;
 mod completions;
 mod doctor;
 mod dry_run;
 mod hash;
+mod init;
 mod logs;
 mod ls;
 mod next_command;
@@ -73,8 +75,10 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
     let session =
         Session { client: client(settings, &interrupt, &output), variables, output, interrupt, signals };
     match cli.command {
+        Command::Init(args) => init::run(&args, &session),
         Command::Build(args) => build::run(&args, session),
         Command::Run(args) => run::run(&args, session),
+        Command::Check(args) => check::run(&args, session),
         Command::Stop(args) => stop::run(&args, &session),
         Command::Reap(args) => reap::run(&args, &session),
         Command::Hash(args) => hash::run(&args, session),
@@ -115,12 +119,14 @@ fn format(command: &Command) -> Format {
         ResultFormat::Json => Format::Json,
     };
     match command {
+        Command::Init(args) => result(args.format),
         Command::Build(args) => result(args.format),
         Command::Run(args) => match args.format {
             RunFormat::Text => Format::Text,
             RunFormat::Json => Format::Json,
             RunFormat::Env => Format::Env,
         },
+        Command::Check(args) => result(args.format),
         Command::Stop(args) => result(args.format),
         Command::Reap(args) => result(args.format),
         Command::Hash(args) => result(args.format),
@@ -141,7 +147,8 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
         return Exit::Usage;
     }
     let (global, format) = global_arguments(arguments);
-    let usage = usage_error(error);
+    let command = |changes: &[Change]| next_command::next_command(arguments, changes);
+    let usage = usage_error(error).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);
     usage.exit()
 }
@@ -178,7 +185,8 @@ fn usage_error(error: &clap::Error) -> SandboxError {
     // clap lists missing arguments below the message, one on each line.
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<InvalidValue>()) {
-        return SandboxError::InvalidOption(Problem::new(message, invalid.hint.clone()));
+        let problem = Problem::new(message, invalid.hint.clone());
+        return SandboxError::InvalidOption(problem.changes(invalid.changes.iter().cloned()));
     }
     let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
     let suggestion =

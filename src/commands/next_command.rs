@@ -20,7 +20,7 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
     for change in changes {
         match change {
             Change::Source(source) => replace_source(&mut words, source)?,
-            Change::Add(option, value) => words.extend([(*option).to_owned(), value.clone()]),
+            Change::Add(option, value) => add(&mut words, option, value),
             Change::Flag(option) => words.push((*option).to_owned()),
             Change::Replace { old, new, .. } => {
                 let word = words.iter_mut().find(|word| {
@@ -38,6 +38,32 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
     hide_values(&mut words);
     let words = words.iter().chain(&users_command).map(|word| shell_word(word));
     Some(format!("rlmesh-sandbox {}", words.collect::<Vec<_>>().join(" ")))
+}
+
+/// Options that can be given once.
+const SINGLE: [&str; 5] =
+    ["--base-image", "--platform", "--rlmesh-package", "--build-memory", "--ready-timeout"];
+
+/// Adds an option, unless the words have it. An option that can be given once is replaced.
+fn add(words: &mut Vec<String>, option: &str, value: &str) {
+    let start = format!("{option}=");
+    let has =
+        words.windows(2).any(|pair| pair == [option, value]) || words.contains(&format!("{start}{value}"));
+    if has {
+        return;
+    }
+    if SINGLE.contains(&option) {
+        let at = words.iter().position(|word| word == option);
+        if let Some(given) = at.and_then(|at| words.get_mut(at + 1)) {
+            value.clone_into(given);
+            return;
+        }
+        if let Some(word) = words.iter_mut().find(|word| word.starts_with(&start)) {
+            *word = start + value;
+            return;
+        }
+    }
+    words.extend([option.to_owned(), value.to_owned()]);
 }
 
 fn is_short(option: &str) -> bool {
@@ -63,6 +89,7 @@ fn source_of(command: &Command) -> Option<&EnvironmentSourceRef> {
     match command {
         Command::Build(args) => Some(&args.sandbox.source),
         Command::Run(args) => Some(&args.sandbox.source),
+        Command::Check(args) => Some(&args.sandbox.source),
         Command::Hash(args) => Some(&args.sandbox.source),
         Command::Ls(args) => Some(&args.source),
         _ => None,
@@ -122,6 +149,12 @@ mod tests {
         ] {
             assert_eq!(next(line, &[human("render_mode=rgb_array")]).unwrap(), with);
         }
+        let python = Change::Add("--base-image", "python:3.10-slim".to_owned());
+        for line in ["x run A --base-image x:1 --apt libgl1", "x run A --base-image=x:1 --apt=libgl1"] {
+            let expected = line.replace("x:1", "python:3.10-slim").replacen('x', "rlmesh-sandbox", 1);
+            assert_eq!(next(line, &[python.clone(), apt.clone()]).unwrap(), expected);
+        }
+        assert_eq!(next("x run A", &[python]).unwrap(), "rlmesh-sandbox run A --base-image python:3.10-slim");
         assert_eq!(next("x run A --kwargs @file", &[human("x")]), None);
         assert_eq!(next("x ps", &[source]), None);
     }

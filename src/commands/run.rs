@@ -22,6 +22,7 @@ use crate::plan::resolve::Purpose;
 use crate::sandbox::orphans::Sweep;
 use crate::sandbox::start::Running;
 use crate::settings::sandbox::Ownership;
+use crate::source::EnvironmentSourceRef;
 
 /// How long `run -d` waits at its end for orphans to be removed.
 const SWEEP_LIMIT: Duration = Duration::from_secs(1);
@@ -31,7 +32,7 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
-    let options = arguments::run_options(&args.container, &session.variables)?;
+    let options = arguments::run_options(args, &session.variables)?;
     let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
@@ -107,10 +108,15 @@ impl Started<'_> {
     /// Prints a summary of the environment to stderr.
     fn print_summary(&self) {
         let output = &self.session.output;
+        let source = match self.plan.resolved_source() {
+            EnvironmentSourceRef::Hf(hf) => hf.to_string(),
+            // The id of the environment alone, without `gym://`.
+            _ => self.running.handshake.env_id.clone(),
+        };
         let head = format!(
             "{} {} is ready after {}",
             output.paint(Paint::Good, "✓"),
-            text::safe(&self.running.handshake.env_id),
+            text::safe(&source),
             text::seconds(self.running.took)
         );
         output.note(&format!("{head}\n{}", text::running(self.running)));

@@ -21,6 +21,8 @@ pub(crate) struct Waits {
     pub(crate) sweep_delay: Duration,
     /// For a container to answer, before its log is followed: that would slow down its start.
     pub(crate) watch_delay: Duration,
+    /// For a client to reset, step and render an environment once.
+    pub(crate) check: Duration,
     /// Before a failed docker command about a container that starts is tried again.
     pub(crate) inspect_retry: Duration,
     /// Before a log that was interrupted is followed again.
@@ -42,6 +44,7 @@ impl Waits {
             run_folder_lock: seconds(1.0),
             sweep_delay: seconds(0.4),
             watch_delay: seconds(0.4),
+            check: seconds(60.0),
             inspect_retry: seconds(0.2),
             log_retry: seconds(0.5),
             hub_retry: seconds(0.3),

@@ -1,7 +1,8 @@
 //! The cache of Hub files, which all runs of a user share: contents by digest, listings, and the commits of
 //! revisions.
 //!
-//! The cache is not trusted: contents are verified each time they are used.
+//! The cache is not trusted: contents are verified when they are used, unless they are large and have not
+//! changed since they were verified.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Seek as _, Write as _};
@@ -21,13 +22,19 @@ use crate::host::run_dir::{RunDir, cannot_write};
 use crate::hub::digest::{Content, Digest, Hasher, hash_file};
 use crate::hub::failure::Fault;
 use crate::hub::part::{Part, PartPath, cannot_keep};
+use crate::hub::stamp::Stamp;
 use crate::hub::tree::{ListedEntry, ListedLfs, Tree, TreeBuilder};
 
-/// The folders of the cache: complete contents, partial contents, listings, and revisions.
+/// The folders of the cache: complete contents, partial contents, listings, revisions, and the stamps of
+/// verified contents.
 pub(crate) const FILES: &str = "files";
 pub(crate) const PARTS: &str = "parts";
 pub(crate) const TREES: &str = "trees";
 pub(crate) const REFS: &str = "refs";
+pub(crate) const STAMPS: &str = "stamps";
+
+/// All folders of the cache.
+pub(crate) const FOLDERS: [&str; 5] = [FILES, PARTS, TREES, REFS, STAMPS];
 
 /// The lock of the cache. Each run holds it as shared; it is held exclusively while the whole cache is
 /// removed.
@@ -83,6 +90,7 @@ impl Cache {
     /// [`Fault::Occupied`]; [`Fault::System`].
     pub(crate) fn place(&self, content: Content, destinations: &[PathBuf]) -> Result<bool, Fault> {
         let path = self.path_of(content);
+        let before = stamp(&path);
         // The content is placed first and verified at its destination, because another run may remove it from
         // the cache at any time.
         let (placed, others) = match destinations.split_first() {
@@ -93,13 +101,16 @@ impl Cache {
                 Err(error) => return Err(cannot_place(first, &error)),
             },
         };
-        if !File::open(placed).is_ok_and(|mut file| is_intact(&mut file, content)) {
+        let is_verified = self.is_verified(content, before.as_ref())
+            && stamp(&path) == before
+            && fs::metadata(placed).is_ok_and(|metadata| metadata.len() == content.size);
+        if !is_verified && !File::open(placed).is_ok_and(|mut file| is_intact(&mut file, content)) {
             for damaged in [placed, &path] {
                 let _ = fs::remove_file(damaged);
             }
             return Ok(false);
         }
-        note_use(&path);
+        self.note_use_of(content, before, is_verified);
         place_all(placed, others)?;
         Ok(true)
     }
@@ -108,10 +119,35 @@ impl Cache {
     pub(crate) fn open_content(&self, content: Content) -> Option<File> {
         let path = self.path_of(content);
         let mut file = File::open(&path).ok()?;
-        (is_intact(&mut file, content) && file.rewind().is_ok()).then(|| {
-            note_use(&path);
-            file
-        })
+        let before = file.metadata().ok().as_ref().and_then(Stamp::of);
+        let is_verified = self.is_verified(content, before.as_ref());
+        if !is_verified && !is_intact(&mut file, content) {
+            return None;
+        }
+        self.note_use_of(content, before, is_verified);
+        file.rewind().ok().map(|()| file)
+    }
+
+    /// Whether a file with this stamp has been verified to have this content.
+    fn is_verified(&self, content: Content, stamp: Option<&Stamp>) -> bool {
+        let read = || serde_json::from_slice(&fs::read(self.stamp_path(content)).ok()?).ok();
+        stamp.is_some_and(|stamp| stamp.size == content.size && read().as_ref() == Some(stamp))
+    }
+
+    /// Notes that a content was used, and that it was verified when it had the stamp `before`. Only later uses
+    /// need the notes, so an error does not matter.
+    fn note_use_of(&self, content: Content, before: Option<Stamp>, is_noted: bool) {
+        let path = self.path_of(content);
+        let is_same = before.is_some() && stamp(&path) == before;
+        note_use(&path);
+        let after = stamp(&path);
+        if let Some(stamp) = after.as_ref().filter(|_| is_same && (!is_noted || after != before)) {
+            let _ = self.write(STAMPS, &file_name(content.digest), stamp);
+        }
+    }
+
+    fn stamp_path(&self, content: Content) -> PathBuf {
+        self.root.join(STAMPS).join(file_name(content.digest))
     }
 
     /// Opens the part of a content, to which missing bytes are added.
@@ -142,11 +178,15 @@ impl Cache {
         place_all(part.path(), destinations)?;
         let path = self.path_of(part.content);
         make_folder(path.parent().unwrap_or(&self.root))?;
+        let content = part.content;
+        let verified = part.lock.file().metadata().ok().as_ref().and_then(Stamp::of);
         match part.path {
             PartPath::Lasting(part) => fs::rename(part, &path),
             PartPath::Temporary(part) => part.persist(&path).map_err(|error| error.error),
         }
-        .map_err(|error| cannot_keep(&path, &error).into())
+        .map_err(|error| cannot_keep(&path, &error))?;
+        self.note_use_of(content, verified, false);
+        Ok(())
     }
 
     /// The path of a content in the cache.
@@ -330,6 +370,10 @@ fn is_intact(file: &mut File, content: Content) -> bool {
     hash_file(file, &mut hasher).is_ok_and(|size| size == content.size && hasher.finish() == content.digest)
 }
 
+fn stamp(path: &Path) -> Option<Stamp> {
+    Stamp::of(&fs::metadata(path).ok()?)
+}
+
 /// Updates the time of the last use, which [`crate::hub::eviction::trim`] reads.
 fn note_use(path: &Path) {
     let Ok(file) = File::open(path) else { return };
@@ -363,6 +407,67 @@ mod tests {
 
     fn parts(cache: &Cache) -> usize {
         fs::read_dir(cache.root().join(PARTS)).unwrap().count()
+    }
+
+    #[test]
+    fn a_large_content_is_hashed_again_only_if_its_file_changed() {
+        use crate::hub::stamp::SMALLEST;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder.path().join("hub"));
+        let bytes = vec![7; SMALLEST as usize];
+        let mut other = bytes.clone();
+        other[9] = 8;
+        let mut count = 0;
+        let mut place = || {
+            count += 1;
+            cache.place(content(&bytes), &[folder.path().join(count.to_string())]).unwrap()
+        };
+        let path = cache.path_of(content(&bytes));
+        let modified = || fs::metadata(&path).unwrap().modified().unwrap();
+        let set_modified =
+            |time| File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+
+        keep(&cache, &bytes);
+        // Only a file that is not read can have another content.
+        let time = modified();
+        fs::write(&path, &other).unwrap();
+        set_modified(time);
+        assert!(place() && cache.open_content(content(&bytes)).is_some());
+        assert!(!cache.place(Content { size: 1, ..content(&bytes) }, &[]).unwrap());
+
+        for change in ["written", "replaced", "shortened", "not noted"] {
+            keep(&cache, &bytes);
+            assert!(place());
+            let time = modified();
+            match change {
+                "written" => fs::write(&path, &other).unwrap(),
+                "replaced" => {
+                    fs::write(folder.path().join("new"), &other).unwrap();
+                    fs::rename(folder.path().join("new"), &path).unwrap();
+                    set_modified(time);
+                }
+                "shortened" => {
+                    fs::write(&path, &other[1..]).unwrap();
+                    set_modified(time);
+                }
+                _ => {
+                    fs::write(&path, &other).unwrap();
+                    set_modified(time);
+                    fs::remove_dir_all(cache.root().join(STAMPS)).unwrap();
+                }
+            }
+            assert!(cache.open_content(content(&bytes)).is_none(), "{change}");
+            assert!(!place(), "{change}");
+        }
+
+        // Verified again after the time of the last use was updated, it is noted again.
+        keep(&cache, &bytes);
+        set_modified(SystemTime::now() - 2 * USE_INTERVAL);
+        assert!(place());
+        let time = modified();
+        fs::write(&path, &other).unwrap();
+        set_modified(time);
+        assert!(place());
     }
 
     #[test]

@@ -206,7 +206,7 @@ mod tests {
         fs::write(root.join("a"), "of another name").unwrap();
         let downloads = downloads(&tree, &root, &|_| Url::parse("http://127.0.0.1").unwrap());
         assert_eq!(downloads.len(), 1);
-        let failed = crate::hub::fetch::fetch(None, &cache, downloads, &mut |_| {}).unwrap_err();
+        let failed = crate::hub::fetch::fetch(None, &cache, "c", downloads, &mut |_| {}).unwrap_err();
         assert!(matches!(failed.fault, Fault::Occupied(path) if path == root.join("a")));
         assert_eq!(fs::read(root.join("a")).unwrap(), b"of another name");
         let said = with_request(|request| make_folders(&tree, &root, request)).unwrap_err().to_string();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
-use ureq::http::{Response, header};
+use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use url::Url;
@@ -36,11 +36,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Which hosts an answer may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Reach<'a> {
     /// Only the Hub, for answers that are trusted.
     Hub,
-    /// Any host that the Hub redirects to, for contents that are verified.
-    Anywhere,
+    /// Any host that the Hub redirects to, for contents of this commit that are verified.
+    Anywhere { commit: &'a str },
 }
 
 /// Connections to the Hub, shared by threads. An interrupt closes them.
@@ -102,14 +102,18 @@ impl Client {
     /// Sends a request for the content from byte `from`, and follows redirects.
     ///
     /// # Errors
-    /// [`Fault`], also for an answer that is not a success.
-    pub(crate) fn get(&self, start: &Url, from: u64, reach: Reach) -> Result<Response<Body>, Fault> {
+    /// [`Fault`], also for an answer that is not a success; [`Fault::OtherCommit`] if the Hub answers for
+    /// another commit than that of the request.
+    pub(crate) fn get(&self, start: &Url, from: u64, reach: Reach<'_>) -> Result<Response<Body>, Fault> {
         let mut address = start.clone();
         // After a redirect to another host, no host receives the token, not even the Hub.
         let mut is_hub = self.is_hub(&address);
         for _ in 0..=REDIRECTS {
             self.wait_until_open()?;
             let response = self.send(&address, from, is_hub)?;
+            if let (true, Reach::Anywhere { commit }) = (is_hub, reach) {
+                check_commit(response.headers(), commit)?;
+            }
             if response.status().is_success() {
                 return Ok(response);
             }
@@ -336,6 +340,15 @@ fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Fault>
     let _ = next.set_password(None);
     next.set_fragment(None);
     Ok(Some(next))
+}
+
+/// Compares the commit that the Hub answers for, if it names one, with the requested one.
+fn check_commit(headers: &HeaderMap, commit: &str) -> Result<(), Fault> {
+    let names = headers.get_all("x-repo-commit").iter();
+    let other = names
+        .map(|name| String::from_utf8_lossy(name.as_bytes()).trim().to_owned())
+        .find(|name| !name.is_empty() && !name.eq_ignore_ascii_case(commit));
+    other.map_or(Ok(()), |name| Err(Fault::OtherCommit(name)))
 }
 
 /// Whether an address has the Hub's host and port, or is the https address of a Hub with an http address.

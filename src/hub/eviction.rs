@@ -9,7 +9,7 @@ use crate::error::SandboxError;
 use crate::host::file_lock::{self, FileLock};
 use crate::host::interrupt::Interrupt;
 use crate::host::run_dir::cannot_write;
-use crate::hub::cache::{FILES, LOCK, PARTS, REFS, TREES};
+use crate::hub::cache::{FOLDERS, LOCK, PARTS};
 
 /// How long a partial content is kept for a later run to continue.
 const PART_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -69,7 +69,7 @@ pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheCo
     let Some(_lock) = FileLock::exclusive(&root.join(LOCK), Duration::ZERO, interrupt)? else {
         return Ok(Some(CacheContent { is_in_use: true, ..content }));
     };
-    for folder in [FILES, PARTS, TREES, REFS] {
+    for folder in FOLDERS {
         let folder = root.join(folder);
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -110,7 +110,7 @@ impl Entry {
 
 fn entries(root: &Path) -> Vec<Entry> {
     let mut found = Vec::new();
-    for name in [FILES, PARTS, TREES, REFS] {
+    for name in FOLDERS {
         let mut folders = vec![root.join(name)];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -138,7 +138,7 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::hub::cache::Cache;
+    use crate::hub::cache::{Cache, REFS, TREES};
     use crate::hub::digest::{Content, Digest};
     use crate::hub::tree::Tree;
 

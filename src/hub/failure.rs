@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Problem, SandboxError, Signal};
 use crate::hub::offline;
-use crate::hub::tree::ListingError;
+use crate::hub::tree::{ListingError, quote};
 use crate::settings::hub::HubSettings;
 use crate::settings::size::HumanSize;
 
@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     Unexpected(String),
     /// A listing that is not safe to use.
     Unsafe(ListingError),
+    /// An answer for another commit, with its name.
+    OtherCommit(String),
     /// A content that differs from the one that the commit records.
     Mismatch(String),
     /// The destination of a file already exists.
@@ -129,6 +131,7 @@ impl Fault {
             | Fault::Redirect(_)
             | Fault::Unexpected(_)
             | Fault::Unsafe(_)
+            | Fault::OtherCommit(_)
             | Fault::Occupied(_)
             | Fault::System(_) => false,
         }
@@ -212,6 +215,10 @@ impl Request<'_> {
             Fault::Unsafe(error) => Problem::new(
                 format!("{what} cannot be used: {error}"),
                 "ask the owner of the repository to fix it; nothing was fetched",
+            ),
+            Fault::OtherCommit(commit) => Problem::new(
+                format!("{what} cannot be used: the Hub answered with the commit {} instead of {}", quote(&commit), self.revision.unwrap_or("the requested one")),
+                "run it again; if that does not help, do not trust the answers: check HF_ENDPOINT and the network",
             ),
             Fault::Mismatch(why) => Problem::new(
                 format!("{what} is not the file that the commit records: {why}"),

@@ -56,14 +56,15 @@ pub(crate) struct Failed {
     pub(crate) fault: Fault,
 }
 
-/// Fetches the contents that the cache does not have, and places all contents at their destinations. Without
-/// a client, the network is not used.
+/// Fetches the contents of a commit that the cache does not have, and places all contents at their
+/// destinations. Without a client, the network is not used.
 ///
 /// # Errors
 /// The first failure, which stops all other downloads.
 pub(crate) fn fetch(
     client: Option<&Client>,
     cache: &Cache,
+    commit: &str,
     downloads: Vec<Download>,
     on_event: &mut Listener<'_>,
 ) -> Result<Fetched, Failed> {
@@ -75,6 +76,7 @@ pub(crate) fn fetch(
     let fetching = Fetching {
         client,
         cache,
+        commit,
         next: AtomicUsize::new(0),
         done: AtomicU64::new(0),
         from_network: AtomicU64::new(0),
@@ -112,6 +114,7 @@ pub(crate) fn fetch(
 struct Fetching<'a> {
     client: Option<&'a Client>,
     cache: &'a Cache,
+    commit: &'a str,
     downloads: Vec<Download>,
     /// The index of the next download to begin.
     next: AtomicUsize,
@@ -199,7 +202,8 @@ impl Fetching<'_> {
         if part.done() == size {
             return Ok(());
         }
-        let answer = match client.get(&download.address, part.done(), Reach::Anywhere) {
+        let reach = Reach::Anywhere { commit: self.commit };
+        let answer = match client.get(&download.address, part.done(), reach) {
             // The server's content is shorter than the part.
             Err(Fault::Refused(refusal)) if refusal.status == 416 => {
                 self.restart(part)?;

@@ -12,6 +12,7 @@ mod fetch;
 mod listing;
 mod part;
 mod retry;
+mod stamp;
 mod tree;
 
 use std::cell::OnceCell;
@@ -152,10 +153,11 @@ impl Hub {
         checkout::make_folders(&tree, folder, &request)?;
         on_event(Event::Fetching { what: request.what(), files: tree.files().len(), size: tree.size() });
         let downloads = checkout::downloads(&tree, folder, &|path| self.address(&request, path));
-        let fetched = self.fetch(&cache, downloads, on_event).map_err(|failed| match failed.fault {
-            Fault::Occupied(path) => checkout::clash(&tree, folder, &path, &request),
-            fault => Request { file: Some(&failed.file), ..request }.error(fault),
-        })?;
+        let fetched =
+            self.fetch(&cache, &commit, downloads, on_event).map_err(|failed| match failed.fault {
+                Fault::Occupied(path) => checkout::clash(&tree, folder, &path, &request),
+                fault => Request { file: Some(&failed.file), ..request }.error(fault),
+            })?;
         on_event(Event::Fetched {
             files: fetched.files,
             size: fetched.size,
@@ -186,7 +188,8 @@ impl Hub {
         let address = self.address(&request, &file.path);
         let download =
             Download { content: file.content, path: file.path.clone(), address, destinations: Vec::new() };
-        self.fetch(&cache, vec![download], on_event).map_err(|failed| request.error(failed.fault))?;
+        self.fetch(&cache, &commit, vec![download], on_event)
+            .map_err(|failed| request.error(failed.fault))?;
         cache.open_content(file.content).ok_or_else(|| {
             SandboxError::System(Problem::new(
                 format!("another process removed {} from the cache", request.what()),
@@ -198,6 +201,7 @@ impl Hub {
     fn fetch(
         &self,
         cache: &Cache,
+        commit: &str,
         downloads: Vec<Download>,
         on_event: &mut Listener<'_>,
     ) -> Result<Fetched, Failed> {
@@ -206,7 +210,7 @@ impl Hub {
         } else {
             Some(self.client().map_err(|error| Failed { file: String::new(), fault: error.into() })?)
         };
-        fetch::fetch(client, cache, downloads, on_event)
+        fetch::fetch(client, cache, commit, downloads, on_event)
     }
 
     fn request<'a>(&'a self, repo: &'a str, revision: Option<&'a str>) -> Request<'a> {

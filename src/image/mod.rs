@@ -19,6 +19,7 @@ use crate::image::build_context::dockerfile::Steps;
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
 use crate::image::build_log::BuildLog;
 use crate::plan::bootstrap::bootstrap_json;
+use crate::plan::local_files::Reading;
 use crate::plan::{BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, lockfile};
 use crate::progress::{BuildEvent, Event, Listener};
 use crate::settings::Settings;
@@ -196,6 +197,7 @@ impl ImageRequest<'_> {
         let payload = bootstrap_json(&build.spec, &self.plan.serving);
         let context = build_context::write(folder.path(), build, &payload, self.steps())?;
         self.fetch_source(build, &context, on_event)?;
+        self.copy_local_files(build, &context)?;
         let secrets = self.secret_flags(build, folder.path(), on_event)?;
         let request = BuildRequest {
             tag,
@@ -275,7 +277,18 @@ impl ImageRequest<'_> {
         let checkout = Checkout { repo, commit: resolved_revision, limit: build.max_source_size };
         let hub = Hub::new(&self.settings.hub, self.docker.interrupt.clone());
         hub.check_out(&checkout, &build_context::source_folder(context), on_event)?;
-        build_context::write_requirements(context)
+        build_context::write_requirements(context, false)
+    }
+
+    /// Copies the files of this machine into the build context.
+    fn copy_local_files(&self, build: &BuildPlan, context: &Path) -> Result<(), SandboxError> {
+        let interrupt = &self.docker.interrupt;
+        let reading =
+            Reading { limit: build.max_source_size, interrupt, kind: SandboxError::SourceResolution };
+        if let ResolvedSource::Folder(folder) = &build.spec.source {
+            build_context::write_folder(context, folder, &reading)?;
+        }
+        build_context::write_local_packages(context, &build.spec.local_packages, &reading)
     }
 }
 

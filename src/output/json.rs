@@ -1,13 +1,23 @@
 //! The JSON objects that are printed as results and errors.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::error::SandboxError;
 use crate::image::Image;
-use crate::sandbox::gym_space::Space;
+use crate::sandbox::check::CheckReport;
+use crate::sandbox::gym_space::{Space, finite_or_text};
+use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
+
+/// `init`.
+#[derive(Serialize)]
+pub(crate) struct Created<'a> {
+    pub(crate) folder: &'a str,
+    pub(crate) files: [&'a str; 3],
+}
 
 /// `build`.
 #[derive(Serialize)]
@@ -46,6 +56,9 @@ pub(crate) struct Started<'a> {
     versions: &'a BTreeMap<String, String>,
     built: bool,
     seconds: f64,
+    /// `run --check`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Seen<'a>>,
 }
 
 #[derive(Serialize)]
@@ -68,16 +81,112 @@ impl<'a> Started<'a> {
             image_id: &running.image.id,
             build_hash,
             source,
-            env: Environment {
-                id: &handshake.env_id,
-                num_envs: handshake.num_envs,
-                render_mode: handshake.render_mode.as_deref(),
-                observation_space: &handshake.observation_space,
-                action_space: &handshake.action_space,
-            },
+            env: handshake.into(),
             versions: &handshake.versions,
             built: running.image.built_in.is_some(),
             seconds: rounded(running.took.as_secs_f64()),
+            check: running.check.as_ref().map(|report| Seen::new(report, None)),
+        }
+    }
+}
+
+impl<'a> From<&'a Handshake> for Environment<'a> {
+    fn from(handshake: &'a Handshake) -> Self {
+        Self {
+            id: &handshake.env_id,
+            num_envs: handshake.num_envs,
+            render_mode: handshake.render_mode.as_deref(),
+            observation_space: &handshake.observation_space,
+            action_space: &handshake.action_space,
+        }
+    }
+}
+
+/// `check`.
+#[derive(Serialize)]
+pub(crate) struct Checked<'a> {
+    source: &'a str,
+    image: &'a str,
+    image_id: &'a str,
+    build_hash: Option<String>,
+    env: Environment<'a>,
+    versions: &'a BTreeMap<String, String>,
+    built: bool,
+    #[serde(flatten)]
+    seen: Option<Seen<'a>>,
+}
+
+impl<'a> Checked<'a> {
+    pub(crate) fn new(
+        running: &'a Running,
+        source: &'a str,
+        build_hash: Option<String>,
+        stopped_in: Duration,
+    ) -> Self {
+        let ends = Some((running.started_in(), stopped_in));
+        Self {
+            source,
+            image: &running.image.tag,
+            image_id: &running.image.id,
+            build_hash,
+            env: (&running.handshake).into(),
+            versions: &running.handshake.versions,
+            built: running.image.built_in.is_some(),
+            seen: running.check.as_ref().map(|report| Seen::new(report, ends)),
+        }
+    }
+}
+
+/// What a check saw.
+#[derive(Serialize)]
+struct Seen<'a> {
+    timings: Timings,
+    steps: u32,
+    /// The least and the greatest reward.
+    #[serde(serialize_with = "finite_or_text")]
+    rewards: &'a [f64],
+    terminated: bool,
+    truncated: bool,
+    info_keys: &'a [String],
+    frame: Option<Frame<'a>>,
+}
+
+/// How long each call took, in seconds.
+#[derive(Serialize)]
+struct Timings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<f64>,
+    reset: f64,
+    step: f64,
+    render: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Frame<'a> {
+    shape: &'a [u64],
+    dtype: &'a str,
+}
+
+impl<'a> Seen<'a> {
+    /// `ends` are the times of the start and the stop.
+    fn new(report: &'a CheckReport, ends: Option<(Duration, Duration)>) -> Self {
+        let seconds = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e6;
+        Self {
+            timings: Timings {
+                start: ends.map(|(start, _)| seconds(start)),
+                reset: seconds(report.reset),
+                step: seconds(report.step),
+                render: report.render.map(seconds),
+                stop: ends.map(|(_, stop)| seconds(stop)),
+            },
+            steps: report.steps,
+            rewards: &report.rewards,
+            terminated: report.terminated,
+            truncated: report.truncated,
+            info_keys: &report.info_keys,
+            frame: report.frame.as_ref().map(|frame| Frame { shape: &frame.shape, dtype: &frame.dtype }),
         }
     }
 }

@@ -149,6 +149,7 @@ impl Progress {
             Event::Waiting { id, .. } => {
                 self.begin(format!("waiting for the environment in {} to answer", short(id)));
             }
+            Event::Checking => self.begin("checking the environment".to_owned()),
             Event::Note(_) | Event::Warning(_) => {}
         }
         Vec::new()
@@ -302,6 +303,7 @@ fn json(event: &Event) -> Option<String> {
         Event::Waiting { name, id } => {
             serde_json::json!({ "event": "waiting", "container_name": name, "container_id": id })
         }
+        Event::Checking => serde_json::json!({ "event": "checking" }),
         Event::Note(_) | Event::Warning(_) => return None,
     };
     Some(value.to_string())

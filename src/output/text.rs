@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use crate::engine::docker::inspection::short;
+use crate::sandbox::check::CheckReport;
+use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
 
-/// Removes control characters: names, logs and errors may come from untrusted code.
+/// Removes control characters, and escapes what [`is_invisible`]: names, logs and errors may come from
+/// untrusted code.
 pub(crate) fn safe(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    visible(&text.chars().filter(|c| !is_control(*c)).collect::<String>())
 }
 
 /// The last lines of a text.
@@ -22,15 +25,28 @@ pub(crate) fn indented(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Escapes control characters, invisible characters and characters that change the order of the text.
+/// Escapes control characters, and what [`is_invisible`].
 pub(crate) fn visible(text: &str) -> String {
-    let is_escaped = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let is_escaped = |c: char| is_control(c) || is_invisible(c);
     text.chars()
         .flat_map(|c| if is_escaped(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
         .collect()
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Whether a character has no width, or changes the order or the lines of a text, so that one text looks like
+/// another: Unicode's Default_Ignorable_Code_Point, and format characters.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Converts a stream of bytes, in pieces of any size, to [`visible`] text. A carriage return counts as a line
@@ -76,14 +92,89 @@ pub(crate) fn seconds(duration: Duration) -> String {
 
 /// The properties of a running environment, one on each line.
 pub(crate) fn running(running: &Running) -> String {
-    let handshake = &running.handshake;
-    let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
-        .map(|(name, version)| format!("{name} {version}"))
-        .collect();
     let mut rows = vec![
         ("address", running.address.clone()),
         ("container", format!("{} ({})", running.name, short(&running.id))),
         ("image", running.image.tag.clone()),
+    ];
+    rows.extend(environment(&running.handshake));
+    if let Some(report) = &running.check {
+        let render = report.render.map(|time| format!(", render {}", milliseconds(time)));
+        let times = format!("reset {}, step {}", milliseconds(report.reset), milliseconds(report.step));
+        rows.push(("checked", times + &render.unwrap_or_default()));
+    }
+    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
+    safe(&rows.join("\n"))
+}
+
+/// What `check` saw, one property on each line.
+pub(crate) fn checked(running: &Running, stopped_in: Duration) -> String {
+    let mut rows =
+        vec![("environment", running.handshake.env_id.clone()), ("image", running.image.tag.clone())];
+    rows.extend(environment(&running.handshake));
+    rows.push(("start", milliseconds(running.started_in())));
+    rows.extend(running.check.iter().flat_map(seen));
+    rows.push(("stop", milliseconds(stopped_in)));
+    let one_line = |value: &str| value.replace(['\n', '\t'], " ");
+    let rows: Vec<String> =
+        rows.iter().map(|(name, value)| format!("{name:<12} {}", one_line(value))).collect();
+    safe(&rows.join("\n"))
+}
+
+fn seen(report: &CheckReport) -> Vec<(&'static str, String)> {
+    let [least, greatest] = report.rewards;
+    let ends = [("terminated", report.terminated), ("truncated", report.truncated)];
+    let ends: Vec<&str> = ends.iter().filter(|(_, happened)| *happened).map(|(name, _)| *name).collect();
+    let mut rows = vec![
+        ("reset", milliseconds(report.reset)),
+        ("step", format!("{} (mean of {})", milliseconds(report.step), report.steps)),
+        (
+            "reward",
+            if least == greatest {
+                number(least)
+            } else {
+                format!("{} to {}", number(least), number(greatest))
+            },
+        ),
+        ("episode", if ends.is_empty() { "not ended".to_owned() } else { ends.join(", ") }),
+        ("info", report.info_keys.join(", ")),
+    ];
+    if let Some(time) = report.render {
+        rows.insert(2, ("render", milliseconds(time)));
+        let frame = report.frame.as_ref().map(|frame| {
+            let lengths: Vec<String> = frame.shape.iter().map(u64::to_string).collect();
+            format!("({}) {}", lengths.join(", "), frame.dtype)
+        });
+        rows.push(("frame", frame.unwrap_or_else(|| "none".to_owned())));
+    }
+    rows
+}
+
+/// The time of a call: `812 ms`, `3.1 ms`, `0.31 ms`.
+fn milliseconds(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    let decimals = if milliseconds >= 10.0 {
+        0
+    } else if milliseconds >= 1.0 {
+        1
+    } else {
+        2
+    };
+    format!("{milliseconds:.decimals$} ms")
+}
+
+/// A number with at most four decimals.
+fn number(number: f64) -> String {
+    let text = format!("{number:.4}");
+    if number.is_finite() { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// What an environment reports about itself.
+fn environment(handshake: &Handshake) -> Vec<(&'static str, String)> {
+    let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    let mut rows = vec![
         ("observation", handshake.observation_space.to_string()),
         ("action", handshake.action_space.to_string()),
         ("envs", handshake.num_envs.to_string()),
@@ -92,8 +183,7 @@ pub(crate) fn running(running: &Running) -> String {
         rows.push(("render mode", mode.clone()));
     }
     rows.push(("versions", versions.join(", ")));
-    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
-    safe(&rows.join("\n"))
+    rows
 }
 
 /// Sorts rlmesh, gymnasium and Python before the rest.
@@ -146,6 +236,16 @@ mod tests {
     #[test]
     fn a_line_of_a_log_never_looks_like_ours() {
         assert_eq!(indented("hint: x\r\n\nerror: y\x1b[1G\u{b}hint: z"), "  hint: x\n\n  error: y[1Ghint: z");
+    }
+
+    #[test]
+    fn invisible_characters_are_escaped() {
+        for c in "\u{ad}\u{34f}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{202a}\u{202e}\u{2060}\u{2064}\u{2066}\u{206f}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0100}".chars() {
+            let expected = format!("env{}.py", c.escape_unicode());
+            assert_eq!((safe(&format!("env{c}.py")), visible(&format!("env{c}.py"))), (expected.clone(), expected));
+        }
+        let ordinary = "näme 日本語 עברית 🎉 e\u{301} — ━╸";
+        assert_eq!((safe(ordinary).as_str(), visible(ordinary).as_str()), (ordinary, ordinary));
     }
 
     #[test]

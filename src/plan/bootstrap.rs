@@ -32,16 +32,24 @@ enum Source<'a> {
     Hf { source_subdir: &'a str, suite: Option<&'a str>, task: Option<&'a str> },
 }
 
+fn source_subdir(is_wrapped: bool) -> &'static str {
+    if is_wrapped { startup::WRAPPED_SOURCE } else { SOURCE_FOLDER }
+}
+
 /// The JSON that rlmesh's bootstrap reads, on one line.
 pub(crate) fn bootstrap_json(spec: &EffectiveSpec, serving: &Serving) -> String {
     let is_wrapped = !spec.wrap.is_empty();
     let source = match &spec.source {
         ResolvedSource::Gym { env_id } => Source::Gym { env_id },
         ResolvedSource::Hf { suite, task, .. } => Source::Hf {
-            source_subdir: if is_wrapped { startup::WRAPPED_SOURCE } else { SOURCE_FOLDER },
+            source_subdir: source_subdir(is_wrapped),
             suite: suite.as_deref(),
             task: task.as_deref(),
         },
+        // The files of a folder have the layout of a repository.
+        ResolvedSource::Folder(_) => {
+            Source::Hf { source_subdir: source_subdir(is_wrapped), suite: None, task: None }
+        }
     };
     let has_folder = matches!(source, Source::Hf { .. });
     let startup = startup::is_needed(spec).then_some(Startup {

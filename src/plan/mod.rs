@@ -3,7 +3,12 @@
 
 pub(crate) mod additions;
 pub(crate) mod bootstrap;
+pub(crate) mod folder;
+mod ignore_rules;
+pub(crate) mod local_files;
+pub(crate) mod local_package;
 pub(crate) mod lockfile;
+pub(crate) mod project;
 pub(crate) mod resolve;
 pub(crate) mod rlmesh_package;
 pub(crate) mod startup;
@@ -16,11 +21,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::contract::{BOOTSTRAP_SCHEMA_VERSION, IMAGE_PREFIX};
 use crate::plan::additions::Additions;
+use crate::plan::folder::LocalFolder;
+use crate::plan::local_package::LocalPackage;
 use crate::plan::lockfile::Lockfile;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::settings::sandbox::VectorizationMode;
 use crate::settings::size::BuildMemory;
-use crate::source::{EnvironmentSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
+use crate::source::{EnvironmentSourceRef, FolderSourceRef, GymSourceRef, HfSourceRef, ImageSourceRef};
 
 /// Docker's limit for the length of an image's name, without its tag.
 const LONGEST_IMAGE_NAME: usize = 255;
@@ -47,7 +54,7 @@ pub(crate) enum PlannedImage {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BuildPlan {
     pub(crate) spec: EffectiveSpec,
-    /// The limit for the total size of a Hugging Face repository's files, in bytes.
+    /// The limit for the total size of a Hugging Face repository's or a folder's files, in bytes.
     pub(crate) max_source_size: u64,
     pub(crate) build_memory: BuildMemory,
     /// The lockfile to write after the build.
@@ -71,6 +78,8 @@ pub(crate) struct EffectiveSpec {
     pub(crate) wrap: Vec<String>,
     /// The date of which the newest packages are installed: `2025-03-31`.
     pub(crate) as_of: Option<String>,
+    /// Those of `packages` that are files and folders of this machine.
+    pub(crate) local_packages: Vec<LocalPackage>,
 }
 
 /// A source after all lookups, in the form that is part of the build hash.
@@ -87,6 +96,7 @@ pub(crate) enum ResolvedSource {
         suite: Option<String>,
         task: Option<String>,
     },
+    Folder(LocalFolder),
 }
 
 /// The parameters of a container. They are not part of the image or its hash.
@@ -108,6 +118,9 @@ impl ResolvedSource {
             ResolvedSource::Gym { env_id } => EnvironmentSourceRef::Gym(GymSourceRef { env_id }),
             ResolvedSource::Hf { repo, resolved_revision, suite, task } => {
                 EnvironmentSourceRef::Hf(HfSourceRef { repo, revision: Some(resolved_revision), suite, task })
+            }
+            ResolvedSource::Folder(folder) => {
+                EnvironmentSourceRef::Folder(FolderSourceRef { path: folder.path })
             }
         }
     }
@@ -134,6 +147,9 @@ struct BuildInputs<'a> {
     startup: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     as_of: Option<&'a str>,
+    /// The digests of the local packages, in their order among the packages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    local: Vec<&'a str>,
 }
 
 impl EffectiveSpec {
@@ -151,6 +167,7 @@ impl EffectiveSpec {
             wrap: &self.wrap,
             startup: startup::is_needed(self).then(startup::digest),
             as_of: self.as_of.as_deref(),
+            local: self.local_packages.iter().map(|package| package.sha256.as_str()).collect(),
         };
         serde_json::to_string(&inputs).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
     }
@@ -158,6 +175,15 @@ impl EffectiveSpec {
     /// 64 lower-case hex digits: SHA-256 of [`Self::canonical_json`].
     pub(crate) fn build_hash(&self) -> String {
         hex::encode(Sha256::digest(self.canonical_json()))
+    }
+
+    /// The packages as arguments of the installer, where the local ones are in a folder of the build.
+    pub(crate) fn packages_in(&self, folder: &str) -> Vec<String> {
+        let mut packages = self.packages.clone();
+        for local in &self.local_packages {
+            packages[local.position] = local.requirement_in(folder);
+        }
+        packages
     }
 
     /// `rlmesh-sandbox-<slug>:<first 12 digits of the hash>`.
@@ -240,7 +266,19 @@ pub(crate) mod samples {
             lockfile: None,
             wrap: Vec::new(),
             as_of: None,
+            local_packages: Vec::new(),
         }
+    }
+
+    /// The spec of a folder with an `env.py`.
+    pub(crate) fn folder() -> EffectiveSpec {
+        spec(ResolvedSource::Folder(LocalFolder {
+            path: "/home/me/my_env".to_owned(),
+            sha256: "ab".repeat(32),
+            added_env: None,
+            has_requirements: false,
+            is_package: false,
+        }))
     }
 
     pub(crate) fn serving() -> Serving {

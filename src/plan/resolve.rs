@@ -3,19 +3,27 @@
 use std::path::Path;
 
 use crate::contract::DEFAULT_BASE_IMAGE;
-use crate::error::{Problem, SandboxError, invalid_option};
+use crate::error::{Field, Problem, SandboxError, invalid_option};
+use crate::host::interrupt::Interrupt;
 use crate::hub::Retries;
 use crate::plan::additions::Additions;
+use crate::plan::folder::{self, Places};
+use crate::plan::local_files::Reading;
 use crate::plan::{
-    BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, lockfile, rlmesh_package,
+    BuildPlan, EffectiveSpec, Plan, PlannedImage, ResolvedSource, Serving, local_package, lockfile,
+    rlmesh_package,
 };
 use crate::settings::sandbox::{DEFAULT_MAX_SOURCE_SIZE, SandboxOptions};
-use crate::source::{EnvironmentSourceRef, HfSourceRef};
+use crate::source::{EnvironmentSourceRef, HfSourceRef, known_ids};
 
 /// The lookups that resolving needs, so that tests can replace them.
 pub(crate) struct Lookups<'a> {
     /// The folder that relative paths start from.
     pub(crate) folder: &'a Path,
+    /// The folder that `~` names.
+    pub(crate) home: Option<&'a Path>,
+    /// Stops the reading of local files.
+    pub(crate) interrupt: &'a Interrupt,
     /// The engine's architecture in Docker's naming; only called for `--rlmesh-package local`.
     pub(crate) architecture: &'a dyn Fn() -> Result<String, SandboxError>,
     /// Looks up the current commit of an hf source's revision.
@@ -44,8 +52,14 @@ pub(crate) fn resolve(
     lookups: &Lookups<'_>,
 ) -> Result<Plan, SandboxError> {
     let mut options = options.checked()?;
+    if purpose != Purpose::Hash {
+        judge_id(source, &options)?;
+    }
     let additions = Additions::of(source, &options);
     additions.add_to(&mut options);
+    let max_source_size = options.max_source_size.unwrap_or(DEFAULT_MAX_SOURCE_SIZE);
+    let places = Places { folder: lookups.folder, home: lookups.home };
+    let reading = |kind| Reading { limit: max_source_size, interrupt: lookups.interrupt, kind };
     let resolved = match source {
         EnvironmentSourceRef::Image(image) => {
             refuse_build_options(&options)?;
@@ -54,30 +68,44 @@ pub(crate) fn resolve(
         }
         EnvironmentSourceRef::Gym(gym) => ResolvedSource::Gym { env_id: gym.env_id.clone() },
         EnvironmentSourceRef::Hf(hf) => resolve_hf(hf, &options, purpose, lookups)?,
+        EnvironmentSourceRef::Folder(folder) => {
+            let reading = reading(SandboxError::SourceResolution);
+            ResolvedSource::Folder(folder::resolve(folder, &places, &reading)?)
+        }
     };
+    let (packages, local_packages) =
+        local_package::resolve(&options.packages, &places, &reading(SandboxError::InvalidOption))?;
+    let is_package = matches!(&resolved, ResolvedSource::Folder(folder) if folder.is_package);
+    if options.lock.is_some() && (is_package || !local_packages.is_empty()) {
+        return Err(invalid_option(
+            format!("{}: a lockfile cannot list packages of this machine", Field::LOCK),
+            "remove --lock, or install the package from an index (-p NAME==VERSION)",
+        ));
+    }
     let base_image = options.base_image.clone().unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned());
     let package = options.rlmesh_package.clone().unwrap_or_else(rlmesh_package::default_rlmesh_package);
     let rlmesh_package =
         rlmesh_package::resolve(&package, &base_image, lookups.folder, lookups.architecture)?;
     let lock = options.lock.as_ref().map(|file| lookups.folder.join(file));
     let lockfile = match &lock {
-        Some(file) => lockfile::read(file, &rlmesh_package, &options.packages)?,
+        Some(file) => lockfile::read(file, &rlmesh_package, &packages)?,
         None => None,
     };
     let build = BuildPlan {
-        max_source_size: options.max_source_size.unwrap_or(DEFAULT_MAX_SOURCE_SIZE),
+        max_source_size,
         build_memory: options.build_memory.unwrap_or_default(),
         lockfile_to_write: lock.filter(|_| lockfile.is_none()),
         spec: EffectiveSpec {
             source: resolved,
             base_image,
             rlmesh_package,
-            packages: options.packages.clone(),
+            packages,
             imports: options.imports.clone(),
             apt: options.apt.clone(),
             lockfile,
             wrap: options.wrap.clone(),
             as_of: options.as_of.clone(),
+            local_packages,
         },
     };
     let image = PlannedImage::Built(Box::new(build));
@@ -89,6 +117,17 @@ pub(crate) fn resolve(
             "the source is too long for the name of an image",
             "use an environment id of less than 240 characters",
         )))
+    }
+}
+
+/// Refuses an id that neither Gymnasium nor a known family has, unless an option of the user may register it.
+fn judge_id(source: &EnvironmentSourceRef, options: &SandboxOptions) -> Result<(), SandboxError> {
+    let EnvironmentSourceRef::Gym(gym) = source else { return Ok(()) };
+    let is_users =
+        [&options.packages, &options.imports, &options.wrap].iter().any(|values| !values.is_empty());
+    match known_ids::judge(&gym.env_id) {
+        Some(problem) if !is_users && !options.no_auto => Err(SandboxError::InvalidSource(problem)),
+        _ => Ok(()),
     }
 }
 
@@ -184,6 +223,8 @@ mod tests {
         change(&mut options);
         let lookups = Lookups {
             folder: Path::new("/"),
+            home: None,
+            interrupt: &Interrupt::default(),
             architecture: &|| unreachable!("not local"),
             commit: &|hf, _| match hf.revision.as_deref() {
                 Some("gone") => Err(SandboxError::SourceResolution(Problem::new("no such revision", ""))),
@@ -226,6 +267,17 @@ mod tests {
             assert_eq!(spec.build_hash(), vector.build_hash);
             assert_eq!(spec.image_tag(), vector.image_tag);
         }
+    }
+
+    #[test]
+    fn a_misspelt_id_is_refused_unless_a_package_or_an_import_may_register_it() {
+        let error = plan("CartPol-v1", |_| {}).unwrap_err();
+        assert_eq!((error.kind(), error.exit().code()), ("InvalidSource", 2));
+        assert_eq!(error.hints().last().unwrap(), "use CartPole-v1");
+        assert!(plan("CartPol-v1", |options| options.packages = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.imports = vec!["mine".to_owned()]).is_ok());
+        assert!(plan("CartPol-v1", |options| options.no_auto = true).is_ok());
+        assert!(plan("mine:CartPol-v1", |_| {}).is_ok());
     }
 
     #[test]

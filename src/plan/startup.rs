@@ -18,6 +18,7 @@ pub(crate) const WRAPPED_SOURCE: &str = "rlmesh_sandbox/source";
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("__init__.py", include_str!("startup/rlmesh_sandbox/__init__.py")),
     ("loading.py", include_str!("startup/rlmesh_sandbox/loading.py")),
+    ("openai_gym.py", include_str!("startup/rlmesh_sandbox/openai_gym.py")),
     ("source/env.py", include_str!("startup/rlmesh_sandbox/source/env.py")),
     ("startup.py", include_str!("startup/rlmesh_sandbox/startup.py")),
     ("wrappers.py", include_str!("startup/rlmesh_sandbox/wrappers.py")),

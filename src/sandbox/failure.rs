@@ -127,7 +127,7 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
         ["NameNotFound", "NamespaceNotFound", "UnregisteredEnv"].iter().any(|name| cause.contains(name));
     let env_id = plan.build().and_then(|build| match &build.spec.source {
         ResolvedSource::Gym { env_id } => Some(env_id),
-        ResolvedSource::Hf { .. } => None,
+        ResolvedSource::Hf { .. } | ResolvedSource::Folder(_) => None,
     });
     if is_unknown && let Some(reason) = env_id.and_then(|env_id| families::unserved_because(env_id)) {
         hints.push(format!("this environment cannot be served: {reason}"));

@@ -65,8 +65,24 @@ pub enum Space {
     Unknown,
 }
 
+impl Space {
+    /// The first `Box` without elements, and where it is in the space: `['camera'][0]`.
+    pub(crate) fn empty_box(&self) -> Option<(String, &Space)> {
+        match self {
+            Space::Box { shape, .. } if shape.contains(&0) => Some((String::new(), self)),
+            Space::Dict { spaces } => spaces.iter().find_map(|(name, space)| {
+                space.empty_box().map(|(path, empty)| (format!("['{name}']{path}"), empty))
+            }),
+            Space::Tuple { spaces } => spaces.iter().enumerate().find_map(|(at, space)| {
+                space.empty_box().map(|(path, empty)| (format!("[{at}]{path}"), empty))
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// JSON has no infinity: such a bound is the text `inf` or `-inf`.
-fn finite_or_text<S: serde::Serializer>(bounds: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn finite_or_text<S: serde::Serializer>(bounds: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(bounds.iter().map(|bound| {
         if bound.is_finite() { serde_json::json!(bound) } else { serde_json::json!(bound.to_string()) }
     }))

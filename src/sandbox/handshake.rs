@@ -7,7 +7,9 @@ use http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
 use crate::contract::{HANDSHAKE_METHOD, PROTOCOL_GENERATION};
+use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
+use crate::plan::{Plan, ResolvedSource};
 use crate::sandbox::gym_space::{Space, wire};
 
 /// The pause between two attempts: short at first, and longer after [`LATER`].
@@ -92,6 +94,29 @@ struct EnvSpec {
     action_space: Option<wire::Space>,
     #[prost(message, optional, tag = "3")]
     observation_space: Option<wire::Space>,
+    #[prost(message, optional, tag = "4")]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Metadata {
+    #[prost(map = "string, message", tag = "1")]
+    values: HashMap<String, MetadataValue>,
+}
+
+/// A text, or a list; other kinds are not read.
+#[derive(Clone, PartialEq, prost::Message)]
+struct MetadataValue {
+    #[prost(string, optional, tag = "3")]
+    text: Option<String>,
+    #[prost(message, optional, tag = "6")]
+    list: Option<MetadataList>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct MetadataList {
+    #[prost(message, repeated, tag = "1")]
+    values: Vec<MetadataValue>,
 }
 
 /// What a ready server reports about itself and its environment.
@@ -104,6 +129,8 @@ pub struct Handshake {
     pub num_envs: u32,
     /// The render mode, if the environment has one.
     pub render_mode: Option<String>,
+    /// The render modes that the environment can have, from its metadata; empty if it does not list them.
+    pub render_modes: Vec<String>,
     /// The space of one copy's observations.
     pub observation_space: Space,
     /// The space of one copy's actions.
@@ -133,11 +160,86 @@ impl From<HandshakeResponse> for Handshake {
             env_id: spec.id,
             num_envs: contract.num_envs.max(1),
             render_mode: Some(contract.render_mode).filter(|mode| !mode.is_empty()),
+            render_modes: spec.metadata.unwrap_or_default().render_modes(),
             observation_space: spec.observation_space.unwrap_or_default().into(),
             action_space: spec.action_space.unwrap_or_default().into(),
             versions,
             mismatch,
         }
+    }
+}
+
+impl Metadata {
+    fn render_modes(mut self) -> Vec<String> {
+        let list = self.values.remove("render_modes").and_then(|value| value.list).unwrap_or_default();
+        list.values.into_iter().filter_map(|value| value.text).collect()
+    }
+}
+
+/// Looks for what makes an environment that has answered useless, or not what was requested. Returns warnings.
+///
+/// # Errors
+/// ContainerStartup if no client can use it, or if it has another number of copies.
+pub(crate) fn review(plan: &Plan, handshake: &Handshake) -> Result<Vec<String>, SandboxError> {
+    let spaces = [("observation", &handshake.observation_space), ("action", &handshake.action_space)];
+    for (name, space) in spaces {
+        if let Some((path, empty)) = space.empty_box() {
+            return Err(SandboxError::ContainerStartup(Problem::new(
+                format!("the {name} space{path} of {} is empty: {empty}", handshake.env_id),
+                "rlmesh's clients cannot read an empty space: change the environment, or configure it with -k, so that every space has an element",
+            )));
+        }
+    }
+    let (asked, served) = (plan.serving.num_envs, handshake.num_envs);
+    if asked > 1 && asked != served {
+        return Err(other_number(plan, asked, served));
+    }
+    let mut warnings = Vec::new();
+    if let Some(reason) = &handshake.mismatch {
+        warnings.push(format!(
+            "the container's rlmesh uses another protocol than this tool ({PROTOCOL_GENERATION}): {reason}"
+        ));
+    }
+    if asked == 1 && served > 1 && plan.build().is_some() {
+        warnings.push(format!(
+            "the environment serves {served} copies although one was requested: connect with RemoteVectorEnv"
+        ));
+    }
+    if let Some(asked) = plan.serving.kwargs.get("render_mode").and_then(serde_json::Value::as_str) {
+        warnings.extend(render_mode_warning(asked, handshake));
+    }
+    Ok(warnings)
+}
+
+fn other_number(plan: &Plan, asked: u32, served: u32) -> SandboxError {
+    let copies = |count: u32| if count == 1 { "1 copy".to_owned() } else { format!("{count} copies") };
+    let reason = match plan.build().map(|build| &build.spec.source) {
+        Some(ResolvedSource::Hf { .. }) => "the repository's make_env decides that itself",
+        Some(ResolvedSource::Gym { .. }) | None => "the image decides that itself",
+    };
+    SandboxError::ContainerStartup(Problem::new(
+        format!("the environment serves {}, but -n {asked} was requested", copies(served)),
+        format!("{reason}: use -n {served}, and start another sandbox for each further copy that you need"),
+    ))
+}
+
+fn render_mode_warning(asked: &str, handshake: &Handshake) -> Option<String> {
+    let modes = &handshake.render_modes;
+    let offered = match &modes[..] {
+        [] => String::new(),
+        modes => format!(" (it lists {})", modes.join(", ")),
+    };
+    match &handshake.render_mode {
+        None => Some(format!(
+            "render_mode={asked} was requested, but the environment has no render mode{offered}"
+        )),
+        Some(mode) if mode != asked => Some(format!(
+            "render_mode={asked} was requested, but the environment has render mode {mode}{offered}"
+        )),
+        Some(_) if !modes.is_empty() && !modes.iter().any(|mode| mode == asked) => {
+            Some(format!("render_mode={asked} is not one of the environment's render modes{offered}"))
+        }
+        Some(_) => None,
     }
 }
 
@@ -249,7 +351,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
+    use crate::plan::samples;
 
     #[test]
     fn an_empty_answer_gives_defaults() {
@@ -264,6 +369,88 @@ mod tests {
         let base = ResponseBase { error_message: Some("v9 is not v1".into()), ..ResponseBase::default() };
         let handshake = Handshake::from(HandshakeResponse { base: Some(base), contract: None });
         assert_eq!(handshake.mismatch.as_deref(), Some("v9 is not v1"));
+    }
+
+    fn boxed(shape: &[i64]) -> Space {
+        Space::Box { shape: shape.to_vec(), dtype: "float32", low: Vec::new(), high: Vec::new() }
+    }
+
+    fn handshake(num_envs: u32, render_mode: Option<&str>, observation_space: Space) -> Handshake {
+        Handshake {
+            env_id: "X-v0".to_owned(),
+            num_envs,
+            render_mode: render_mode.map(str::to_owned),
+            render_modes: vec!["human".to_owned(), "rgb_array".to_owned()],
+            observation_space,
+            action_space: Space::Discrete { n: 2, start: 0 },
+            versions: BTreeMap::new(),
+            mismatch: None,
+        }
+    }
+
+    #[test]
+    fn the_recorded_render_modes_are_read() {
+        let bytes = include_bytes!("../../tests/fixtures/handshake-cartpole.bin");
+        let handshake = Handshake::from(HandshakeResponse::decode(&bytes[..]).unwrap());
+        assert_eq!(handshake.render_modes, ["human", "rgb_array"]);
+        assert_eq!(handshake.render_mode, None);
+    }
+
+    #[test]
+    fn a_number_of_copies_that_was_requested_is_required() {
+        let mut plan = samples::plan(samples::hf());
+        for (asked, served, fails, warns) in
+            [(1, 1, false, 0), (2, 2, false, 0), (2, 1, true, 0), (2, 3, true, 0), (1, 3, false, 1)]
+        {
+            plan.serving.num_envs = asked;
+            let reviewed = review(&plan, &handshake(served, None, boxed(&[1])));
+            assert_eq!(reviewed.is_err(), fails, "{asked} {served}");
+            assert_eq!(reviewed.map_or(0, |warnings| warnings.len()), warns, "{asked} {served}");
+        }
+        plan.serving.num_envs = 2;
+        let error = review(&plan, &handshake(1, None, boxed(&[1]))).unwrap_err();
+        assert_eq!(error.to_string(), "the environment serves 1 copy, but -n 2 was requested");
+        assert!(
+            error.hints()[0].starts_with("the repository's make_env decides that itself: use -n 1"),
+            "{error:?}"
+        );
+        // A prebuilt image may choose how many copies it serves if the user does not.
+        assert!(review(&samples::prebuilt("x"), &handshake(3, None, boxed(&[1]))).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_empty_space_is_found_where_it_is() {
+        let nested = Space::Dict {
+            spaces: vec![
+                ("a".to_owned(), boxed(&[2])),
+                ("b".to_owned(), Space::Tuple { spaces: vec![boxed(&[1]), boxed(&[3, 0])] }),
+            ],
+        };
+        let error = review(&samples::prebuilt("x"), &handshake(1, None, nested)).unwrap_err();
+        assert_eq!(error.to_string(), "the observation space['b'][1] of X-v0 is empty: Box((3, 0), float32)");
+        // An array without axes has one element.
+        assert!(review(&samples::prebuilt("x"), &handshake(1, None, boxed(&[]))).is_ok());
+    }
+
+    #[test]
+    fn a_render_mode_that_is_not_there_is_a_warning() {
+        let mut plan = samples::prebuilt("x");
+        for (asked, has, warning) in [
+            (None, None, ""),
+            (None, Some("human"), ""),
+            (Some("rgb_array"), Some("rgb_array"), ""),
+            (Some("rgb_array"), None, "has no render mode (it lists human, rgb_array)"),
+            (Some("rgb_array"), Some("human"), "has render mode human"),
+            (Some("ansi"), Some("ansi"), "render_mode=ansi is not one of the environment's render modes"),
+        ] {
+            plan.serving.kwargs.clear();
+            if let Some(asked) = asked {
+                plan.serving.kwargs.insert("render_mode".to_owned(), asked.into());
+            }
+            let warnings = review(&plan, &handshake(1, has, boxed(&[1]))).unwrap().join(";");
+            assert_eq!(warnings.is_empty(), warning.is_empty(), "{warnings}");
+            assert!(warnings.contains(warning), "{warnings}");
+        }
     }
 
     fn wait_here(address: &str, limit: Duration, interrupt: &Interrupt, has_ended: bool) -> NotReady {

@@ -1,5 +1,6 @@
-//! The life of a sandbox: isolation, start, readiness, stop, and the removal of what killed runs left behind.
+//! The life of a sandbox: isolation, start, readiness, check, stop, and the removal of what killed runs left behind.
 
+pub(crate) mod check;
 pub(crate) mod failure;
 pub(crate) mod gym_space;
 pub(crate) mod handshake;

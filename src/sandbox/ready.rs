@@ -247,13 +247,13 @@ fn is_over(container: &Inspection) -> bool {
     matches!(container.phase(), Phase::Ended | Phase::Removing)
 }
 
-fn problem(message: String, hints: &[String]) -> Problem {
+pub(super) fn problem(message: String, hints: &[String]) -> Problem {
     let mut hints = hints.iter();
     let first = hints.next().map_or("read the end of the container's log below", String::as_str);
     hints.fold(Problem::new(message, first), |problem, hint| problem.hint(hint))
 }
 
-fn with_log(problem: Problem, log: &str) -> Problem {
+pub(super) fn with_log(problem: Problem, log: &str) -> Problem {
     let lines: Vec<&str> = log.lines().collect();
     problem.details(lines[lines.len().saturating_sub(8)..].join("\n")).log(log)
 }

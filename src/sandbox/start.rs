@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, PROTOCOL_GENERATION, label, variable};
+use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
@@ -20,9 +20,11 @@ use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{Plan, PlannedImage};
 use crate::progress::{Event, Listener};
-use crate::sandbox::handshake::Handshake;
+use crate::sandbox::check::{self, CheckReport};
+use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::owner::Owner;
-use crate::sandbox::{isolation, orphans, ready};
+use crate::sandbox::ready::{self, Ready};
+use crate::sandbox::{isolation, orphans};
 use crate::settings::sandbox::{Ownership, RunOptions};
 
 /// Makes Python print a stack when it crashes.
@@ -45,6 +47,8 @@ pub(crate) struct Running {
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// What a client saw, if the environment was to be checked.
+    pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
     folder: Arc<RunDir>,
 }
@@ -133,26 +137,19 @@ impl Start<'_> {
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
         let (name, id) = self.container(&owner, &folder)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
-        let ready = docker
-            .interrupt
-            .check()
-            .and_then(|()| ready::until_ready(docker, plan, &id, self.options.ready_timeout));
-        let ready = match ready {
+        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
+        let (ready, took, check) = match ready {
             Ok(ready) => ready,
             Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
         };
-        if let Some(reason) = &ready.handshake.mismatch {
-            on_event(Event::Warning(format!(
-                "the container's rlmesh uses another protocol than this tool ({PROTOCOL_GENERATION}): {reason}"
-            )));
-        }
         Ok(Running {
             id,
             name,
             address: ready.address,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
-            took: self.began.elapsed(),
+            took,
+            check,
             folder: Arc::new(folder),
         })
     }
@@ -166,6 +163,28 @@ impl Start<'_> {
             _ => None,
         };
         error.map_problem(|problem| problem.log_file(file))
+    }
+
+    /// Waits for the handshake, looks at what it says, and checks the environment if that was requested. Returns
+    /// the time to the handshake, too.
+    fn until_ready(
+        &self,
+        id: &str,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(Ready, Duration, Option<CheckReport>), SandboxError> {
+        let (docker, plan, options) = (self.image.docker, self.image.plan, &self.options);
+        let ready = ready::until_ready(docker, plan, id, options.ready_timeout)?;
+        let took = self.began.elapsed();
+        for warning in handshake::review(plan, &ready.handshake)? {
+            on_event(Event::Warning(warning));
+        }
+        if !options.check {
+            return Ok((ready, took, None));
+        }
+        on_event(Event::Checking);
+        let limit = docker.waits.check.max(options.ready_timeout);
+        let report = check::check(docker, plan, id, &ready.handshake, limit)?;
+        Ok((ready, took, Some(report)))
     }
 
     /// The variables that the environment's family needs, and the user's, which win.
@@ -305,6 +324,11 @@ fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<Pat
 }
 
 impl Running {
+    /// The time from the start of the container to the answered handshake.
+    pub(crate) fn started_in(&self) -> Duration {
+        self.took.saturating_sub(self.image.built_in.unwrap_or_default())
+    }
+
     /// Keeps the container after this process has ended.
     ///
     /// # Errors

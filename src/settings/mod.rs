@@ -8,6 +8,7 @@ pub(crate) mod duration;
 pub(crate) mod hub;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
+pub(crate) mod requirement;
 pub(crate) mod sandbox;
 pub(crate) mod size;
 #[cfg(feature = "cli")]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub cache_folder: Option<PathBuf>,
     /// Where logs of failed builds are kept; `None` keeps none.
     pub state_folder: Option<PathBuf>,
+    /// The folder that `~` names in a source or a package; `None` if there is none.
+    pub home_folder: Option<PathBuf>,
     /// How to reach the Hugging Face Hub.
     pub hub: HubSettings,
     /// Package indexes, proxies and certificates for the installers inside builds.
@@ -49,6 +52,7 @@ impl Default for Settings {
             temp_folder: Variables::default().temp_folder(),
             cache_folder: None,
             state_folder: None,
+            home_folder: None,
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: Waits::default(),
@@ -81,6 +85,7 @@ impl Settings {
             temp_folder: variables.temp_folder(),
             cache_folder: variables.cache_folder(),
             state_folder: variables.state_folder(),
+            home_folder: variables.path("HOME"),
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: variables.waits()?,

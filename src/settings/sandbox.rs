@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Field, InvalidValue, SandboxError};
+use crate::settings::kwargs::check_kwargs;
+use crate::settings::requirement::{module_of, refuse_requirement};
 use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
 use crate::source::image_reference::is_image_reference;
@@ -111,6 +113,7 @@ impl SandboxOptions {
             let invalid = InvalidValue::new("it must be 1 or more", "use a whole number, 1 or more");
             return Err(Field::NUM_ENVS.invalid("0", &invalid));
         }
+        check_kwargs(&self.kwargs)?;
         Ok(Self {
             base_image: one(Field::BASE_IMAGE, self.base_image, base_image)?,
             rlmesh_package: one(Field::RLMESH_PACKAGE, self.rlmesh_package, requirement)?,
@@ -169,16 +172,13 @@ pub(crate) fn base_image(text: &str) -> Result<String, InvalidValue> {
     Ok(text)
 }
 
-/// Parses a pip requirement. The installer would take a text that starts with a dash as an option.
+/// Parses a pip requirement: what PEP 508 allows, a URL or a path.
 pub(crate) fn requirement(text: &str) -> Result<String, InvalidValue> {
-    let text = one_line(text)?;
-    if text.starts_with('-') {
-        return Err(InvalidValue::new(
-            "it is an option, not a requirement",
-            "use a package: NAME, NAME==1.2, 'NAME[extra]', a URL or git+https://…",
-        ));
+    let requirement = one_line(text)?;
+    match refuse_requirement(&requirement) {
+        Some(invalid) => Err(invalid),
+        None => Ok(requirement),
     }
-    Ok(text)
 }
 
 /// Parses `NAME[:ARCHITECTURE][=VERSION]`, by Debian's grammar. apt would remove a package whose name ends
@@ -220,17 +220,29 @@ pub(crate) fn import(text: &str) -> Result<String, InvalidValue> {
         Some((module, function)) => (module, Some(function)),
         None => (text.as_str(), None),
     };
-    if !is_module(module) {
-        return Err(InvalidValue::new(
-            "it is not a valid module name",
+    let right = module_of(module, is_module);
+    if !is_module(module) || right.is_some() {
+        let invalid = InvalidValue::new(
+            if is_module(module) {
+                "Python's name of the module is another"
+            } else {
+                "it is not a valid module name"
+            },
             "use the name that Python imports, such as ale_py (the package on PyPI may be spelled differently)",
-        ));
+        );
+        return Err(match (right, function) {
+            (Some(right), None) => invalid.instead("-i", &text, right),
+            _ => invalid,
+        });
     }
     if !function.is_none_or(is_python_name) {
-        return Err(InvalidValue::new(
+        let without_call = text.trim_end_matches("()");
+        let invalid = InvalidValue::new(
             "it does not name a function of the module",
             "use MODULE, or MODULE:FUNCTION without parentheses to call a function that registers environments",
-        ));
+        );
+        let is_call = without_call.len() < text.len() && import(without_call).is_ok();
+        return Err(if is_call { invalid.instead("-i", &text, without_call) } else { invalid });
     }
     Ok(text)
 }
@@ -329,6 +341,9 @@ pub struct RunOptions {
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
     pub stop_timeout: Duration,
+    /// Whether to reset, step and render the environment once, and to stop it again if that fails. Each check may
+    /// take a minute, or `ready_timeout` if that is longer. Default: no.
+    pub check: bool,
 }
 
 impl Default for RunOptions {
@@ -339,6 +354,7 @@ impl Default for RunOptions {
             shm_size: None,
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
+            check: false,
         }
     }
 }

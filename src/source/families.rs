@@ -17,6 +17,32 @@ pub(crate) struct Family {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) kwargs: BTreeMap<String, serde_json::Value>,
     pub(crate) render: Render,
+    #[serde(default)]
+    known_ids: Vec<String>,
+}
+
+impl Family {
+    /// Whether the table lists all ids, so that no others exist.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.known_ids.is_empty()
+    }
+
+    /// The ids that the table lists one by one. For ALE, `known_ids` are the names of games.
+    pub(crate) fn listed_ids(&self) -> impl Iterator<Item = String> {
+        let is_game = |id: &&String| !id.contains(['-', '/']);
+        let games = self.known_ids.iter().filter(is_game).map(|game| format!("ALE/{game}-v5"));
+        let ids = self.known_ids.iter().filter(move |id| !is_game(id)).chain(&self.ids);
+        ids.filter(|id| !id.contains('*')).cloned().chain(games).chain(self.frameskip_ids())
+    }
+
+    /// `GAMENoFrameskip-v0` for each `GAME-v0` of ALE.
+    fn frameskip_ids(&self) -> impl Iterator<Item = String> {
+        let has_them = self.ids.iter().any(|id| id.starts_with("*NoFrameskip-"));
+        let games = self.ids.iter().filter(move |id| has_them && !id.contains('*'));
+        games
+            .filter_map(|id| id.rsplit_once("-v"))
+            .map(|(game, version)| format!("{game}NoFrameskip-v{version}"))
+    }
 }
 
 /// What a frame needs in addition.
@@ -51,6 +77,11 @@ struct Table {
 // A test parses the table, so that the default is never used.
 static TABLE: LazyLock<Table> =
     LazyLock::new(|| toml::from_str(include_str!("families.toml")).unwrap_or_default());
+
+/// All known families.
+pub(crate) fn all() -> &'static [Family] {
+    &TABLE.family
+}
 
 /// The family of an environment id, if it is known. The id may have a module: `flappy_bird_gymnasium:FlappyBird-v0`.
 pub(crate) fn of(env_id: &str) -> Option<&'static Family> {

@@ -2,11 +2,15 @@
 
 pub(crate) mod families;
 pub(crate) mod image_reference;
+pub(crate) mod known_ids;
+pub(crate) mod local_requirement;
+pub(crate) mod python_literal;
+mod spelling;
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Problem, SandboxError};
+use crate::error::{Change, Problem, SandboxError};
 use crate::source::image_reference::is_image_reference;
 
 /// A parsed source. `Display` gives the canonical text, which parses back to the same value.
@@ -19,6 +23,8 @@ pub enum EnvironmentSourceRef {
     Hf(HfSourceRef),
     /// An image that contains an rlmesh server: `image://REF` or `docker://REF`.
     Image(ImageSourceRef),
+    /// A folder of this machine with an `env.py` or a Python package: `./my_env`.
+    Folder(FolderSourceRef),
 }
 
 /// A Gymnasium env id, with its optional namespace (`ALE/Pong-v5`) or module (`pkg:Env-v0`).
@@ -51,6 +57,16 @@ pub struct ImageSourceRef {
     pub reference: String,
 }
 
+/// A folder of this machine: in the layout of a Hugging Face EnvHub repository, or a Python package that registers
+/// an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct FolderSourceRef {
+    /// Starts with `/`, `./`, `../` or `~/`, or is `.`, `..` or `~`. A resolved source has the absolute path without
+    /// links.
+    pub path: String,
+}
+
 impl HfSourceRef {
     /// The revision, if it is a full commit id (40 hex digits, in upper or lower case).
     pub fn commit(&self) -> Option<&str> {
@@ -75,11 +91,14 @@ impl EnvironmentSourceRef {
                 let name = image.reference.rsplit('/').next().unwrap_or_default();
                 slug(name.split([':', '@']).next().unwrap_or_default())
             }
+            EnvironmentSourceRef::Folder(folder) => {
+                slug(folder.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+            }
         }
     }
 }
 
-fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let words: Vec<String> = text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -98,6 +117,12 @@ impl FromStr for EnvironmentSourceRef {
         if text.is_empty() {
             return Err(invalid("the source is empty", "use an environment id, such as CartPole-v1"));
         }
+        if let Some(problem) = spelling::misspelt(text) {
+            return Err(SandboxError::InvalidSource(problem));
+        }
+        if is_path(text) {
+            return parse_folder(text).map(EnvironmentSourceRef::Folder);
+        }
         if let Some(rest) = text.strip_prefix("hf://") {
             return parse_hf(rest).map(EnvironmentSourceRef::Hf);
         }
@@ -107,14 +132,42 @@ impl FromStr for EnvironmentSourceRef {
         if let Some(env_id) = text.strip_prefix("gym://") {
             return parse_gym(env_id.trim()).map(EnvironmentSourceRef::Gym);
         }
+        if let Some(path) = text.strip_prefix("file://")
+            && is_path(path)
+        {
+            return Err(SandboxError::InvalidSource(
+                Problem::new(
+                    "'file://' is not a known kind of source",
+                    "a folder is written as its path alone",
+                )
+                .changes([Change::Source(path.to_owned())]),
+            ));
+        }
         if let Some((scheme, _)) = text.split_once("://") {
             return Err(invalid(
                 format!("{} is not a known kind of source", quoted(&format!("{scheme}://"))),
-                "use a Gymnasium env id, gym://ID, hf://org/repo@commit or image://REF",
+                "use a Gymnasium env id, gym://ID, hf://org/repo@commit, image://REF or ./FOLDER",
             ));
         }
         parse_gym(text).map(EnvironmentSourceRef::Gym)
     }
+}
+
+/// Whether a source or a requirement is written as a path.
+pub(crate) fn is_path(text: &str) -> bool {
+    matches!(text, "." | "..") || ["./", "../", "/", "~"].iter().any(|start| text.starts_with(start))
+}
+
+fn parse_folder(text: &str) -> Result<FolderSourceRef, SandboxError> {
+    refuse_control_characters(text, "folder")?;
+    if text.starts_with('~') && text != "~" && !text.starts_with("~/") {
+        return Err(invalid(
+            format!("the folder {} starts with the name of a user", quoted(text)),
+            "use ~/FOLDER for your own home folder, or an absolute path",
+        ));
+    }
+    let path = text.trim_end_matches('/');
+    Ok(FolderSourceRef { path: if path.is_empty() { "/" } else { path }.to_owned() })
 }
 
 fn parse_gym(env_id: &str) -> Result<GymSourceRef, SandboxError> {
@@ -237,7 +290,7 @@ fn refuse_control_characters(text: &str, name: &str) -> Result<(), SandboxError>
 }
 
 /// The text in quotes, with control characters made visible.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let visible: String = text
         .chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
@@ -255,6 +308,7 @@ impl fmt::Display for EnvironmentSourceRef {
             EnvironmentSourceRef::Gym(gym) => write!(f, "gym://{}", gym.env_id),
             EnvironmentSourceRef::Hf(hf) => hf.fmt(f),
             EnvironmentSourceRef::Image(image) => write!(f, "image://{}", image.reference),
+            EnvironmentSourceRef::Folder(folder) => f.write_str(&folder.path),
         }
     }
 }
@@ -302,7 +356,6 @@ mod tests {
             ("ALE/Pong-v5", "gym://ALE/Pong-v5", "ale-pong-v5"),
             ("pkg:Env-v0", "gym://pkg:Env-v0", "pkg-env-v0"),
             ("my_env.Foo-v0", "gym://my_env.Foo-v0", "my-env-foo-v0"),
-            ("A  B", "gym://A  B", "a-b"),
             ("Ünï-v0", "gym://Ünï-v0", "n-v0"),
             ("日本", "gym://日本", "env"),
             ("---", "gym://---", "env"),
@@ -352,8 +405,33 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_written_as_paths() {
+        for (text, canonical, slug) in [
+            ("./my_env", "./my_env", "my-env"),
+            (" ../My Env/ ", "../My Env", "my-env"),
+            (".", ".", "env"),
+            ("..", "..", "env"),
+            ("/home/me/a:b@c", "/home/me/a:b@c", "a-b-c"),
+            ("/", "/", "env"),
+            ("~", "~", "env"),
+            ("~/x//", "~/x", "x"),
+            ("./hf://x", "./hf://x", "x"),
+        ] {
+            let source = parse(text);
+            assert!(matches!(source, EnvironmentSourceRef::Folder(_)), "{text:?}");
+            assert_eq!((source.to_string().as_str(), source.slug().as_str()), (canonical, slug), "{text:?}");
+        }
+        assert!(matches!(parse("my_env"), EnvironmentSourceRef::Gym(_)), "without a slash, it is an id");
+        let error = "file:///home/me/my_env".parse::<EnvironmentSourceRef>().unwrap_err();
+        assert_eq!(error.hints().last().unwrap(), "use /home/me/my_env");
+    }
+
+    #[test]
     fn invalid_sources_are_refused() {
         for text in [
+            "./a\nb",
+            "~someone/env",
+            "file://host/env",
             "",
             "  \t",
             "gym://",

@@ -173,6 +173,49 @@ class Install(TestCase):
         self.assertTrue(self.commands()[0].endswith(" -r requirements.txt"))
         self.assertEqual(os.getcwd(), str(self.folder))
 
+    def test_options_in_requirements_that_uv_does_not_have_are_left_to_pip(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        self.write("requirements.txt", "six==1.0 --hash=sha256:00\n")
+        said = self.main("--requirements", str(self.folder))
+        self.assertEqual(said, "note: the requirements use --hash; installing with pip instead\n")
+        self.assertIn("-m pip install", self.commands()[0])
+        self.has_pip = False
+        self.main("--requirements", str(self.folder))
+        self.assertTrue(self.commands()[1].endswith(" --require-hashes -r requirements.txt"))
+
+    def test_the_package_of_a_folder_without_requirements_is_installed(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        self.write("pyproject.toml", "[project]\nname = 'x'\n")
+        self.main("--requirements", str(self.folder))
+        self.assertEqual(self.calls[0][0][-1], ".")
+
+    def test_the_installers_have_the_indexes_as_arguments_only(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        os.environ.update(
+            PIP_INDEX_URL="http://me:secret@a", UV_INDEX="b=http://b http://c", UV_INDEX_B_PASSWORD="secret"
+        )
+        self.main("six")
+        self.main("--installer", "pip", "six")
+        uv, pip = self.commands()
+        self.assertTrue(
+            uv.endswith(" --default-index http://me:secret@a --index http://:secret@b --index http://c six")
+        )
+        self.assertTrue(
+            pip.endswith(
+                " --index-url http://me:secret@a"
+                " --extra-index-url http://:secret@b --extra-index-url http://c six"
+            )
+        )
+        for _, environment in self.calls:
+            self.assertNotIn("secret", str(environment))
+        # As in pip, an index in the file replaces them.
+        self.write("requirements.txt", "-i http://d\n")
+        self.main("--requirements", str(self.folder))
+        self.assertNotIn("secret", self.commands()[2])
+        self.assertTrue(
+            self.commands()[2].endswith(" --index-strategy unsafe-best-match -r requirements.txt")
+        )
+
     def test_the_shared_uv_for_this_processor_is_preferred(self):
         shared = self.tool("shared", "uv-0.9.0-x86_64")
         self.tool("shared", "uv-0.9.0-aarch64")

@@ -22,14 +22,15 @@ class Lock(TestCase):
         more = {"direct_url": json.dumps(direct)} if direct else {}
         self.distribution("image", name, version, **more)
 
-    def write_lock(self, user_folder="nowhere"):
+    def write_lock(self, user_folder="nowhere", **environment):
         target = self.folder / "lock.txt"
         paths = {("purelib", "posix_user"): str(self.folder / user_folder)}
         with (
             mock.patch.object(sys, "path", ["", str(self.image)]),
             mock.patch.object(sysconfig, "get_path", lambda *name: paths[name]),
         ):
-            lock.write(str(self.folder / "base"), str(target), str(self.uv), {"PATH": "/usr/bin:/bin"})
+            environment["PATH"] = "/usr/bin:/bin"
+            lock.write(str(self.folder / "base"), str(target), str(self.uv), environment)
         return target.read_text().splitlines()
 
     def test_it_lists_what_the_base_image_does_not_have(self):
@@ -55,6 +56,13 @@ class Lock(TestCase):
         called = (self.folder / "called").read_text()
         for word in ("pip compile", "--generate-hashes", "--no-deps", f"--python {sys.executable}"):
             self.assertIn(word, called)
+
+    def test_the_login_of_an_index_is_not_in_variables(self):
+        # The addresses of packages may refer to variables.
+        self.uv.write_text(f'#!/bin/sh\necho "$@" >{self.folder}/called; env >{self.folder}/variables; cat\n')
+        self.write_lock(UV_DEFAULT_INDEX="http://me:secret@a", PIP_INDEX_URL="http://me:secret@a")
+        self.assertIn("--default-index http://me:secret@a -", (self.folder / "called").read_text())
+        self.assertNotIn("secret", (self.folder / "variables").read_text())
 
     def test_an_archive_is_locked_by_its_address(self):
         self.installed("a", "1", ARCHIVE)

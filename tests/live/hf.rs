@@ -18,7 +18,7 @@ fn around(folder: &str, selector: &str, options: &[&str], script: &str) -> Done 
     let (_together, live, hub) = (together(), Live::new(), Hub::start());
     let commit = hub.put(Repository::fixture("acme/env", folder));
     let source = format!("hf://acme/env@{commit}{selector}");
-    let _images = Images::of(&[&source]);
+    let _images = Images::of(&[&format!("{source} {}", options.join(" "))]);
     let mut arguments = vec!["run", &source, "--trust-remote-code"];
     arguments.extend(options);
     let interpreter = python::interpreter().to_str().unwrap();
@@ -77,6 +77,13 @@ fn a_wrong_choice_says_what_there_is() {
         let hint = failed.stderr.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();
         assert!(hint.contains(offers), "{selector}: {}", failed.stderr);
     }
+}
+
+#[test]
+fn the_chosen_task_is_wrapped() {
+    let wrapper = ["--wrap", "gymnasium.wrappers:FlattenObservation"];
+    let printed = around("suites", ":toy/taxi", &wrapper, DISCRETE).ended(0).stdout;
+    assert!(printed.contains("(500,)"), "{printed}");
 }
 
 #[test]

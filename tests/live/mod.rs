@@ -3,6 +3,7 @@
 mod build_flags;
 mod builders;
 mod builds;
+mod check;
 mod engine;
 mod failures;
 mod families;
@@ -13,5 +14,6 @@ mod interop;
 mod library;
 mod ownership;
 mod python;
+mod requirements;
 mod serving;
 mod signals;

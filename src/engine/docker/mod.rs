@@ -6,6 +6,7 @@ pub(crate) mod buildx;
 pub(crate) mod child;
 pub(crate) mod container;
 pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod inspection;

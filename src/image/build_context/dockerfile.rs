@@ -1,9 +1,9 @@
 //! The Dockerfile of a spec, as text.
 
 use crate::contract::{CONTAINER_PORT, ENTRYPOINT, IMAGE_FOLDER, PACKAGES_FOLDER, SOURCE_FOLDER, variable};
-use crate::image::build_context::REQUIREMENTS_FOLDER;
 use crate::image::build_context::install;
 use crate::image::build_context::lockfile::{self, LOCK_FILE};
+use crate::image::build_context::{LOCAL_FOLDER, REQUIREMENTS_FOLDER};
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::startup;
 use crate::plan::{EffectiveSpec, ResolvedSource};
@@ -38,7 +38,8 @@ impl<'a> Downloads<'a> {
     fn after_the_source(spec: &'a EffectiveSpec) -> Self {
         match &spec.source {
             ResolvedSource::Hf { repo, .. } => Downloads::OfRepository(repo),
-            ResolvedSource::Gym { .. } => Downloads::OfAll,
+            // The user's own code is trusted as much as the packages that the user chooses.
+            ResolvedSource::Gym { .. } | ResolvedSource::Folder(_) => Downloads::OfAll,
         }
     }
 
@@ -68,7 +69,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         RlmeshPackage::Pip { spec } => (spec.as_str(), None),
         RlmeshPackage::Wheel { install_path, .. } => (install_path.as_str(), Some(wheels.as_str())),
     };
-    let is_repository = matches!(spec.source, ResolvedSource::Hf { .. });
+    let has_files = !matches!(spec.source, ResolvedSource::Gym { .. });
     let source = format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}");
     let step = |downloads, mount: &str, arguments: &[&str]| {
         let as_of = spec.as_of.as_deref().map(|date| ["--as-of", date]);
@@ -96,18 +97,29 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
     } else {
         text += &step(Downloads::OfAll, wheel.unwrap_or_default(), &[rlmesh, "gymnasium"]);
         text += &apt_step(steps.secrets, &spec.apt);
-        if is_repository {
+        if has_files {
             // Only the files that the requirements need, so that other changes do not install them again.
             // They are mounted at their final path, because requirements may refer to it.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
             text += &step(after_the_source, &mount, &["--requirements", &source]);
+            if let ResolvedSource::Folder(folder) = &spec.source
+                && folder.is_package
+                && folder.has_requirements
+            {
+                text += &step(after_the_source, &mount, &[&source]);
+            }
         }
         if !spec.packages.is_empty() {
-            let packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
-            text += &step(after_the_source, "", &packages);
+            let local = format!("{MOUNTS}/{LOCAL_FOLDER}");
+            // Building a package writes into its folder.
+            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local},rw ");
+            let packages = spec.packages_in(&local);
+            let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
+            text +=
+                &step(after_the_source, if spec.local_packages.is_empty() { "" } else { &mount }, &packages);
         }
     }
-    if is_repository {
+    if has_files {
         text += &format!("COPY {SOURCE_FOLDER}/ {source}/\n");
     }
     if startup::is_needed(spec) {
@@ -262,6 +274,22 @@ mod tests {
         let mut wrapped = hf();
         wrapped.wrap = vec!["a:B".to_owned()];
         assert_eq!(instructions(&wrapped), lines);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_are_installed_and_copied_like_those_of_a_repository() {
+        let requirements = r#"RUN [install.sh","--requirements","/opt/rlmesh/source"]"#;
+        let package = r#"RUN [install.sh","/opt/rlmesh/source"]"#;
+        let copy = "COPY source/ /opt/rlmesh/source/";
+        let mut spec = samples::folder();
+        assert_eq!(instructions(&spec)[4..6], [requirements, copy]);
+        let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+        folder.is_package = true;
+        assert_eq!(instructions(&spec)[4..6], [requirements, copy], "the step installs the package");
+        let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+        folder.has_requirements = true;
+        assert_eq!(instructions(&spec)[4..7], [requirements, package, copy]);
+        assert!(!dockerfile(&spec, Steps::default()).contains("/home/me"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) const APT_SCRIPT: &str = "apt.sh";
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("install.sh", include_str!("install/install.sh")),
     ("install.py", include_str!("install/install.py")),
+    ("requirements.py", include_str!("install/requirements.py")),
     ("settings.py", include_str!("install/settings.py")),
     ("uv.py", include_str!("install/uv.py")),
     ("lock.py", include_str!("install/lock.py")),

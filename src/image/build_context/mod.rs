@@ -15,16 +15,21 @@ use crate::contract::{PACKAGES_FOLDER, SOURCE_FOLDER};
 use crate::error::{Problem, SandboxError, cannot_read};
 use crate::host::link::link_or_copy;
 use crate::host::run_dir::{cannot_write, write_private};
-use crate::hub::REQUIREMENTS_FILE;
+use crate::hub::{ENV_FILE, REQUIREMENTS_FILE};
 use crate::image::build_context::dockerfile::{CERTIFICATES_SECRET, SETTINGS_SECRET, Steps};
 use crate::image::build_context::lockfile::{LOCK_DOCKERFILE, LOCK_FILE};
-use crate::plan::BuildPlan;
+use crate::plan::folder::{LocalFolder, PACKAGE_ENV};
+use crate::plan::local_files::Reading;
+use crate::plan::local_package::LocalPackage;
 use crate::plan::rlmesh_package::RlmeshPackage;
-use crate::plan::startup;
+use crate::plan::{BuildPlan, project, startup};
 use crate::settings::package_index::PackageIndex;
 
-/// The folder of the context with the files that an hf source's requirements need.
+/// The folder of the context with the files that the requirements of an hf source or a folder need.
 pub(crate) const REQUIREMENTS_FOLDER: &str = "requirements";
+
+/// The folder of the context with the user's own packages.
+pub(crate) const LOCAL_FOLDER: &str = "local";
 
 /// The hint for files that this run has just written.
 const RUN_AGAIN: &str = "run it again; if that does not help, check the folder that TMPDIR names";
@@ -134,29 +139,92 @@ pub(crate) fn write_bootstrap(folder: &Path, payload: &str) -> Result<PathBuf, S
     Ok(file)
 }
 
-/// The folder of an hf source's files in a build context.
+/// The folder of the source's files in a build context.
 pub(crate) fn source_folder(context: &Path) -> PathBuf {
     context.join(SOURCE_FOLDER)
 }
 
-/// Links the files that an hf source's requirements need into their own folder, so that other changes do not
-/// invalidate the layer in which they are installed.
+/// Copies the files of a folder that is the source into the context.
+///
+/// # Errors
+/// Of the kind of `reading`, also if the files are no longer those of the plan; [`SandboxError::System`].
+pub(crate) fn write_folder(
+    context: &Path,
+    folder: &LocalFolder,
+    reading: &Reading<'_>,
+) -> Result<(), SandboxError> {
+    let (from, source) = (Path::new(&folder.path), source_folder(context));
+    if folder.added_env.is_none() {
+        reading.copy(from, &source, &folder.sha256)?;
+        return write_requirements(context, folder.is_package);
+    }
+    make(&source)?;
+    put(&source.join(ENV_FILE), PACKAGE_ENV)?;
+    reading.copy(from, &context.join(REQUIREMENTS_FOLDER), &folder.sha256)
+}
+
+/// Copies the user's own packages into the context.
+///
+/// # Errors
+/// As [`write_folder`].
+pub(crate) fn write_local_packages(
+    context: &Path,
+    packages: &[LocalPackage],
+    reading: &Reading<'_>,
+) -> Result<(), SandboxError> {
+    for package in packages {
+        let place = context.join(LOCAL_FOLDER).join(package.place());
+        if place.exists() {
+            // The same package under another requirement.
+            continue;
+        }
+        let parent = place.parent().unwrap_or(context);
+        fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+        if package.is_folder {
+            reading.copy(&package.path, &place, &package.sha256)?;
+        } else {
+            reading.copy_file(&package.path, &place, &package.sha256)?;
+        }
+    }
+    Ok(())
+}
+
+/// Links the files that the source's requirements need into their own folder, so that other changes do not
+/// invalidate the layer in which they are installed. `needs_all` is whether a package is installed in addition to
+/// its `requirements.txt`.
 ///
 /// # Errors
 /// [`SandboxError::System`].
-pub(crate) fn write_requirements(context: &Path) -> Result<(), SandboxError> {
+pub(crate) fn write_requirements(context: &Path, needs_all: bool) -> Result<(), SandboxError> {
     let (source, folder) = (source_folder(context), context.join(REQUIREMENTS_FOLDER));
     make(&folder)?;
-    let file = source.join(REQUIREMENTS_FILE);
-    let text = match fs::read(&file) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(cannot_read(&file, &error, RUN_AGAIN)),
+    let requirements_file = source.join(REQUIREMENTS_FILE);
+    let needs_all = match read(&requirements_file)? {
+        Some(text) if needs_all || requirements::need_the_source(&text) => true,
+        Some(_) => return link(&requirements_file, &folder.join(REQUIREMENTS_FILE)),
+        // Without it, install.py installs the package of the source itself.
+        None if source.join("setup.py").exists() => true,
+        None => match project::read(&source)? {
+            Some(project) if !project.is_package(false) => {
+                // Only its dependencies are needed, because env.py finds the files beside it.
+                let requirements = project.requirements();
+                if !requirements.is_empty() {
+                    put(&folder.join(REQUIREMENTS_FILE), &requirements)?;
+                }
+                return Ok(());
+            }
+            project => project.is_some(),
+        },
     };
-    if requirements::need_the_source(&text) {
-        link_tree(&source, &folder)
-    } else {
-        link(&file, &folder.join(REQUIREMENTS_FILE))
+    if needs_all { link_tree(&source, &folder) } else { Ok(()) }
+}
+
+/// The text of a file; `None` if it does not exist.
+fn read(file: &Path) -> Result<Option<String>, SandboxError> {
+    match fs::read(file) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(file, &error, RUN_AGAIN)),
     }
 }
 
@@ -195,14 +263,32 @@ mod tests {
     fn requirements_that_cannot_be_read_are_an_error_and_missing_ones_are_not() {
         let context = tempfile::tempdir().unwrap();
         fs::create_dir(source_folder(context.path())).unwrap();
-        write_requirements(context.path()).unwrap();
+        write_requirements(context.path(), false).unwrap();
         assert_eq!(fs::read_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap().count(), 0);
 
         fs::remove_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap();
         let file = source_folder(context.path()).join(REQUIREMENTS_FILE);
         // Even root cannot read a folder as a file.
         fs::create_dir(&file).unwrap();
-        let error = write_requirements(context.path()).unwrap_err();
+        let error = write_requirements(context.path(), false).unwrap_err();
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+    #[test]
+    fn a_package_is_installed_with_all_its_files_and_settings_of_tools_with_none() {
+        for (name, text, count) in [
+            ("pyproject.toml", "[tool.ruff]\n", 0),
+            ("pyproject.toml", "[project]\ndependencies = ['six']\n", 1),
+            ("pyproject.toml", "[build-system]\n", 2),
+            ("setup.py", "", 2),
+        ] {
+            let context = tempfile::tempdir().unwrap();
+            let source = source_folder(context.path());
+            fs::create_dir(&source).unwrap();
+            put(&source.join(name), text).unwrap();
+            put(&source.join("env.py"), "").unwrap();
+            write_requirements(context.path(), false).unwrap();
+            let linked = fs::read_dir(context.path().join(REQUIREMENTS_FOLDER)).unwrap().count();
+            assert_eq!(linked, count, "{name} {text}");
+        }
     }
 }

@@ -10,11 +10,11 @@ use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// Whether [`digest`] covers everything in the image. It does not cover a Hugging Face repository's files.
 pub(crate) fn has_recipe(spec: &EffectiveSpec) -> bool {
-    matches!(spec.source, ResolvedSource::Gym { .. })
+    !matches!(spec.source, ResolvedSource::Hf { .. })
 }
 
-/// The digest, in lower-case hex, of the Dockerfile, the base image's id, the scripts, the wheel and the
-/// lockfile. Images with the same digest are identical.
+/// The digest, in lower-case hex, of the Dockerfile, the base image's id, the scripts, the wheel, the lockfile and
+/// the files of this machine. Images with the same digest are identical.
 pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) -> String {
     let text = dockerfile(spec, steps);
     let mut parts = vec![("Dockerfile", text.as_str()), ("base", base_image_id)];
@@ -28,6 +28,11 @@ pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) ->
     if startup::is_needed(spec) {
         parts.extend_from_slice(startup::FILES);
     }
+    if let ResolvedSource::Folder(folder) = &spec.source {
+        parts.push(("source", &folder.sha256));
+        parts.extend(folder.added_env.iter().map(|digest| ("env.py", digest.as_str())));
+    }
+    parts.extend(spec.local_packages.iter().map(|package| ("local", package.sha256.as_str())));
     let mut digest = Sha256::new();
     for (name, content) in parts {
         digest.update(format!("{name} {}\n", content.len()));
@@ -39,7 +44,7 @@ pub(crate) fn digest(spec: &EffectiveSpec, steps: Steps, base_image_id: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::samples::{gym, hf};
+    use crate::plan::samples::{folder, gym, hf};
     use crate::settings::build::Installer;
 
     fn of(spec: &EffectiveSpec) -> String {
@@ -89,6 +94,18 @@ mod tests {
             of(&spec)
         };
         assert_ne!(with("1"), with("2"));
+    }
+
+    #[test]
+    fn a_folder_counts_by_its_content() {
+        let with = |sha256: &str, path: &str| {
+            let mut spec = folder();
+            let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
+            (folder.sha256, folder.path) = (sha256.to_owned(), path.to_owned());
+            of(&spec)
+        };
+        assert_ne!(with("1", "/a"), with("2", "/a"));
+        assert_eq!(with("1", "/a"), with("1", "/b"));
     }
 
     #[test]

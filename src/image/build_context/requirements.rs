@@ -1,4 +1,4 @@
-//! Finds out whether a requirements.txt refers to other files of its repository.
+//! Finds out whether the requirements of a repository refer to its other files.
 
 /// Whether a line may refer to a file or folder of the repository: another requirements file, a package to
 /// build, or a wheel. If it is unclear, it returns true.

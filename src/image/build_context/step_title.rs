@@ -1,4 +1,4 @@
-//! Shortens the name of a build step for users.
+//! Reads the name of a build step: what it installs, and a short title for users.
 
 use crate::image::build_context::dockerfile::MOUNTS;
 use crate::image::build_context::install::{APT_SCRIPT, FOLDER};
@@ -22,6 +22,57 @@ pub(crate) fn title(name: &str) -> String {
     }
 }
 
+/// What a step of the Dockerfile installs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Installs {
+    /// Debian packages.
+    Debian(Vec<String>),
+    /// What a repository's own files require.
+    Requirements,
+    /// The packages of a lockfile.
+    Lock,
+    /// rlmesh (a requirement or a wheel's path), and gymnasium.
+    Rlmesh(String),
+    /// Requirements of the user.
+    Packages(Vec<String>),
+}
+
+/// What a step installs, by its name; `None` if it does not install anything.
+pub(crate) fn installs(name: &str) -> Option<Installs> {
+    let (_, array) = name.split_once(" [\"")?;
+    let words: Vec<String> = serde_json::from_str(&format!("[\"{array}")).ok()?;
+    script_call(&words).and_then(|call| call.installs)
+}
+
+/// A call of one of the install scripts.
+struct ScriptCall<'a> {
+    /// `None` for the script that writes a lockfile.
+    installs: Option<Installs>,
+    arguments: &'a [String],
+    /// How it installs, in parentheses: the installer or the date, if one was chosen.
+    how: String,
+}
+
+fn script_call(words: &[String]) -> Option<ScriptCall<'_>> {
+    let [_, script, rest @ ..] = words else { return None };
+    let script = script.strip_prefix(&format!("{MOUNTS}/{FOLDER}/"))?;
+    let (arguments, how) = match rest {
+        [option, how, rest @ ..] if option == "--installer" => (rest, format!(" ({how})")),
+        [option, date, rest @ ..] if option == "--as-of" => (rest, format!(" (as of {date})")),
+        rest => (rest, String::new()),
+    };
+    let installs = match arguments {
+        names if script == APT_SCRIPT => Some(Installs::Debian(names.to_vec())),
+        [option, ..] if option == "--requirements" => Some(Installs::Requirements),
+        [option, ..] if option == "--lock" => Some(Installs::Lock),
+        [option, ..] if option == "--write-lock" => None,
+        [option, rlmesh] if option == "--no-deps" => Some(Installs::Rlmesh(rlmesh.clone())),
+        [rlmesh, gymnasium] if gymnasium == "gymnasium" => Some(Installs::Rlmesh(rlmesh.clone())),
+        packages => Some(Installs::Packages(packages.to_vec())),
+    };
+    Some(ScriptCall { installs, arguments, how })
+}
+
 /// A step's command without its options. For the install scripts, it is what they install, and the installer
 /// if one was chosen.
 fn command_line(words: &[String]) -> String {
@@ -30,27 +81,46 @@ fn command_line(words: &[String]) -> String {
         let words = words.iter().filter(|word| !word.starts_with("--"));
         words.map(|word| word.trim_start_matches(&mounted)).collect::<Vec<_>>().join(" ")
     };
-    let scripts = format!("{MOUNTS}/{FOLDER}/");
-    let [_, script, rest @ ..] = words else { return shown(words) };
-    let (rest, installer) = match rest {
-        [option, how, rest @ ..] if option == "--installer" => (rest, format!(" ({how})")),
-        [option, date, rest @ ..] if option == "--as-of" => (rest, format!(" (as of {date})")),
-        rest => (rest, String::new()),
-    };
-    match (script.strip_prefix(&scripts), rest) {
-        (None, _) => shown(words),
-        (Some(APT_SCRIPT), names) => format!("apt install {}", shown(names)),
-        (Some(_), [option, _]) if option == "--requirements" => {
-            format!("install requirements.txt{installer}")
-        }
-        (Some(_), [option, ..]) if option == "--write-lock" => "write the lockfile".to_owned(),
-        (Some(_), packages) => format!("install {}{installer}", shown(packages)),
+    let Some(call) = script_call(words) else { return shown(words) };
+    match call.installs {
+        None => "write the lockfile".to_owned(),
+        Some(Installs::Debian(names)) => format!("apt install {}", shown(&names)),
+        Some(Installs::Requirements) => format!("install requirements.txt{}", call.how),
+        Some(_) => format!("install {}{}", shown(call.arguments), call.how),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_steps_name_says_what_it_installs() {
+        let step = |arguments: &str| {
+            installs(&format!(r#"[3/4] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/{arguments}]"#))
+        };
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (arguments, expected) in [
+            (r#"apt.sh","git""#, Some(Installs::Debian(words(&["git"])))),
+            (r#"install.sh","--requirements","/opt/rlmesh/source""#, Some(Installs::Requirements)),
+            (r#"install.sh","--lock","/run/rlmesh-sandbox/lock.txt""#, Some(Installs::Lock)),
+            (
+                r#"install.sh","rlmesh==0.1.0","gymnasium""#,
+                Some(Installs::Rlmesh("rlmesh==0.1.0".to_owned())),
+            ),
+            (r#"install.sh","--no-deps","/x.whl""#, Some(Installs::Rlmesh("/x.whl".to_owned()))),
+            (
+                r#"install.sh","--installer","pip","six [a]","b""#,
+                Some(Installs::Packages(words(&["six [a]", "b"]))),
+            ),
+            (r#"install.sh","--as-of","2024-01-01","six""#, Some(Installs::Packages(words(&["six"])))),
+            (r#"install.sh","--write-lock","/base","/x""#, None),
+        ] {
+            assert_eq!(step(arguments), expected, "{arguments}");
+        }
+        assert_eq!(installs(r#"[2/2] RUN ["pip","install","six"]"#), None);
+        assert_eq!(installs("[1/4] FROM python"), None);
+    }
 
     #[test]
     fn titles_show_what_a_step_does() {

@@ -21,7 +21,9 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bytecode
+import requirements
 import settings
+from requirements import Requirements
 
 CACHE = "/run/rlmesh-sandbox/cache"
 # The cache of all builds, read-only, in steps that have a cache of their own.
@@ -62,19 +64,24 @@ def main(arguments):
             case ["--write-lock", base, file]:
                 write_lock(base, file, cache, environment)
             case ["--lock", file]:
-                install(["--no-deps", "--require-hashes", "-r", file], installer, cache, environment)
+                wanted = Requirements(["--no-deps", "--require-hashes", "-r", file])
+                install(wanted, installer, cache, environment)
             case ["--requirements", folder]:
                 os.chdir(folder)
-                if os.path.exists("requirements.txt"):
-                    install(["-r", "requirements.txt"], installer, cache, environment, as_of)
+                wanted = requirements.of_folder()
+                if wanted.arguments:
+                    install(wanted, installer, cache, environment, as_of)
             case _:
-                install(arguments, installer, cache, environment, as_of)
+                install(Requirements(arguments), installer, cache, environment, as_of)
 
 
-def install(arguments, installer, cache, environment, as_of=()):
+def install(wanted, installer, cache, environment, as_of=()):
     place = Place()
     before = place.distributions()
     has_pip = importlib.util.find_spec("pip") is not None
+    if installer == "uv" and has_pip and wanted.only_pip and not as_of:
+        say(f"note: the requirements use {wanted.only_pip}; installing with pip instead")
+        installer = "pip"
     uv, reason = find_uv(cache, environment) if installer == "uv" else (None, None)
     if uv is None and not has_pip:
         if reason:
@@ -82,13 +89,14 @@ def install(arguments, installer, cache, environment, as_of=()):
         fail("the base image has no pip to install with")
     if reason:
         say(f"note: {reason}; installing with pip instead")
-    status = run_uv(uv, place, cache, environment, [*as_of, *arguments], has_pip) if uv else None
+    status = run_uv(uv, place, cache, environment, wanted, has_pip, as_of) if uv else None
     if status is None and as_of:
         fail("only uv can install the packages of a date, and uv does not work here")
     if status is None:
-        environment["PIP_CACHE_DIR"] = os.path.join(cache, "pip")
         command = [sys.executable, "-m", "pip", "install", "--no-compile", "--progress-bar=off"]
-        status = run(command + arguments, environment)[0]
+        command += settings.pip_indexes(environment) + wanted.arguments
+        environment = dict(settings.without_indexes(environment), PIP_CACHE_DIR=os.path.join(cache, "pip"))
+        status = run(command, environment)[0]
     if status != 0:
         sys.exit(status if status > 0 else 128 - status)
     after = place.distributions()
@@ -160,13 +168,16 @@ def run(command, environment):
     return status, refused
 
 
-def run_uv(uv, place, cache, environment, arguments, has_pip):
+def run_uv(uv, place, cache, environment, wanted, has_pip, as_of=()):
     """Installs with uv; returns its status, or None if pip has to try."""
     command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
     if place.is_user:
         command += ["--prefix", place.prefix]
-    environment = dict(environment, UV_CACHE_DIR=os.path.join(cache, "packages"))
-    status, refused = run(command + arguments, environment)
+    if not wanted.replaces_indexes:
+        command += settings.uv_indexes(environment)
+    command += [*as_of, *wanted.for_uv(environment), *wanted.arguments]
+    environment = dict(settings.without_indexes(environment), UV_CACHE_DIR=os.path.join(cache, "packages"))
+    status, refused = run(command, environment)
     if status != 0 and refused and has_pip:
         say("note: the package index refuses what uv asks; installing with pip instead")
         return None

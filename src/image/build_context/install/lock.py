@@ -8,6 +8,8 @@ import subprocess
 import sys
 import sysconfig
 
+import settings
+
 
 class Failed(Exception):
     """Why there is no lock."""
@@ -27,7 +29,9 @@ def write(base, target, uv, environment):
         else:
             wanted.append(requirement(name, has[name].version, direct))
     command = [uv, "pip", "compile", "--quiet", "--python", sys.executable]
-    command += ["--generate-hashes", "--no-deps", "--no-header", "--no-annotate", "-"]
+    command += ["--generate-hashes", "--no-deps", "--no-header", "--no-annotate"]
+    command += [*settings.uv_indexes(environment), "-"]
+    environment = settings.without_indexes(environment)
     done = subprocess.run(
         command, input="\n".join(wanted), env=environment, stdout=subprocess.PIPE, text=True
     )

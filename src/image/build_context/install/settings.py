@@ -114,6 +114,36 @@ def translate(environment):
     put("SSL_CERT_FILE", environment.get("PIP_CERT"))
 
 
+def uv_indexes(environment):
+    """The indexes as arguments of uv."""
+    default = next((environment[name] for name in INDEX[:2] if environment.get(name)), None)
+    extra = " ".join(environment.get(name) or "" for name in EXTRA_INDEXES[:2]).split()
+    arguments = ["--default-index", address(default, environment)] if default else []
+    for index in extra:
+        arguments += ["--index", address(index, environment)]
+    return arguments
+
+
+def pip_indexes(environment):
+    """The indexes as arguments of pip."""
+    arguments = []
+    if environment.get("PIP_INDEX_URL"):
+        arguments += ["--index-url", environment["PIP_INDEX_URL"]]
+    for index in (environment.get("PIP_EXTRA_INDEX_URL") or "").split():
+        arguments += ["--extra-index-url", index]
+    return arguments
+
+
+def without_indexes(environment):
+    """The environment of an installer that has the indexes as arguments.
+
+    A requirements file may name an index that contains `${NAME}`, or that has the name of one of the user's.
+    A variable with a login would be sent there.
+    """
+    secret = re.compile("|".join([*INDEX, *EXTRA_INDEXES, r"UV_INDEX_\w+_(USERNAME|PASSWORD)"]))
+    return {name: value for name, value in environment.items() if not secret.fullmatch(name)}
+
+
 def address(index, environment):
     """The address of an index that may have a name in front (`name=https://…`), as only uv allows.
 

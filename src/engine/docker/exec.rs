@@ -1,0 +1,42 @@
+//! Runs a command in a running container.
+
+use std::time::Duration;
+
+use crate::engine::docker::Docker;
+use crate::engine::docker::invocation::{Failure, Printed};
+
+/// The variable that carries a script into the container, so that it is not on a command line.
+const SCRIPT: &str = "RLMESH_SANDBOX_SCRIPT";
+
+impl Docker {
+    /// Runs a Python script with the `python` of a running container, as the user and in the folder that its
+    /// image names, and returns what it printed.
+    ///
+    /// If this ends early, the script may continue in the container.
+    ///
+    /// # Errors
+    /// A failed docker command: the script's status is not 0, there is no Python, the container has ended, or the
+    /// limit was reached. It has what the script printed until then.
+    pub(crate) fn run_python(
+        &self,
+        container: &str,
+        script: &str,
+        arguments: &[String],
+        limit: Duration,
+    ) -> Result<Printed, Failure> {
+        let read = format!("import os; exec(os.environ[\"{SCRIPT}\"])");
+        let mut words = ["exec", "--env", SCRIPT, "--", container, "python", "-W", "ignore", "-c", &read]
+            .map(str::to_owned)
+            .to_vec();
+        words.extend_from_slice(arguments);
+        self.command(words).environment(SCRIPT, script).limit(limit).run()
+    }
+
+    /// Asks the main process of a container to abort: Python then prints where it is, if its fault handler is on.
+    ///
+    /// # Errors
+    /// A failed docker command.
+    pub(crate) fn abort(&self, container: &str) -> Result<(), Failure> {
+        self.command(["kill", "--signal", "ABRT", container]).run().map(|_| ())
+    }
+}
