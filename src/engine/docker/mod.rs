@@ -13,6 +13,7 @@ pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
+pub(crate) mod probe;
 pub(crate) mod rawjson;
 pub(crate) mod tail;
 
