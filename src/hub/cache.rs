@@ -110,7 +110,7 @@ impl Cache {
             }
             return Ok(false);
         }
-        self.note_use_of(content, before, is_verified);
+        self.note_use_of(content, before.as_ref(), is_verified);
         place_all(placed, others)?;
         Ok(true)
     }
@@ -124,7 +124,7 @@ impl Cache {
         if !is_verified && !is_intact(&mut file, content) {
             return None;
         }
-        self.note_use_of(content, before, is_verified);
+        self.note_use_of(content, before.as_ref(), is_verified);
         file.rewind().ok().map(|()| file)
     }
 
@@ -136,12 +136,12 @@ impl Cache {
 
     /// Notes that a content was used, and that it was verified when it had the stamp `before`. Only later uses
     /// need the notes, so an error does not matter.
-    fn note_use_of(&self, content: Content, before: Option<Stamp>, is_noted: bool) {
+    fn note_use_of(&self, content: Content, before: Option<&Stamp>, is_noted: bool) {
         let path = self.path_of(content);
-        let is_same = before.is_some() && stamp(&path) == before;
+        let is_same = before.is_some() && stamp(&path).as_ref() == before;
         note_use(&path);
         let after = stamp(&path);
-        if let Some(stamp) = after.as_ref().filter(|_| is_same && (!is_noted || after != before)) {
+        if let Some(stamp) = after.as_ref().filter(|_| is_same && (!is_noted || after.as_ref() != before)) {
             let _ = self.write(STAMPS, &file_name(content.digest), stamp);
         }
     }
@@ -185,7 +185,7 @@ impl Cache {
             PartPath::Temporary(part) => part.persist(&path).map_err(|error| error.error),
         }
         .map_err(|error| cannot_keep(&path, &error))?;
-        self.note_use_of(content, verified, false);
+        self.note_use_of(content, verified.as_ref(), false);
         Ok(())
     }
 

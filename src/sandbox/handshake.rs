@@ -214,7 +214,9 @@ pub(crate) fn review(plan: &Plan, handshake: &Handshake) -> Result<Vec<String>, 
 fn other_number(plan: &Plan, asked: u32, served: u32) -> SandboxError {
     let copies = |count: u32| if count == 1 { "1 copy".to_owned() } else { format!("{count} copies") };
     let reason = match plan.build().map(|build| &build.spec.source) {
-        Some(ResolvedSource::Hf { .. }) => "the repository's make_env decides that itself",
+        Some(ResolvedSource::Hf { .. } | ResolvedSource::Folder(_)) => {
+            "make_env in env.py decides that itself"
+        }
         Some(ResolvedSource::Gym { .. }) | None => "the image decides that itself",
     };
     SandboxError::ContainerStartup(Problem::new(
@@ -411,7 +413,7 @@ mod tests {
         let error = review(&plan, &handshake(1, None, boxed(&[1]))).unwrap_err();
         assert_eq!(error.to_string(), "the environment serves 1 copy, but -n 2 was requested");
         assert!(
-            error.hints()[0].starts_with("the repository's make_env decides that itself: use -n 1"),
+            error.hints()[0].starts_with("make_env in env.py decides that itself: use -n 1"),
             "{error:?}"
         );
         // A prebuilt image may choose how many copies it serves if the user does not.
