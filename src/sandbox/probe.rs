@@ -32,7 +32,12 @@ pub(crate) fn look(docker: &Docker, image: &str, plan: &Plan, question: Question
     let name = format!("{CONTAINER_PREFIX}look-{}", uuid::Uuid::new_v4().simple());
     docker.note("looking into the image for what explains the failure");
     let answer = docker.look_into(image, &name, SCRIPT, &arguments).unwrap_or_default();
-    answer.lines().last().and_then(|line| serde_json::from_str::<Facts>(line).ok()).unwrap_or_default().checked()
+    answer
+        .lines()
+        .last()
+        .and_then(|line| serde_json::from_str::<Facts>(line).ok())
+        .unwrap_or_default()
+        .checked()
 }
 
 /// Looks at a container that does not answer within `limit`: whether it computes, and where. This ends it: the stack

@@ -120,7 +120,10 @@ impl Wait<'_> {
             NotReady::TimedOut(last) => {
                 self.docker.note(&format!("the last attempt to reach the environment: {last}"));
                 let what = diagnosis.cause.as_deref().unwrap_or("nothing answered yet");
-                format!("the container did not answer within {}: {what}", humantime::format_duration(self.limit))
+                format!(
+                    "the container did not answer within {}: {what}",
+                    humantime::format_duration(self.limit)
+                )
             }
             NotReady::Ended => "docker reported that the container ended, but it still runs".to_owned(),
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),

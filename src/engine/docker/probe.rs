@@ -49,7 +49,9 @@ impl Docker {
     ) -> Option<String> {
         let mut words = vec!["run".to_owned()];
         words.extend(OPTIONS.map(str::to_owned));
-        words.extend(["--name", name, "--env", SCRIPT, "--entrypoint", "python", image, "-I", "-c"].map(str::to_owned));
+        words.extend(
+            ["--name", name, "--env", SCRIPT, "--entrypoint", "python", image, "-I", "-c"].map(str::to_owned),
+        );
         words.push(run_script());
         words.extend_from_slice(arguments);
         let mut answer = Vec::new();

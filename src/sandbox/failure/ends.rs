@@ -75,8 +75,12 @@ pub(super) fn advice(case: &Case<'_>, end: Option<ContainerEnd>) -> Advice {
         0 if case.plan.build().is_none() => {
             Advice::hint("the image's program ended without an error: check that the image serves rlmesh")
         }
-        0 => Advice::hint("the environment's code ended Python itself (exit code 0): look for sys.exit or os._exit in it"),
-        _ if case.log.cause().is_some() => Advice::hint("this is an error of the environment's own code: check its arguments (-k) and packages (-p)"),
+        0 => Advice::hint(
+            "the environment's code ended Python itself (exit code 0): look for sys.exit or os._exit in it",
+        ),
+        _ if case.log.cause().is_some() => Advice::hint(
+            "this is an error of the environment's own code: check its arguments (-k) and packages (-p)",
+        ),
         127 => Advice::hint("the image's program does not exist: check that the image serves rlmesh"),
         _ => Advice::hint(format!(
             "the environment's code ended Python itself with exit code {exit_code}: read the log"
@@ -108,7 +112,9 @@ fn longer(case: &Case<'_>, why: &str) -> Advice {
 fn waits_for(frame: &Frame) -> Option<&'static str> {
     let file = frame.file.rsplit('/').next().unwrap_or_default();
     Some(match (file, frame.function.as_str()) {
-        ("socket.py" | "ssl.py" | "selectors.py" | "client.py" | "connection.py", _) => "a network connection",
+        ("socket.py" | "ssl.py" | "selectors.py" | "client.py" | "connection.py", _) => {
+            "a network connection"
+        }
         ("threading.py" | "queue.py" | "synchronize.py", _) => "another thread",
         ("subprocess.py" | "popen_fork.py", _) => "another program",
         ("filelock.py" | "_api.py" | "_unix.py", _) => "a lock",

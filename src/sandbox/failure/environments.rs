@@ -154,9 +154,11 @@ pub(super) fn arguments(case: &Case<'_>) -> Option<Advice> {
             "check the names given with -k and --kwargs".to_owned()
         }));
     }
-    if case.log.exceptions().any(|text| {
-        text.contains("missing") && text.contains("required") && text.contains("argument")
-    }) {
+    if case
+        .log
+        .exceptions()
+        .any(|text| text.contains("missing") && text.contains("required") && text.contains("argument"))
+    {
         return Some(Advice::hint("pass the missing argument with -k NAME=VALUE"));
     }
     let text = exception(case, &["; available ", "specify one in the source URI"])?;

@@ -63,7 +63,9 @@ fn call(case: &Case<'_>, text: &str) -> Option<Advice> {
         ));
     }
     if has(&["must be real number, not NoneType"]) {
-        return Some(Advice::hint("the environment returns None as the reward: wrap it with --wrap MODULE:CLASS"));
+        return Some(Advice::hint(
+            "the environment returns None as the reward: wrap it with --wrap MODULE:CLASS",
+        ));
     }
     if has(&["assignment destination is read-only", "output array is read-only"]) {
         return Some(Advice::with(
@@ -83,7 +85,10 @@ fn call(case: &Case<'_>, text: &str) -> Option<Advice> {
         ));
     }
     if has(&["invalid literal for int() with base 10: np.str_", "render() returned str"]) {
-        return Some(render_as_array(case, "rlmesh sends frames as arrays, and this render mode returns text"));
+        return Some(render_as_array(
+            case,
+            "rlmesh sends frames as arrays, and this render mode returns text",
+        ));
     }
     None
 }
@@ -103,7 +108,8 @@ pub(super) fn display(case: &Case<'_>) -> Option<Advice> {
     ];
     let text = case.log.exceptions().find(|text| SIGNS.iter().any(|sign| text.contains(sign)))?;
     if text.contains("video device") || text.contains("SDL") {
-        let mut advice = render_as_array(case, "the environment opens a window, and a container has no display");
+        let mut advice =
+            render_as_array(case, "the environment opens a window, and a container has no display");
         if advice.changes.is_empty() {
             advice.changes.extend(case.add("-e", "SDL_VIDEODRIVER=dummy"));
         }

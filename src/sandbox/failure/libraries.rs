@@ -11,8 +11,19 @@ const DRIVERS: [&str; 4] = ["libcuda.so", "libnvidia-", "libnvoptix.so", "libnvc
 
 /// Libraries of CUDA, which pip packages contain.
 const CUDA: [&str; 13] = [
-    "libcudart", "libcublas", "libcudnn", "libcufft", "libcurand", "libcusolver", "libcusparse", "libcupti", "libnccl",
-    "libnvrtc", "libnvToolsExt", "libnvinfer", "libnvJitLink",
+    "libcudart",
+    "libcublas",
+    "libcudnn",
+    "libcufft",
+    "libcurand",
+    "libcusolver",
+    "libcusparse",
+    "libcupti",
+    "libnccl",
+    "libnvrtc",
+    "libnvToolsExt",
+    "libnvinfer",
+    "libnvJitLink",
 ];
 
 /// What packages print if they do not find a library, and its soname.
@@ -59,7 +70,9 @@ fn named(log: &super::log::Log) -> Vec<String> {
     let of_exceptions = log.exceptions().filter_map(named_in);
     let mut found: Vec<String> = of_exceptions.collect();
     // A program that the loader could not start has no traceback.
-    found.extend(log.lines().filter(|line| line.contains("error while loading shared libraries")).filter_map(named_in));
+    found.extend(
+        log.lines().filter(|line| line.contains("error while loading shared libraries")).filter_map(named_in),
+    );
     found.dedup();
     found
 }
@@ -113,7 +126,9 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
     );
     missing.sort();
     missing.dedup();
-    if let Some(driver) = missing.iter().find(|soname| DRIVERS.iter().any(|driver| soname.starts_with(driver))) {
+    if let Some(driver) =
+        missing.iter().find(|soname| DRIVERS.iter().any(|driver| soname.starts_with(driver)))
+    {
         return Some(Advice::hint(format!(
             "{driver} is part of the GPU driver, not of the image: use an engine with GPUs, or the CPU variant of the package"
         )));
@@ -137,7 +152,9 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
     let mut advice = Advice::hint(match (missing.len(), unknown.is_empty(), changes.is_empty()) {
         (1, true, false) => format!("the image lacks the system library {all}"),
         (_, true, false) => format!("the image lacks the system libraries {all}"),
-        (_, true, true) => format!("the loader does not find {all}, although its package is installed: use another base image (--base-image)"),
+        (_, true, true) => format!(
+            "the loader does not find {all}, although its package is installed: use another base image (--base-image)"
+        ),
         (_, false, _) => format!(
             "the image lacks {all}: install the Debian package that contains {} with --apt, or use another base image (--base-image)",
             unknown.iter().map(|soname| soname.as_str()).collect::<Vec<_>>().join(", ")
@@ -150,11 +167,15 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
 /// Explains that nothing can draw: mujoco and others load OpenGL only when they need it.
 fn graphics(case: &Case<'_>) -> Option<Advice> {
     case.log.exceptions().find(|text| NO_GL.iter().any(|known| text.contains(known)))?;
-    let mut advice = Advice::hint("the environment draws with OpenGL: the image needs its libraries, which also work without a GPU");
+    let mut advice = Advice::hint(
+        "the environment draws with OpenGL: the image needs its libraries, which also work without a GPU",
+    );
     advice.changes = ["libegl1", "libgl1"].iter().filter_map(|name| case.add("--apt", name)).collect();
     advice.changes.extend(case.add("-e", "MUJOCO_GL=egl"));
     if advice.changes.is_empty() {
-        return Some(Advice::hint("the environment draws with OpenGL, which does not work here: leave out render_mode, or use MUJOCO_GL=osmesa with --apt libosmesa6"));
+        return Some(Advice::hint(
+            "the environment draws with OpenGL, which does not work here: leave out render_mode, or use MUJOCO_GL=osmesa with --apt libosmesa6",
+        ));
     }
     Some(advice)
 }
@@ -178,8 +199,14 @@ mod tests {
     #[test]
     fn libraries_are_found_in_what_loaders_print() {
         for (text, soname) in [
-            ("ImportError: libGL.so.1: cannot open shared object file: No such file or directory", Some("libGL.so.1")),
-            ("OSError: /usr/lib/x/libEGL.so.1: cannot open shared object file: No such file", Some("libEGL.so.1")),
+            (
+                "ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
+                Some("libGL.so.1"),
+            ),
+            (
+                "OSError: /usr/lib/x/libEGL.so.1: cannot open shared object file: No such file",
+                Some("libEGL.so.1"),
+            ),
             ("ImportError: Library \"GL\" not found.", Some("libGL.so.1")),
             ("ImportError: Library \"GLU\" not found.", Some("libGLU.so.1")),
             ("OSError: Could not find library 'fontconfig'", Some("libfontconfig.so.1")),

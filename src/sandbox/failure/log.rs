@@ -43,7 +43,8 @@ pub(super) struct Frame {
 
 impl Log {
     pub(super) fn read(text: &str) -> Self {
-        let start = (text.len().saturating_sub(LONGEST_LOG)..text.len()).find(|at| text.is_char_boundary(*at));
+        let start =
+            (text.len().saturating_sub(LONGEST_LOG)..text.len()).find(|at| text.is_char_boundary(*at));
         let lines: Vec<String> = text[start.unwrap_or(text.len())..].split('\n').map(plain).collect();
         let mut log = Self { exceptions: exceptions(&lines), crash: crash(&lines), lines };
         if log.exceptions.is_empty() {
@@ -285,9 +286,10 @@ fn frame(line: &str) -> Option<Frame> {
 
 /// The stack that Python's fault handler prints, of the thread that was running.
 fn crash(lines: &[String]) -> Vec<Frame> {
-    let Some(at) = lines.iter().rposition(|line| {
-        line.starts_with("Current thread ") && line.contains("(most recent call first)")
-    }) else {
+    let Some(at) = lines
+        .iter()
+        .rposition(|line| line.starts_with("Current thread ") && line.contains("(most recent call first)"))
+    else {
         return Vec::new();
     };
     lines[at + 1..].iter().map_while(|line| frame(line)).take(100).collect()
@@ -389,7 +391,9 @@ ImportError: Unable to import package 'cv2': No module named 'cv2'.
 
     #[test]
     fn ordinary_log_lines_are_not_exceptions() {
-        for line in ["RLMesh sandbox serving tcp://0.0.0.0:50051", "  File \"x.py\", line 1", "http://Error: x"] {
+        for line in
+            ["RLMesh sandbox serving tcp://0.0.0.0:50051", "  File \"x.py\", line 1", "http://Error: x"]
+        {
             assert_eq!(Log::read(line).cause(), None, "{line}");
         }
     }

@@ -136,7 +136,9 @@ fn found(case: &Case<'_>, module: &str, package: &str, why: &str) -> Advice {
     let hint = match change {
         Some(_) if why.ends_with("the module") => format!("{why} {module}"),
         Some(_) => format!("the image lacks the module {module}; {why}"),
-        None => format!("{package} is installed, but has no module {module}: pass another version of it with -p"),
+        None => {
+            format!("{package} is installed, but has no module {module}: pass another version of it with -p")
+        }
     };
     Advice { hints: vec![hint], changes: change.into_iter().collect() }
 }
