@@ -156,8 +156,12 @@ def environments(wanted, imports, packages):
     import gymnasium
 
     def ids():
-        own = [str(i) for i, s in gymnasium.registry.items() if not str(s.entry_point).startswith("gymnasium.")]
-        return set(own)
+        return set(map(str, gymnasium.registry))
+
+    def is_of_the_packages(name):
+        point = gymnasium.registry[name].entry_point
+        module = point if isinstance(point, str) else getattr(point, "__module__", "")
+        return str(module).split(":")[0].split(".")[0] in tops
 
     def load(module):
         try:
@@ -176,10 +180,12 @@ def environments(wanted, imports, packages):
         return sorted(found, key=key)[:40]
 
     modules = {package: modules_of(package) for package in packages[:20]}
+    tops = {module.split(".")[0] for names in [imports, *modules.values()] for module in names}
     before = ids()
     for module in imports:
         load(module)
-    registered = {None: nearest(ids() - before if ids() - before else ids())}
+    # Packages with an entry point register their environments when gymnasium is imported.
+    registered = {None: nearest(ids() - before or set(filter(is_of_the_packages, before)))}
     callables = []
     if not registered[None]:
         others = [module for names in modules.values() for module in names]

@@ -184,11 +184,11 @@ pub(super) fn versions(case: &Case<'_>) -> Option<Advice> {
     ];
     let text = case.log.cause()?;
     let is_break = SIGNS.iter().any(|sign| text.contains(sign));
-    let package = case.log.chain().into_iter().find(|name| !matches!(*name, "rlmesh" | "gymnasium"));
     (is_break && case.plan.build().is_some()).then(|| {
-        let whose = package.map_or_else(|| "a package".to_owned(), |name| format!("the package of {name}"));
+        let packages: Vec<&str> = case.log.chain().into_iter().filter(|name| *name != "rlmesh").take(3).collect();
+        let whose = if packages.is_empty() { "the packages".to_owned() } else { packages.join(", ") };
         Advice::hint(format!(
-            "{whose} may not fit the newest version of another one: install what was newest when it worked with --as-of YYYY-MM-DD, or pin a version with -p 'NAME<VERSION'"
+            "the versions of {whose} may not fit each other: install what was newest when it worked with --as-of YYYY-MM-DD, or pin a version with -p 'NAME<VERSION'"
         ))
     })
 }

@@ -18,7 +18,7 @@ const UNKNOWN: [&str; 4] = ["NameNotFound:", "NamespaceNotFound:", "Unregistered
 /// helps.
 pub(super) fn is_unknown(case: &Case<'_>) -> bool {
     let is_given = !case.packages().is_empty() || case.imports().next().is_some();
-    is_given && exception(case, &UNKNOWN).is_some()
+    is_given && exception(case, &UNKNOWN).is_some_and(|text| !text.contains("VersionNotFound:"))
 }
 
 /// Explains an unknown id, and packages that Gymnasium asks for.
@@ -56,14 +56,14 @@ fn unknown(case: &Case<'_>, text: &str) -> Advice {
     if let Some(advice) = family(case, env_id) {
         return advice;
     }
+    if let Some(id) = latest(text, env_id).filter(|id| is_env_id(id)) {
+        return Advice::with(format!("its newest version is {id}"), Some(Change::Source(id)));
+    }
     if !case.facts.registered.is_empty() {
         return registered(case, env_id);
     }
     if let Some(advice) = elsewhere(case) {
         return advice;
-    }
-    if let Some(id) = latest(text, env_id).filter(|id| is_env_id(id)) {
-        return Advice::with(format!("its newest version is {id}"), Some(Change::Source(id)));
     }
     if let Some(id) = meant(text, env_id).filter(|id| is_env_id(id)) {
         return Advice::with(format!("did you mean {id}?"), Some(Change::Source(id)));

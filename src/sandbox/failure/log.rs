@@ -134,7 +134,14 @@ impl Log {
             .take_while(|line| !line.trim().is_empty() && !is_traceback(line))
             .take(2);
         let own = std::iter::once(exception.text.clone());
-        frames.iter().flat_map(|frame| frame.lines()).chain(own).chain(message.cloned()).collect()
+        // Without frames, what was printed before says where it was.
+        let before = self.lines[..exception.line].iter().filter(|line| is_news(line) && !is_traceback(line));
+        let before = before.filter(|_| exception.frames.is_empty()).cloned();
+        before
+            .chain(frames.iter().flat_map(|frame| frame.lines()))
+            .chain(own)
+            .chain(message.cloned())
+            .collect()
     }
 }
 

@@ -38,7 +38,10 @@ impl Diagnosis {
         let mut hints = self.hints.into_iter();
         let first = hints.next().unwrap_or_else(|| "read the log".to_owned());
         let problem = hints.fold(Problem::new(message, first), Problem::hint);
-        problem.changes(self.changes).details(self.telling).log(log)
+        // A single line may only repeat the message.
+        let is_said =
+            self.cause.as_deref().is_some_and(|cause| cause.starts_with(self.telling.trim_end_matches('…')));
+        problem.changes(self.changes).details(if is_said { "" } else { &self.telling }).log(log)
     }
 }
 
