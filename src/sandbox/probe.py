@@ -1,9 +1,10 @@
 """Looks into an image: which system libraries are missing, and which environments its packages register.
 
-Runs in a container without network as `python -I -c SCRIPT QUESTION ARGUMENT…`, and prints one line of JSON. Only the
-standard library can be relied on.
+Runs in a container without network as `python -I -c SCRIPT QUESTION ARGUMENT…`, and prints one line of JSON.
+Only the standard library can be relied on.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,6 @@ import struct
 import sys
 import time
 
-signal.alarm(10)
 DEADLINE = time.monotonic() + 7
 SYSTEM_FOLDERS = ["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"]
 
@@ -65,7 +65,9 @@ def dynamic(path):
 
 def loader_files():
     """The names of the files that the image's loader finds."""
-    folders = list(SYSTEM_FOLDERS) + [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    folders = list(SYSTEM_FOLDERS) + [
+        path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path
+    ]
     try:
         for name in os.listdir("/etc/ld.so.conf.d"):
             with open(os.path.join("/etc/ld.so.conf.d", name)) as file:
@@ -74,10 +76,8 @@ def loader_files():
         pass
     names = set()
     for folder in folders:
-        try:
+        with contextlib.suppress(OSError):
             names.update(os.listdir(folder))
-        except OSError:
-            pass
     return names
 
 
@@ -88,7 +88,7 @@ def sites():
 
 
 def libraries():
-    """The sonames that extension modules need and the loader does not find, by the package that needs them."""
+    """The sonames that extension modules need and the loader does not find: soname to packages."""
     from importlib.machinery import EXTENSION_SUFFIXES
 
     files = {}
@@ -118,7 +118,10 @@ def libraries():
             for soname in found[0] if found else []:
                 origin = os.path.dirname(path)
                 folders = [part.replace("$ORIGIN", origin).replace("${ORIGIN}", origin) for part in found[1]]
-                inside = next((os.path.join(at, soname) for at in folders if os.path.exists(os.path.join(at, soname))), None)
+                inside = next(
+                    (os.path.join(at, soname) for at in folders if os.path.exists(os.path.join(at, soname))),
+                    None,
+                )
                 inside = inside or files.get(soname)
                 if inside is not None:
                     if inside not in seen:
@@ -141,11 +144,16 @@ def modules_of(requirement):
     tops = set()
     for file in files:
         top = file.parts[0]
-        if len(file.parts) > 1 and file.name.endswith((".py", ".so")) and not top.endswith((".libs", ".data")):
+        if (
+            len(file.parts) > 1
+            and file.name.endswith((".py", ".so"))
+            and not top.endswith((".libs", ".data"))
+        ):
             tops.add(top)
         elif len(file.parts) == 1 and top.endswith(".py"):
             tops.add(top[:-3])
-    return sorted(top for top in tops if top.isidentifier() and top not in ("tests", "test", "docs", "examples"))[:20]
+    tops = {top for top in tops if top.isidentifier()} - {"tests", "test", "docs", "examples"}
+    return sorted(tops)[:20]
 
 
 def environments(wanted, imports, packages):
@@ -195,8 +203,8 @@ def environments(wanted, imports, packages):
             if ids() - before:
                 registered[module] = nearest(ids() - before)
             elif loaded is not None:
-                names = [name for name in dir(loaded) if name.startswith("register") and callable(getattr(loaded, name))]
-                callables += [module + ":" + name for name in names]
+                names = [name for name in dir(loaded) if name.startswith("register")]
+                callables += [f"{module}:{name}" for name in names if callable(getattr(loaded, name))]
     return {
         "registered": registered.pop(None),
         "others": registered,
@@ -207,15 +215,14 @@ def environments(wanted, imports, packages):
 
 def main():
     """Answers the question. Whatever else is printed meanwhile goes to stderr."""
+    signal.alarm(10)
     answer_to = os.dup(1)
     os.dup2(2, 1)
     question, *arguments = sys.argv[1:]
-    if question == "libraries":
-        answer = libraries()
-    else:
-        answer = environments(*json.loads(arguments[0]))
+    answer = libraries() if question == "libraries" else environments(*json.loads(arguments[0]))
     os.write(answer_to, json.dumps(answer).encode() + b"\n")
     os._exit(0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -157,10 +157,7 @@ impl Frame {
     fn is_foreign(&self) -> bool {
         match self.package() {
             Some(name) => !matches!(name, "rlmesh" | "gymnasium"),
-            None => {
-                !self.file.starts_with('<')
-                    && !(self.file.contains("/lib/python") && !self.file.contains("-packages/"))
-            }
+            None => !self.file.starts_with('<') && !self.file.contains("/lib/python"),
         }
     }
 
