@@ -197,6 +197,8 @@ def environments(wanted, imports, packages):
     callables = []
     if not registered[None]:
         others = [module for names in modules.values() for module in names]
+        # Where packages usually have what registers.
+        others += [f"{module}.{name}" for module in others for name in ("envs", "gym", "registration")]
         for module in dict.fromkeys(list(imports) + others):
             before = ids()
             loaded = load(module)
