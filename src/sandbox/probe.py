@@ -177,6 +177,10 @@ def environments(wanted, imports, packages):
         except BaseException:
             return None
 
+    def is_own(function):
+        """Whether it is defined in the packages: `register` is often imported from gymnasium."""
+        return callable(function) and str(getattr(function, "__module__", "")).split(".")[0] in tops
+
     def nearest(found):
         score = difflib.SequenceMatcher(autojunk=False)
         score.set_seq2(wanted.lower())
@@ -206,7 +210,7 @@ def environments(wanted, imports, packages):
                 registered[module] = nearest(ids() - before)
             elif loaded is not None:
                 names = [name for name in dir(loaded) if name.startswith("register")]
-                callables += [f"{module}:{name}" for name in names if callable(getattr(loaded, name))]
+                callables += [f"{module}:{name}" for name in names if is_own(getattr(loaded, name))]
     return {
         "registered": registered.pop(None),
         "others": registered,

@@ -96,7 +96,10 @@ class Environments(unittest.TestCase):
         self.assertEqual(found["registered"][0], "probe/Ok-v0")
 
     def test_functions_that_may_register_are_named(self):
-        self.write("probe_two", "def register_envs():\n    pass\nregister_number = 3\n")
+        self.write(
+            "probe_two",
+            "from gymnasium import register\ndef register_envs():\n    pass\nregister_number = 3\n",
+        )
         self.write("probe_bad", "raise SystemExit(3)")
         found = PROBE["environments"]("X-v0", ["probe_bad", "probe_two"], ["no-such-package<2"])
         self.assertEqual(found["callables"], ["probe_two:register_envs"])
