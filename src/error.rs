@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// An error as users and scripts see it.
 ///
 /// `message` is one line: lower case, no full stop. Each hint is one line that says what the user can do.
 /// `changes` are what to change in the user's command, which the program shows as the whole command to type.
-/// `details` are further lines (the end of a log, the failing step), which are not meant to be parsed.
+/// `details` are a few further lines (the telling lines of a log, the failing step), which are not meant to be parsed.
+/// `log` is the whole log, which the program shows with `-v`, and `log_file` is the file that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(Box<Parts>);
 
@@ -18,6 +19,8 @@ struct Parts {
     hints: Vec<String>,
     changes: Vec<Change>,
     details: Option<String>,
+    log: Option<String>,
+    log_file: Option<PathBuf>,
 }
 
 /// A change to the user's command line that helps.
@@ -65,6 +68,8 @@ impl Problem {
             hints: vec![one_line(&hint.into())],
             changes: Vec::new(),
             details: None,
+            log: None,
+            log_file: None,
         }))
     }
 
@@ -113,6 +118,20 @@ impl Problem {
                 None => details.to_owned(),
             });
         }
+        self
+    }
+
+    /// Attaches the whole log; a blank one adds nothing.
+    #[must_use]
+    pub(crate) fn log(mut self, log: &str) -> Self {
+        self.0.log = Some(log.trim_end().to_owned()).filter(|log| !log.is_empty());
+        self
+    }
+
+    /// Names the file that holds the whole log, if it was kept.
+    #[must_use]
+    pub(crate) fn log_file(mut self, file: Option<PathBuf>) -> Self {
+        self.0.log_file = file.or(self.0.log_file);
         self
     }
 }
@@ -266,9 +285,19 @@ impl SandboxError {
         }
     }
 
-    /// Further lines: the end of a log, the failing step.
+    /// A few further lines: the telling lines of a log, the failing step.
     pub fn details(&self) -> Option<&str> {
         self.parts().2?.0.details.as_deref()
+    }
+
+    /// The whole log of what failed, or the end of a long one.
+    pub fn log(&self) -> Option<&str> {
+        self.parts().2?.0.log.as_deref()
+    }
+
+    /// The file that holds the whole log, if it was kept.
+    pub fn log_file(&self) -> Option<&Path> {
+        self.parts().2?.0.log_file.as_deref()
     }
 
     /// The same error with a changed problem, for example with another hint.

@@ -121,14 +121,13 @@ fn a_build_that_runs_out_of_memory_says_so_with_the_step_and_what_to_try() {
         .status(8)
         .stderr(
             "error: the image was not built: the build reached its memory limit of 1g\n\
+             \u{20} failing step: [3/3] RUN compile (exit code: 137)\n\
+             \u{20} cc1plus: working\n\
+             \u{20} ERROR: failed to build: failed to solve: process \"compile\" did not complete successfully\n\
+             the whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n\
              hint: raise the limit with --build-memory SIZE, or build without one: --build-memory off\n\
              hint: compile less at a time: use packages or versions with wheels for this Python, or a base image that sets MAX_JOBS=1 and CMAKE_BUILD_PARALLEL_LEVEL=1\n\
-             hint: builds with the same limit that run at the same time share it: run them one after the other\n\
-             \n\
-             failing step: [3/3] RUN compile (exit code: 137)\n\
-             cc1plus: working\n\
-             ERROR: failed to build: failed to solve: process \"compile\" did not complete successfully\n\
-             whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n",
+             hint: builds with the same limit that run at the same time share it: run them one after the other\n",
         )
         .check();
     let stderr = failed(failing(BUILDKIT_KILLED).on(&asked, oom()), 8);
@@ -361,12 +360,11 @@ fn a_builder_that_does_not_start_says_what_to_do() {
         .status(5)
         .stderr(format!(
             "error: the image was not built: the builder {NAME} did not start: Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host\n\
+             \u{20} failing step: [internal] booting buildkit\n\
+             the whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n\
              hint: it runs the image moby/buildkit:buildx-stable-1: let the engine pull it, or copy it there with `docker save` and `docker load`\n\
              hint: from a mirror: docker buildx rm {NAME}; docker buildx create --name {NAME} --driver docker-container --driver-opt memory=1g,memory-swap=1g,image=MIRROR/moby/buildkit:buildx-stable-1\n\
-             hint: or build without a memory limit: --build-memory off\n\
-             \n\
-             failing step: [internal] booting buildkit\n\
-             whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n"
+             hint: or build without a memory limit: --build-memory off\n"
         ))
         .check();
 }

@@ -178,13 +178,13 @@ fn a_failed_build_shows_the_step_and_what_to_do() {
         let stderr = checked.stderr;
         let lines: Vec<&str> = stderr.lines().collect();
         assert_eq!(lines[0], "error: the image was not built: there is no rlmesh==99 for this Python");
-        assert!(lines[1].starts_with("hint: the index has 0.0.1 to 0.1.0 for it"), "{stderr}");
+        assert!(stderr.contains("\nhint: the index has 0.0.1 to 0.1.0 for it"), "{stderr}");
         assert!(
-            lines[3].starts_with("failing step: [stage-0 3/3] RUN")
-                || lines[3].starts_with("failing step: [3/3] RUN"),
+            lines[1].starts_with("  failing step: [stage-0 3/3] RUN")
+                || lines[1].starts_with("  failing step: [3/3] RUN"),
             "{stderr}"
         );
-        assert!(lines.len() < 30, "{stderr}");
+        assert!(lines.len() < 12, "{stderr}");
     }
 }
 
@@ -215,8 +215,7 @@ fn with_a_dead_engine() {
         .status(7)
         .stderr(
             "error: the docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n\
-             hint: start Docker (Docker Desktop, or sudo systemctl start docker), or check DOCKER_HOST and `docker context ls`\n\n\
-             Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n",
+             hint: start Docker (Docker Desktop, or sudo systemctl start docker), or check DOCKER_HOST and `docker context ls`\n",
         )
         .check();
 }
@@ -249,8 +248,7 @@ fn without_buildx() {
         .status(7)
         .stderr(
             "error: docker buildx is not installed, but it is needed to build images\n\
-             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\n\
-             docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n",
+             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n",
         )
         .check();
 }
@@ -286,8 +284,7 @@ fn a_buildx_that_does_not_work_is_not_missing() {
         .status(7)
         .stderr(
             "error: docker buildx does not work: fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n\
-             hint: check that `docker buildx version` works\n\n\
-             fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n",
+             hint: check that `docker buildx version` works\n",
         )
         .check();
 }
@@ -311,14 +308,14 @@ fn a_docker_that_prints_without_end() {
     let inspect = format!(
         "docker image inspect --format '{{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}}' {TAG}"
     );
-    let details = format!("\n…\n{}", "y\n".repeat(20));
+    let details = format!("  …\n{}", "  y\n".repeat(7));
     for (hook, details) in [("exec yes", ""), ("exec yes >&2", details.as_str())] {
         let run = Run::line("build CartPole-v1")
             .docker(StandIn::new().on("*", Reply::default().hook(hook)))
             .status(7)
             .stderr(format!(
                 "error: {inspect} printed more than 64 MiB\n\
-                 hint: check that --docker names Docker's client, and that `docker version` works\n{details}"
+                 {details}hint: check that --docker names Docker's client, and that `docker version` works\n"
             ));
         let program = run.command();
         let mut limited = Command::new("/bin/sh");

@@ -100,9 +100,8 @@ fn the_call_that_failed_is_named_and_explained() {
             .docker(docker)
             .status(6)
             .stderr_with([
-                "error: the environment started, but reset failed: ImportError: libGL.so.1: cannot open shared object file: No such file or directory\n",
-                "libgl1",
-                "a line",
+                "error: the environment started, but reset failed: ImportError: libGL.so.1: cannot open shared object file: No such file or directory\n  a line\n",
+                " --apt libgl1",
             ])
             .check();
         assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -116,7 +115,7 @@ fn a_reset_of_the_old_api_is_not_blamed_on_the_users_options() {
     Run::line("check CartPole-v1")
         .docker(docker)
         .status(6)
-        .stderr_with(["hint: change the environment to Gymnasium's current API: reset(self, *, seed=None, options=None)"])
+        .stderr_with(["hint: the environment has the interface of gym before 0.26"])
         .check();
 }
 
@@ -135,7 +134,8 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
         .status(6)
         .stderr_with([
             "error: the environment started, but reset did not return within ",
-            "; it is at /opt/env.py:19 (wait)\nhint: if it only needs more time, allow it with --ready-timeout\n",
+            "; it is at /opt/env.py:19 (wait)\n  File \"/opt/env.py\", line 19, in wait\nthe whole log: ",
+            "\nhint: if it only needs more time, allow it with --ready-timeout\n",
         ])
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -159,7 +159,10 @@ fn the_end_of_the_container_is_noticed() {
     Run::line("check CartPole-v1")
         .docker(docker)
         .status(6)
-        .stderr_with(["error: the container ended in reset (exit code 137)\nhint: the container was killed"])
+        .stderr_with([
+            "error: the container ended in reset (exit code 137)\n  a line\nthe whole log: ",
+            "\nhint: the container was killed",
+        ])
         .check();
 }
 

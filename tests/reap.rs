@@ -166,8 +166,7 @@ fn a_container_that_cannot_be_removed() {
         .status(7)
         .stderr(
             "error: 1 orphaned container could not be removed: device or resource busy\n\
-             hint: run `rlmesh-sandbox reap` again\n\n\
-             Error response from daemon: device or resource busy\n",
+             hint: run `rlmesh-sandbox reap` again\n",
         )
         .check();
 }

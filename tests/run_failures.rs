@@ -6,7 +6,8 @@ use crate::run::{ID, inspection, up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture, signal};
 
-const LOCAL: &str = "hint: the image has rlmesh==0.1.0 from the package index; if you use your own build of rlmesh, pass --rlmesh-package local to install that build\n";
+/// The line that names the file of the log.
+const LOG: &str = "the whole log: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n";
 
 /// The container is made, and then `inspect` says this of it.
 fn started(inspect: Reply) -> StandIn {
@@ -14,7 +15,7 @@ fn started(inspect: Reply) -> StandIn {
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&format!("container inspect -- {ID}"), inspect)
-        .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default())
+        .on("rm --force --volumes rlmesh-sandbox-cartpol*", Reply::default())
 }
 
 fn removed(calls: &[&str]) -> bool {
@@ -36,9 +37,7 @@ fn docker_refuses_the_container() {
         .status(6)
         .stderr(
             "error: the container did not start: driver failed programming external connectivity on endpoint x: no port left\n\
-             hint: read docker's message, and check that `docker info` works\n\n\
-             docker: Error response from daemon: driver failed programming external connectivity on endpoint x: no port left.\n\n\
-             Run 'docker run --help' for more information\n",
+             hint: read docker's message, and check that `docker info` works\n",
         )
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -63,15 +62,88 @@ fn the_container_ends_while_it_starts() {
     let log = "Traceback (most recent call last):\ngymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\nRuntimeError: failed to create gym environment 'CartPol-v1' with gymnasium\n";
     let docker = started(Reply::stdout(fixture("inspect/exited.json")))
         .on(&format!("logs --tail 5000 {ID}"), Reply::default().stderr(log));
-    let checked = Run::line("run -d CartPole-v1")
+    let checked = Run::line("run -d CartPol-v1 --no-auto")
         .docker(docker)
         .status(6)
         .stderr(format!(
             "error: the container ended while it started (state exited, exit code 137): gymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\
-             hint: use the environment id CartPole\n{LOCAL}\nthe end of the container's log:\n{log}"
+             {LOG}hint: did you mean CartPole-v1?\n\
+             hint: rlmesh-sandbox run -d CartPole-v1 --no-auto\n"
         ))
         .check();
-    assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
+    assert!(
+        checked.main_calls().contains(&"rm --force --volumes rlmesh-sandbox-cartpol-v1-<uuid>"),
+        "{:?}",
+        checked.calls
+    );
+    let folder = checked.run.home().join(".local/state/rlmesh-sandbox/logs");
+    let logs: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(std::fs::read_to_string(&logs[0]).unwrap(), log);
+}
+
+#[test]
+fn a_look_into_the_image_finds_all_missing_libraries() {
+    let log = "Traceback (most recent call last):\n  File \"/usr/lib/python3/site-packages/cv2/__init__.py\", line 1, in <module>\n    x\nImportError: libxcb.so.1: cannot open shared object file: No such file or directory\n";
+    let answer =
+        "{\"missing\": {\"libGL.so.1\": [\"cv2\"], \"libxcb.so.1\": [\"cv2\"], \"$(x).so\": [\"cv2\"]}}\n";
+    let look = |reply: Reply| {
+        started(Reply::stdout(fixture("inspect/exited.json")))
+            .on(&format!("logs --tail 5000 {ID}"), Reply::default().stderr(log))
+            .on("run --rm *", reply)
+            .on("rm --force --volumes rlmesh-sandbox-look-*", Reply::default())
+    };
+    let checked = Run::line("run -d CartPole-v1")
+        .docker(look(Reply::stdout(answer)))
+        .status(6)
+        .stderr_with([
+            "\n  File \"…/cv2/__init__.py\", line 1, in <module>\n    x\n  ImportError: libxcb.so.1",
+            "\nhint: the image lacks the system libraries libGL.so.1, libxcb.so.1\n",
+            "\nhint: rlmesh-sandbox run -d CartPole-v1 --apt libgl1 --apt libxcb1\n",
+        ])
+        .check();
+    let call = checked.calls.iter().find(|call| call.starts_with("run --rm")).unwrap();
+    for option in [" --network none ", " --read-only ", " --cap-drop ALL ", " --memory ", " --pids-limit "] {
+        assert!(call.contains(option), "{call}");
+    }
+    // What does not answer as it should is removed, and counts as nothing.
+    for reply in
+        [Reply::stdout("x".repeat(300_000)), Reply::fails(1, "x"), Reply::stdout("{\"missing\": 1}\n")]
+    {
+        let fails = reply.status != 0 || reply.stdout.len() > 1000;
+        let checked = Run::line("run -d CartPole-v1")
+            .docker(look(reply))
+            .status(6)
+            .stderr_with(["hint: rlmesh-sandbox run -d CartPole-v1 --apt libxcb1\n"])
+            .check();
+        let removes = checked
+            .calls
+            .iter()
+            .any(|call| call.contains("rlmesh-sandbox-look-<uuid>") && call.starts_with("rm"));
+        assert_eq!(removes, fails, "{:?}", checked.calls);
+    }
+}
+
+#[test]
+fn the_log_is_shown_where_it_cannot_be_kept_and_with_verbose() {
+    let log: String = (0..30).map(|number| format!("hint: line {number}\n")).collect();
+    let docker = || {
+        started(Reply::stdout(fixture("inspect/exited.json")))
+            .on(&format!("logs --tail 5000 {ID}"), Reply::stdout(log.as_str()))
+    };
+    let checked = Run::line("run -d CartPole-v1").docker(docker()).status(6).any_stderr().check();
+    assert!(!checked.stderr.contains("line 21\n") && checked.stderr.contains("\n  hint: line 22\n"));
+    let run = Run::line("run -d CartPole-v1").env("XDG_STATE_HOME", "/dev/null");
+    let checked = run.docker(docker()).status(6).any_stderr().check();
+    assert!(!checked.stderr.contains("the whole log"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("\n  hint: line 10\n"), "{}", checked.stderr);
+    let checked = Run::line("-v run -d CartPole-v1").docker(docker()).status(6).any_stderr().check();
+    assert!(checked.stderr.contains("the whole log:\n  hint: line 0\n"), "{}", checked.stderr);
+    let checked =
+        Run::line("run -d CartPole-v1 --format json").docker(docker()).status(6).any_stderr().check();
+    let json: serde_json::Value = serde_json::from_str(&checked.stderr).unwrap();
+    assert_eq!(json["error"]["exit_code"], 6);
+    assert!(json["error"]["log_file"].as_str().unwrap().ends_with("<log>"), "{json}");
+    assert!(json["error"]["hints"][0].as_str().unwrap().starts_with("the container was killed"), "{json}");
 }
 
 #[test]
@@ -92,9 +164,8 @@ fn the_containers_end_is_noticed_at_once() {
         .docker(docker)
         .status(6)
         .stderr(format!(
-            "error: the container ended while it started (state exited, exit code 137)\n\
-             hint: the container was killed, most likely because it ran out of memory: give Docker more memory, or serve fewer copies (-n)\n\
-             {LOCAL}\nthe end of the container's log:\noops\n"
+            "error: the container ended while it started (state exited, exit code 137)\n  oops\n{LOG}\
+             hint: the container was killed, most likely because it ran out of memory: give Docker more memory, or serve fewer copies (-n)\n"
         ))
         .check();
 }
@@ -106,13 +177,16 @@ fn an_environment_that_never_answers() {
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
+        .on("stats *", Reply::stdout("0.10%\n"))
+        .on("kill --signal ABRT *", Reply::fails(1, "Error response from daemon: x\n"))
         .on("logs *", Reply::stdout("still loading\n"));
     let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
         .docker(docker)
         .status(6)
         .stderr(format!(
-            "error: the container did not answer within 300ms: no answer to the handshake\n\
-             hint: allow more time with --ready-timeout, or read the container's log below\n{LOCAL}\nthe end of the container's log:\nstill loading\n"
+            "error: the container did not answer within 300ms: nothing answered yet\n  still loading\n{LOG}\
+             hint: it may only need more time\n\
+             hint: rlmesh-sandbox run -d CartPole-v1 --ready-timeout 60\n"
         ))
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
@@ -206,7 +280,8 @@ fn a_container_that_ends_and_is_removed_at_once_has_said_why() {
         .status(6)
         .stderr_with([
             "error: the container ended while it started and was removed: ImportError: libGL.so.1",
-            "hint: the image lacks the system library libGL.so.1",
+            "hint: the image lacks the system library libGL.so.1\n",
+            "hint: rlmesh-sandbox run -d CartPole-v1 --ready-timeout 3600 --apt libgl1\n",
         ])
         .check();
 }

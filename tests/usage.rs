@@ -107,8 +107,8 @@ fn a_usage_error_as_json() {
     Run::line("run --format json --nope x")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"message\":\"unexpected argument '--nope' found\",\
-             \"hint\":\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]; run it with --help to see all options\"}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"exit_code\":2,\"message\":\"unexpected argument '--nope' found\",\
+             \"hints\":[\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]\",\"run it with --help to see all options\"],\"log_file\":null}}\n",
         )
         .check();
 }

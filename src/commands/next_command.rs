@@ -17,6 +17,8 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
     let mut words: Vec<String> = words?.into_iter().map(str::to_owned).collect();
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let users_command = words.split_off(end);
+    // Those of the changes are this program's own.
+    hide_values(&mut words);
     for change in changes {
         match change {
             Change::Source(source) => replace_source(&mut words, source)?,
@@ -35,7 +37,6 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
             }
         }
     }
-    hide_values(&mut words);
     let words = words.iter().chain(&users_command).map(|word| shell_word(word));
     Some(format!("rlmesh-sandbox {}", words.collect::<Vec<_>>().join(" ")))
 }
@@ -162,9 +163,10 @@ mod tests {
     #[test]
     fn words_are_quoted_and_values_of_variables_hidden() {
         let package = Change::Add("-p", "numpy<2; $(x)".to_owned());
+        let variable = Change::Add("-e", "MUJOCO_GL=egl".to_owned());
         assert_eq!(
-            next("x run A -e TOKEN=abc -eX=1 --env=Y=2 -e Z", &[package]).unwrap(),
-            "rlmesh-sandbox run A -e 'TOKEN=…' '-eX=…' '--env=Y=…' -e Z -p 'numpy<2; $(x)'"
+            next("x run A -e TOKEN=abc -eX=1 --env=Y=2 -e Z", &[package, variable]).unwrap(),
+            "rlmesh-sandbox run A -e 'TOKEN=…' '-eX=…' '--env=Y=…' -e Z -p 'numpy<2; $(x)' -e MUJOCO_GL=egl"
         );
     }
 }

@@ -1,8 +1,9 @@
-//! What depends on this machine: processes, interrupts, file locks, links, run directories and redaction.
+//! What depends on this machine: processes, interrupts, file locks, links, logs, run directories and redaction.
 
 pub(crate) mod file_lock;
 pub(crate) mod interrupt;
 pub(crate) mod link;
+pub(crate) mod logs;
 pub(crate) mod process;
 pub(crate) mod redact;
 pub(crate) mod run_dir;

@@ -2,17 +2,14 @@
 //! ignored.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::engine::docker::tail::Tail;
+use crate::host::logs;
 use crate::progress::BuildEvent;
-
-/// How many logs of failed builds are kept.
-const KEPT: usize = 30;
 
 /// The largest log, in bytes. After that, only the end is kept in addition.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -38,13 +35,8 @@ pub(crate) struct BuildLog {
 impl BuildLog {
     /// Starts the log of a build in the folder; `None` if there is no folder, or it is not writable.
     pub(crate) fn begin(folder: Option<&Path>, tag: &str) -> Option<Self> {
-        let folder = folder?;
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).ok()?;
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let timestamp: String = now.chars().filter(|c| c.is_ascii_digit()).collect();
         let name = tag.rsplit(':').next().unwrap_or_default();
-        let path = folder.join(format!("build-{timestamp}-{name}-{}.log", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).ok()?;
+        let (file, path) = logs::create(folder?, "build", name).ok()?;
         let mut log = Self {
             file: Some(BufWriter::new(file)),
             path,
@@ -54,6 +46,7 @@ impl BuildLog {
             is_kept: false,
             has_events: false,
         };
+        let now = humantime::format_rfc3339_seconds(SystemTime::now());
         log.line(&format!("build of {tag}, {now}"));
         Some(log)
     }
@@ -95,7 +88,7 @@ impl BuildLog {
         }
         self.file.take()?.flush().ok()?;
         self.is_kept = true;
-        self.path.parent().map(keep_the_newest);
+        self.path.parent().map(logs::keep_the_newest);
         Some(self.path.clone())
     }
 
@@ -167,23 +160,6 @@ impl Drop for BuildLog {
     }
 }
 
-/// Removes all but the newest logs, by the time in their names.
-fn keep_the_newest(folder: &Path) {
-    let Ok(mut logs) = logs_in(folder) else { return };
-    logs.sort();
-    for old in logs.iter().rev().skip(KEPT) {
-        let _ = fs::remove_file(old);
-    }
-}
-
-fn logs_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_log = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("build-") && name.ends_with(".log")
-    };
-    Ok(fs::read_dir(folder)?.flatten().map(|entry| entry.path()).filter(is_log).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,30 +204,18 @@ mod tests {
     fn a_log_that_is_not_kept_is_removed() {
         let home = tempfile::tempdir().unwrap();
         let log = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
-        assert_eq!(logs_in(home.path()).unwrap().len(), 1);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
         drop(log);
-        assert!(logs_in(home.path()).unwrap().is_empty());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
         assert!(BuildLog::begin(None, "x").is_none());
         assert!(BuildLog::begin(Some(Path::new("/dev/null/x")), "x").is_none());
     }
 
     #[test]
-    fn only_the_newest_stay() {
+    fn a_build_without_events_leaves_no_log() {
         let home = tempfile::tempdir().unwrap();
-        for minute in 10..10 + KEPT + 5 {
-            fs::write(home.path().join(format!("build-2020010100{minute}00-x-1.log")), "").unwrap();
-        }
-        fs::write(home.path().join("notes.txt"), "").unwrap();
-        let mut kept = BuildLog::begin(Some(home.path()), "image:1234").unwrap();
-        kept.add(&output("line\n"));
-        let kept = kept.keep().unwrap();
-        assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none(), "nothing happened");
-        let logs = logs_in(home.path()).unwrap();
-        assert_eq!(logs.len(), KEPT);
-        assert!(
-            logs.contains(&kept) && !logs.iter().any(|log| log.ends_with("build-20200101001500-x-1.log"))
-        );
-        assert!(home.path().join("notes.txt").exists());
+        assert!(BuildLog::begin(Some(home.path()), "x").unwrap().keep().is_none());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -325,12 +325,8 @@ impl Build<'_> {
         };
         built.map_err(|error| match error {
             SandboxError::ImageBuild(_) | SandboxError::MemoryCeiling(_) => {
-                match log.take().and_then(BuildLog::keep) {
-                    Some(path) => {
-                        error.map_problem(|problem| problem.details(format!("whole log: {}", path.display())))
-                    }
-                    None => error,
-                }
+                let file = log.take().and_then(BuildLog::keep);
+                error.map_problem(|problem| problem.log_file(file))
             }
             // Other errors, such as an interrupt, are not explained by the log.
             error => error,

@@ -318,21 +318,24 @@ struct Wrapped<'a> {
 #[derive(Serialize)]
 struct Failed<'a> {
     kind: &'a str,
+    exit_code: u8,
     message: String,
-    hint: Option<String>,
+    hints: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<&'a str>,
+    log_file: Option<String>,
 }
 
 /// An error as one line of JSON.
 pub(crate) fn error(error: &SandboxError) -> String {
-    let hints = error.hints();
     let wrapped = Wrapped {
         error: Failed {
             kind: error.kind(),
+            exit_code: error.exit().code(),
             message: error.to_string(),
-            hint: (!hints.is_empty()).then(|| hints.join("; ")),
+            hints: error.hints(),
             details: error.details(),
+            log_file: error.log_file().map(|file| file.display().to_string()),
         },
     };
     serde_json::to_string(&wrapped).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))

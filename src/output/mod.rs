@@ -180,16 +180,28 @@ impl Output {
             // The user asked for it, so it is not an error.
             return self.note(&error.to_string());
         }
+        if let Some(log) = error.log().filter(|_| self.is_verbose()) {
+            self.print_line(&format!("the whole log:\n{}", text::indented(log)));
+        }
         self.print_line(&format!(
             "{} {}",
             self.paint(Paint::Error, "error:"),
             text::safe(&error.to_string())
         ));
+        let lines = match (error.log(), error.log_file()) {
+            // Without the whole log in a file, more of it is shown.
+            (Some(log), None) => Some(text::last_lines(log, 20)),
+            _ => error.details().map(str::to_owned),
+        };
+        if let Some(lines) = lines {
+            self.print_line(&text::indented(&lines));
+        }
+        if let Some(file) = error.log_file() {
+            self.print_line(&format!("the whole log: {}", text::safe(&file.display().to_string())));
+        }
+        // The hints come last, so that they stay on the screen.
         for hint in error.hints() {
             self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(&hint)));
-        }
-        if let Some(details) = error.details() {
-            self.print_line(&format!("\n{}", text::safe(details)));
         }
     }
 

@@ -13,6 +13,18 @@ pub(crate) fn safe(text: &str) -> String {
     visible(&text.chars().filter(|c| !is_control(*c)).collect::<String>())
 }
 
+/// The last lines of a text.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// The lines of an untrusted text, indented, so that none of them looks like a line of this program.
+pub(crate) fn indented(text: &str) -> String {
+    let lines = text.lines().map(|line| format!("  {}", safe(line)).trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Escapes control characters, and what [`is_invisible`].
 pub(crate) fn visible(text: &str) -> String {
     let is_escaped = |c: char| is_control(c) || is_invisible(c);
@@ -219,6 +231,11 @@ mod tests {
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
         assert_eq!(safe("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m"), "a[2Jbc\nd\te31m");
+    }
+
+    #[test]
+    fn a_line_of_a_log_never_looks_like_ours() {
+        assert_eq!(indented("hint: x\r\n\nerror: y\x1b[1G\u{b}hint: z"), "  hint: x\n\n  error: y[1Ghint: z");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::child::Cause;
 use crate::error::{Problem, SandboxError};
 use crate::plan::Plan;
-use crate::sandbox::failure::{ContainerEnd, startup};
+use crate::sandbox::failure::{ContainerEnd, Facts, question, startup, telling};
 use crate::sandbox::handshake::Handshake;
-use crate::sandbox::ready;
+use crate::sandbox::probe;
 
 /// The script that uses the environment, from inside its container.
 const SCRIPT: &str = include_str!("check.py");
@@ -144,14 +144,15 @@ impl Subject<'_> {
             message += &format!("; it is at {place}");
         }
         let hint = "if it only needs more time, allow it with --ready-timeout";
-        SandboxError::ContainerStartup(ready::with_log(Problem::new(message, hint), &log))
+        SandboxError::ContainerStartup(Problem::new(message, hint).details(telling(&log)).log(&log))
     }
 
     /// The error for a script that was killed.
     fn died(&self, call: &str, how: &str) -> SandboxError {
         self.ended(call).unwrap_or_else(|| {
             let message = format!("the environment started, but the check was killed in {call}: {how}");
-            SandboxError::ContainerStartup(ready::with_log(Problem::new(message, NO_CLIENT), &self.log()))
+            let log = self.log();
+            SandboxError::ContainerStartup(Problem::new(message, NO_CLIENT).details(telling(&log)).log(&log))
         })
     }
 
@@ -181,16 +182,16 @@ impl Subject<'_> {
             None => log.clone(),
         };
         let end = end.unwrap_or(ContainerEnd { exit_code: 1, is_out_of_memory: false });
-        let diagnosis = startup(self.plan, Some(end), &text);
+        let facts = match question(self.plan, &text) {
+            Some(question) => probe::look(self.docker, &self.plan.image_name(), self.plan, question),
+            None => Facts::default(),
+        };
+        let diagnosis = startup(self.plan, Some(end), &text, &facts);
         let message = match cause.or(diagnosis.cause.as_deref()) {
             Some(cause) => format!("{how}: {cause}"),
             None => how.to_owned(),
         };
-        let problem = match cause.and_then(old_signature) {
-            Some(hint) => Problem::new(message, hint),
-            None => ready::problem(message, &diagnosis.hints),
-        };
-        SandboxError::ContainerStartup(ready::with_log(problem, &log))
+        SandboxError::ContainerStartup(diagnosis.into_problem(message, &log))
     }
 
     /// How the container ended; `None` if it still runs after a moment.
@@ -315,13 +316,6 @@ fn cause(call: &str, error: &str) -> (bool, String) {
         .and_then(|(_, rest)| rest.strip_prefix(call))
         .and_then(|rest| rest.strip_prefix(" failed: "));
     (of_the_environment.is_some(), of_the_environment.unwrap_or(error).to_owned())
-}
-
-/// The hint for a method without a parameter that rlmesh always passes: it is not the user's `-k` that is wrong.
-fn old_signature(cause: &str) -> Option<&'static str> {
-    cause.contains("reset() got an unexpected keyword argument").then_some(
-        "change the environment to Gymnasium's current API: reset(self, *, seed=None, options=None)",
-    )
 }
 
 /// Where the main thread of a Python program that was aborted is, from what its fault handler printed.

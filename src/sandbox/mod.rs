@@ -7,6 +7,7 @@ pub(crate) mod handshake;
 pub(crate) mod isolation;
 pub(crate) mod orphans;
 pub(crate) mod owner;
+pub(crate) mod probe;
 pub(crate) mod ready;
 pub(crate) mod start;
 pub(crate) mod stop;

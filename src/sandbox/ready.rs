@@ -15,8 +15,9 @@ use crate::engine::{EngineSite, Phase};
 use crate::error::{Problem, SandboxError, Signal};
 use crate::host::interrupt::Interrupt;
 use crate::plan::Plan;
-use crate::sandbox::failure::{ContainerEnd, startup};
+use crate::sandbox::failure::{ContainerEnd, Facts, question, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
+use crate::sandbox::probe;
 
 /// An environment that has answered.
 pub(crate) struct Ready {
@@ -88,7 +89,7 @@ impl Wait<'_> {
                 format!("docker did not publish port {CONTAINER_PORT} of the container {}", container.name()),
                 "check that the engine can publish ports on the loopback interface (`docker run -p 127.0.0.1::80 …`)",
             )
-            .details(self.log()),
+            .log(&self.log()),
         )
     }
 
@@ -103,28 +104,37 @@ impl Wait<'_> {
             Err(_) if self.watch.has_ended() => return self.removed(),
             Err(_) => {}
         }
+        let facts = match reason {
+            NotReady::TimedOut(_) => probe::look_at(self.docker, self.id, self.limit),
+            _ => Facts::default(),
+        };
+        if let Err(interrupted) = self.docker.interrupt.check() {
+            return interrupted;
+        }
         let log = self.log();
-        let diagnosis = startup(self.plan, None, &log);
+        let diagnosis = startup(self.plan, None, &log, &facts);
         let message = match reason {
             NotReady::NotRlmesh(said) => {
                 format!("the server in the container is not an rlmesh environment: {said}")
             }
             NotReady::TimedOut(last) => {
+                self.docker.note(&format!("the last attempt to reach the environment: {last}"));
+                let what = diagnosis.cause.as_deref().unwrap_or("nothing answered yet");
                 format!(
-                    "the container did not answer within {}: {last}",
+                    "the container did not answer within {}: {what}",
                     humantime::format_duration(self.limit)
                 )
             }
             NotReady::Ended => "docker reported that the container ended, but it still runs".to_owned(),
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),
         };
-        let mut problem = problem(message, &diagnosis.hints);
+        let mut problem = diagnosis.into_problem(message, &log);
         if self.docker.site() == EngineSite::Elsewhere {
             problem = problem.hint(
                 "the engine is on another machine, and the port is only open there: forward the port, or run rlmesh-sandbox on that machine",
             );
         }
-        SandboxError::ContainerStartup(with_log(problem, &log))
+        SandboxError::ContainerStartup(problem)
     }
 
     fn ended(&self, container: &Inspection) -> SandboxError {
@@ -134,7 +144,8 @@ impl Wait<'_> {
             "the container ended while it started (state {}, exit code {})",
             state.status, state.exit_code
         );
-        self.ended_error(&how, Some(end), Some(state.error.as_str()).filter(|error| !error.is_empty()))
+        let said = Some(state.error.as_str()).filter(|error| !error.is_empty());
+        self.ended_error(&container.image, &how, end, said)
     }
 
     /// The error for a container that something else removed.
@@ -146,17 +157,25 @@ impl Wait<'_> {
             ));
         }
         let end = ContainerEnd { exit_code: 1, is_out_of_memory: false };
-        self.ended_error("the container ended while it started and was removed", Some(end), None)
+        let image = self.plan.image_name();
+        self.ended_error(&image, "the container ended while it started and was removed", end, None)
     }
 
-    fn ended_error(&self, how: &str, end: Option<ContainerEnd>, said: Option<&str>) -> SandboxError {
+    fn ended_error(&self, image: &str, how: &str, end: ContainerEnd, said: Option<&str>) -> SandboxError {
         let log = self.log();
-        let diagnosis = startup(self.plan, end, &log);
+        let facts = match question(self.plan, &log) {
+            Some(question) => probe::look(self.docker, image, self.plan, question),
+            None => Facts::default(),
+        };
+        if let Err(interrupted) = self.docker.interrupt.check() {
+            return interrupted;
+        }
+        let diagnosis = startup(self.plan, Some(end), &log, &facts);
         let message = match diagnosis.cause.as_deref().or(said) {
             Some(cause) => format!("{how}: {cause}"),
             None => how.to_owned(),
         };
-        SandboxError::ContainerStartup(with_log(problem(message, &diagnosis.hints), &log))
+        SandboxError::ContainerStartup(diagnosis.into_problem(message, &log))
     }
 
     /// The end of the log: from docker, or else what the watch has read.
@@ -245,18 +264,4 @@ fn pause(interrupt: &Interrupt, time: Duration) -> Result<(), SandboxError> {
 
 fn is_over(container: &Inspection) -> bool {
     matches!(container.phase(), Phase::Ended | Phase::Removing)
-}
-
-pub(super) fn problem(message: String, hints: &[String]) -> Problem {
-    let mut hints = hints.iter();
-    let first = hints.next().map_or("read the end of the container's log below", String::as_str);
-    hints.fold(Problem::new(message, first), |problem, hint| problem.hint(hint))
-}
-
-pub(super) fn with_log(problem: Problem, log: &str) -> Problem {
-    if log.is_empty() {
-        problem.details("the container's log is empty")
-    } else {
-        problem.details("the end of the container's log:").details(log)
-    }
 }

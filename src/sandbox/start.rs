@@ -13,6 +13,7 @@ use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
 use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
+use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::{RunDir, write_private};
 use crate::image::{Image, ImageRequest, build_context};
@@ -139,7 +140,7 @@ impl Start<'_> {
         let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, error).into()),
+            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
         };
         Ok(Running {
             id,
@@ -151,6 +152,17 @@ impl Start<'_> {
             check,
             folder: Arc::new(folder),
         })
+    }
+
+    /// Keeps the log of a failed start in a file, which the error names.
+    fn with_log_file(&self, error: SandboxError) -> SandboxError {
+        let name = self.image.plan.resolved_source().slug();
+        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
+        let file = match (folder, error.log()) {
+            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
+            _ => None,
+        };
+        error.map_problem(|problem| problem.log_file(file))
     }
 
     /// Waits for the handshake, looks at what it says, and checks the environment if that was requested. Returns

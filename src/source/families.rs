@@ -91,6 +91,11 @@ pub(crate) fn of(env_id: &str) -> Option<&'static Family> {
     unserved.is_none_or(|(other, _)| other <= fit).then_some(family)
 }
 
+/// The family that a module registers.
+pub(crate) fn by_import(module: &str) -> Option<&'static Family> {
+    TABLE.family.iter().find(|family| family.imports.iter().any(|import| import == module))
+}
+
 /// Why an environment cannot be served, if that is known: the rest of a sentence about it.
 pub(crate) fn unserved_because(env_id: &str) -> Option<&'static str> {
     let env_id = without_module(env_id);

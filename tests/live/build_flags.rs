@@ -141,7 +141,7 @@ fn a_failed_build_leaves_its_whole_log_and_a_dry_run_nothing() {
     live.run(&["build", "CartPole-v1", "-p", "six==99", "--dry-run"]).ended(0);
     assert_eq!(entries(live.state.path()), Vec::<String>::new());
     let done = live.run(&["build", "CartPole-v1", "-p", "six==99"]).ended(5);
-    let path = done.stderr.lines().last().unwrap().strip_prefix("whole log: ").unwrap().to_owned();
+    let path = done.stderr.lines().find_map(|line| line.strip_prefix("the whole log: ")).unwrap().to_owned();
     let log = std::fs::read_to_string(path).unwrap();
     assert!(log.contains("there is no version of six==99") && log.contains("FROM"), "{log}");
     live.run(&["build", "CartPole-v1", "--rebuild"]).ended(0);

@@ -26,18 +26,38 @@ fn what_the_environment_says_comes_with_what_to_do() {
     ];
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&lines));
     let said = fails(&live, &["CartPol-v1", "--no-auto"], "gym://CartPol-v1");
-    assert!(said.contains("hint: use the environment id CartPole"), "{said}");
+    assert!(said.contains("hint: did you mean CartPole-v1?"), "{said}");
+    assert!(
+        said.ends_with("hint: rlmesh-sandbox run -d --ready-timeout 3600 CartPole-v1 --no-auto\n"),
+        "{said}"
+    );
     let said = fails(&live, &["ALE/Pong-v5", "--no-auto"], "gym://ALE/Pong-v5");
-    assert!(said.contains("pass -p ale-py -i ale_py"), "{said}");
+    assert!(said.ends_with(" --no-auto -p ale-py -i ale_py\n"), "{said}");
     let said = fails(&live, &["nopkg:Env-v0"], "gym://nopkg:Env-v0");
-    assert!(said.contains("No module named 'nopkg'") && said.contains("the module nopkg with -p"), "{said}");
+    assert!(said.contains("No module named 'nopkg'") && said.ends_with(" nopkg:Env-v0 -p nopkg\n"), "{said}");
     let said = fails(&live, &["Pendulum-v1", "-k", "nonsense=1"], "gym://Pendulum-v1");
     assert!(
-        said.contains("unexpected keyword argument 'nonsense'") && said.contains("hint: check the names"),
+        said.contains("unexpected keyword argument 'nonsense'")
+            && said.contains("check the names given with -k"),
         "{said}"
     );
     let said = fails(&live, &["Pendulum-v1", "-i", "no_such_module"], "gym://Pendulum-v1");
-    assert!(said.contains("Unable to import package 'no_such_module'"), "{said}");
+    assert!(said.contains("No module named 'no_such_module'"), "{said}");
+}
+
+/// The packages that a look into the image finds are all that the import needs.
+#[test]
+fn missing_libraries_are_found_at_once() {
+    let cv2 = ["Pendulum-v1", "-p", "opencv-python", "-i", "cv2"];
+    let all = ["--apt", "libgl1", "--apt", "libglib2.0-0", "--apt", "libxcb1"];
+    let lines = [cv2.join(" "), [&cv2[..], &all[..]].concat().join(" ")];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&lines));
+    let said = fails(&live, &cv2, "gym://Pendulum-v1");
+    assert!(said.ends_with(&format!(" -i cv2 {}\n", all.join(" "))), "{said}");
+    let up = live.run(&[&["-q", "run", "-d", "--format", "env"], &cv2[..], &all[..]].concat()).ended(0);
+    live.run(&["stop", "-t", "1", &up.variable("RLMESH_SANDBOX_CONTAINER_ID")]).ended(0);
+    live.assert_clean();
 }
 
 #[test]
@@ -60,7 +80,8 @@ fn a_build_that_fails() {
     let (_guard, live) = (together(), Live::new());
     let done = live.run(&["build", "CartPole-v1", "-p", "no-such-package-on-any-index==1"]).ended(5);
     assert!(
-        done.stderr.contains("no-such-package-on-any-index is not on the package index\nhint: -p names it"),
+        done.stderr.contains("no-such-package-on-any-index is not on the package index\n")
+            && done.stderr.contains("\nhint: -p names it"),
         "{}",
         done.stderr
     );

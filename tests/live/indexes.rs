@@ -142,7 +142,8 @@ fn an_index_with_a_password_is_used_and_the_password_is_nowhere() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{said}");
     let log =
-        std::fs::read_to_string(said.lines().last().unwrap().strip_prefix("whole log: ").unwrap()).unwrap();
+        std::fs::read_to_string(said.lines().find_map(|line| line.strip_prefix("the whole log: ")).unwrap())
+            .unwrap();
     assert!(!said.contains(PASSWORD) && !log.contains(PASSWORD), "{said}\n{log}");
     live.assert_clean();
     assert_eq!(containers("rlmesh.sandbox.source=gym://Acrobot-v1"), Vec::<String>::new());

@@ -265,7 +265,7 @@ impl Run {
             [
                 (r"-[0-9a-f]{32}\b", "-<uuid>"),
                 (r"rlmesh-sandbox-run-[A-Za-z0-9]{6}", "rlmesh-sandbox-run-<random>"),
-                (r"build-\d{14}-[0-9a-f]{12}-\d+\.log", "<log>"),
+                (r"(build|start)-\d{14}-[0-9a-z-]+-\d+\.log", "<log>"),
                 (r"\b\d+\.\d s\b", "N s"),
                 (r#""seconds":\d+(\.\d+)?"#, r#""seconds":0"#),
                 (r"\b127\.0\.0\.1:\d+", "127.0.0.1:<port>"),

@@ -6,7 +6,12 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::invocation::{Failure, Printed};
 
 /// The variable that carries a script into the container, so that it is not on a command line.
-const SCRIPT: &str = "RLMESH_SANDBOX_SCRIPT";
+pub(super) const SCRIPT: &str = "RLMESH_SANDBOX_SCRIPT";
+
+/// The Python program that runs the script.
+pub(super) fn run_script() -> String {
+    format!("import os; exec(os.environ[\"{SCRIPT}\"])")
+}
 
 impl Docker {
     /// Runs a Python script with the `python` of a running container, as the user and in the folder that its
@@ -24,7 +29,7 @@ impl Docker {
         arguments: &[String],
         limit: Duration,
     ) -> Result<Printed, Failure> {
-        let read = format!("import os; exec(os.environ[\"{SCRIPT}\"])");
+        let read = run_script();
         let mut words = ["exec", "--env", SCRIPT, "--", container, "python", "-W", "ignore", "-c", &read]
             .map(str::to_owned)
             .to_vec();

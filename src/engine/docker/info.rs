@@ -7,7 +7,6 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::builder::Endpoint;
 use crate::engine::docker::child::Cause;
 use crate::engine::docker::invocation::Failure;
-use crate::engine::docker::log::quoted;
 use crate::error::{Problem, SandboxError};
 
 /// The engine's version and platform.
@@ -76,11 +75,10 @@ impl Docker {
     pub(crate) fn buildx(&self) -> Result<String, SandboxError> {
         let printed = self.command(["buildx", "version"]).run().map_err(|failure| {
             if is_buildx_missing(&failure) {
-                let problem = Problem::new(
+                return SandboxError::Docker(Problem::new(
                     "docker buildx is not installed, but it is needed to build images",
                     GET_BUILDX,
-                );
-                return SandboxError::Docker(problem.details(quoted(&failure.stderr)));
+                ));
             }
             failure.into_error(
                 "docker buildx does not work",

@@ -6,7 +6,7 @@ use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::tail::Tail;
 
 /// How many lines of an output's end an error quotes.
-const QUOTED_LINES: usize = 20;
+const QUOTED_LINES: usize = 7;
 
 /// How much of each quoted line is shown, in characters.
 const QUOTED_WIDTH: usize = 500;

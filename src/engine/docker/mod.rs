@@ -13,6 +13,7 @@ pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
 pub(crate) mod oci;
+pub(crate) mod probe;
 pub(crate) mod rawjson;
 pub(crate) mod tail;
 
@@ -131,7 +132,7 @@ impl Failure {
         }
         let reason = last_line(&self.stderr);
         let message = if reason.is_empty() { format!("{what}: {self}") } else { format!("{what}: {reason}") };
-        wrap(Problem::new(message, hint).details(quoted(&self.stderr)))
+        wrap(with_stderr(Problem::new(message, hint), &self.stderr))
     }
 
     /// The error if docker itself does not work; `None` if only this command failed.
@@ -152,7 +153,7 @@ impl Failure {
             ),
             Cause::Status(_) => engine_out_of_reach(&self.stderr)?,
         };
-        Some(SandboxError::Docker(problem.details(quoted(&self.stderr))))
+        Some(SandboxError::Docker(with_stderr(problem, &self.stderr)))
     }
 }
 
@@ -186,10 +187,22 @@ fn engine_out_of_reach(stderr: &str) -> Option<Problem> {
     ))
 }
 
+/// Adds the end of stderr to a problem, unless it has nothing that the message does not say.
+fn with_stderr(problem: Problem, stderr: &str) -> Problem {
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(is_reason).collect();
+    match lines[..] {
+        [_] if problem.to_string().contains(&last_line(stderr)) => problem,
+        _ => problem.details(quoted(stderr)),
+    }
+}
+
+/// Whether a line says why a command failed.
+fn is_reason(line: &&str) -> bool {
+    !line.is_empty() && !line.starts_with("See '") && !line.starts_with("Run 'docker")
+}
+
 /// The last line of an error, without docker's `See 'docker run --help'.`.
 fn last_line(text: &str) -> String {
-    let is_reason =
-        |line: &&str| !line.is_empty() && !line.starts_with("See '") && !line.starts_with("Run 'docker");
     let line = text.lines().map(str::trim).rfind(is_reason).unwrap_or_default();
     let line = ["docker: ", "Error response from daemon: ", "ERROR: "]
         .iter()
@@ -243,7 +256,7 @@ mod tests {
         let error = failure(1, &stderr).into_error("x", "y", SandboxError::ImageBuild);
         assert_eq!(error.to_string(), "x: line 99999");
         let details = error.details().unwrap();
-        assert!(details.starts_with("…\nline 99980\n") && details.ends_with("line 99999"), "{details}");
+        assert!(details.starts_with("…\nline 99993\n") && details.ends_with("line 99999"), "{details}");
         let error = failure(1, &"x".repeat(1_000_000)).into_error("x", "y", SandboxError::ImageBuild);
         assert!(error.details().unwrap().len() < 2000);
     }
