@@ -50,6 +50,38 @@ fn wrong_sources() {
 }
 
 #[test]
+fn what_is_wrong_with_a_command_line_ends_in_the_one_to_type() {
+    for (arguments, next) in [
+        (&["run", "CartPol-v1", "-d"][..], "run CartPole-v1 -d"),
+        (&["build", "Taxi-v3"], "build Taxi-v4"),
+        (&["run", "CartPole-v7", "--dry-run"], "run CartPole-v1 --dry-run"),
+        (&["run", "hf:org/repo", "--", "a b"], "run hf://org/repo -- 'a b'"),
+        (&["ls", "https://huggingface.co/org/repo/tree/v1"], "ls hf://org/repo@v1"),
+        (
+            &["run", "gym.make('CartPole-v1', render_mode='rgb_array')"],
+            "run CartPole-v1 -k render_mode=rgb_array",
+        ),
+        (&["run", "“CartPole-v1”"], "run CartPole-v1"),
+        (&["run", "a/env.py"], "run ./a"),
+        (&["run", "X-v0", "-p", "numpy=1.26"], "run X-v0 -p numpy==1.26"),
+        (&["run", "X-v0", "-p=numpy, scipy<2", "-d"], "run X-v0 -p=numpy -d -p 'scipy<2'"),
+        (&["run", "X-v0", "-p", "gymnasium[box2d"], "run X-v0 -p 'gymnasium[box2d]'"),
+        (&["run", "X-v0", "--rlmesh-package=rlmesh=0.1.0"], "run X-v0 --rlmesh-package=rlmesh==0.1.0"),
+        (&["run", "X-v0", "-p", "ale-py", "-i", "ale-py"], "run X-v0 -p ale-py -i ale_py"),
+        (&["run", "CartPole-v1", "-k", "render_mode=human"], "run CartPole-v1 -k render_mode=rgb_array"),
+        (&["run", "X-v0", "-k", "flag=True"], "run X-v0 -k flag=true"),
+        (&["run", "X-v0", "-kgoal=(1, 'a')"], "run X-v0 '-kgoal=[1,\"a\"]'"),
+        (&["run", "X-v0", "--kwargs", "{'a': None}"], "run X-v0 --kwargs '{\"a\":null}'"),
+    ] {
+        let stderr = refused(arguments, 2);
+        let last = stderr.lines().last().unwrap_or_default();
+        assert_eq!(last, format!("hint: rlmesh-sandbox {next}"), "{arguments:?}");
+    }
+    let shown = refused(&["run", "CartPole-v1", "--kwargs", r#"{"render_mode": "human"}"#], 2);
+    assert!(shown.ends_with("hint: pass -k render_mode=rgb_array\n"), "{shown}");
+}
+
+#[test]
 fn wrong_options_are_named() {
     for (option, value) in [
         ("--base-image", ""),

@@ -24,17 +24,7 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
             Change::Source(source) => replace_source(&mut words, source)?,
             Change::Add(option, value) => add(&mut words, option, value),
             Change::Flag(option) => words.push((*option).to_owned()),
-            Change::Replace { old, new, .. } => {
-                let word = words.iter_mut().find(|word| {
-                    word.strip_suffix(old.as_str()).is_some_and(|before| {
-                        before.is_empty()
-                            || before.starts_with("--") && before.ends_with('=')
-                            || is_short(before)
-                    })
-                })?;
-                let before = word.len() - old.len();
-                word.replace_range(before.., new);
-            }
+            Change::Replace { old, new, .. } => replace_value(&mut words, old, new)?,
         }
     }
     let words = words.iter().chain(&users_command).map(|word| shell_word(word));
@@ -69,6 +59,29 @@ fn add(words: &mut Vec<String>, option: &str, value: &str) {
 
 fn is_short(option: &str) -> bool {
     option.len() == 2 && option.starts_with('-')
+}
+
+/// Replaces the value of an option: of those that are equal, the one that makes the command line valid.
+fn replace_value(words: &mut [String], old: &str, new: &str) -> Option<()> {
+    let is_option = |before: &str| {
+        let option = before.strip_suffix('=').unwrap_or(before);
+        before.is_empty() || is_short(option) || option.starts_with("--") && option.len() < before.len()
+    };
+    let with_new = |word: &str| {
+        let before = word.strip_suffix(old).filter(|before| is_option(before))?;
+        Some(format!("{before}{new}"))
+    };
+    let all: Vec<usize> = (0..words.len()).filter(|at| with_new(&words[*at]).is_some()).collect();
+    let is_valid = |at: &usize| {
+        let changed = words.iter().enumerate().map(|(other, word)| match with_new(word) {
+            Some(changed) if other == *at => changed,
+            _ => word.clone(),
+        });
+        Cli::try_parse_from(std::iter::once("rlmesh-sandbox".to_owned()).chain(changed)).is_ok()
+    };
+    let at = *all.iter().find(|at| is_valid(at)).or(all.first())?;
+    words[at] = with_new(&words[at])?;
+    Some(())
 }
 
 /// Replaces the word that the parser takes as the source.
@@ -157,6 +170,11 @@ mod tests {
         }
         assert_eq!(next("x run A", &[python]).unwrap(), "rlmesh-sandbox run A --base-image python:3.10-slim");
         assert_eq!(next("x run A --kwargs @file", &[human("x")]), None);
+        let module = Change::Replace { option: "-i", old: "ale-py".to_owned(), new: "ale_py".to_owned() };
+        assert_eq!(
+            next("x run A -p=ale-py -p ale-py --import=ale-py", &[module]).unwrap(),
+            "rlmesh-sandbox run A -p=ale-py -p ale-py --import=ale_py"
+        );
         assert_eq!(next("x ps", &[source]), None);
     }
 

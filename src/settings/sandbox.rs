@@ -185,6 +185,12 @@ pub(crate) fn requirement(text: &str) -> Result<String, InvalidValue> {
 /// with a dash, and would take a name that starts with one as an option.
 pub(crate) fn debian_package(text: &str) -> Result<String, InvalidValue> {
     let package = one_line(text)?;
+    if package.ends_with(".so") || package.contains(".so.") {
+        return Err(InvalidValue::new(
+            "it is a library, not a Debian package",
+            "use the package that has it, such as libgl1 for libGL.so.1 or libxcb1 for libxcb.so.1",
+        ));
+    }
     let (name, version) = match package.split_once('=') {
         Some((name, version)) => (name, Some(version)),
         None => (package.as_str(), None),
@@ -369,9 +375,20 @@ mod tests {
         {
             assert!(debian_package(package).is_ok(), "{package}");
         }
-        for package in
-            ["", "x", "-y", "libgl1-", "LibGL", "a b", "libgl1=", "libgl1/sid", "a;b", "lib*", "./x.deb"]
-        {
+        for package in [
+            "",
+            "x",
+            "-y",
+            "libgl1-",
+            "LibGL",
+            "a b",
+            "libgl1=",
+            "libgl1/sid",
+            "a;b",
+            "lib*",
+            "./x.deb",
+            "libxcb.so.1",
+        ] {
             assert!(debian_package(package).is_err(), "{package}");
         }
     }

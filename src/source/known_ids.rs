@@ -60,7 +60,7 @@ fn unserved(env_id: &str) -> Option<Problem> {
     let reason = families::unserved_because(env_id)?;
     Some(Problem::new(
         format!("{env_id} cannot be served: {reason}"),
-        "to try it anyway, pass its package with -p",
+        "to try it anyway, pass --no-auto, and its package with -p",
     ))
 }
 
@@ -120,7 +120,7 @@ fn other_version(env_id: &str, given: &Id, versions: &[&Listed]) -> Problem {
     let problem = match given.version {
         Some(_) => Problem::new(
             format!("{} is not a known version: there is {}", quoted(env_id), all_of(&all)),
-            "if a newer release of its package has it, pass that release with -p",
+            "if a newer release of its package has it, pass that release with -p, or --no-auto",
         ),
         None => Problem::new(
             format!("{} has no version: did you mean {}?", quoted(env_id), any_of(&best)),

@@ -38,11 +38,11 @@ fn use_instead(message: String, hint: &str, source: String) -> Problem {
 
 /// Quotes around the source, separators after it, and characters that come from copying.
 fn stray_character(text: &str) -> Option<Problem> {
-    const HINT: &str = "remove it; the text may have been copied from a web page or from code";
+    const HINT: &str = "the text may have been copied from a web page or from code";
     let strange = text.chars().find_map(|c| Some((c, strange_character(c)?)));
     let (what, clean) = if let Some((c, name)) = strange {
         let clean = text.chars().filter_map(|c| match strange_character(c) {
-            Some("a dash") => Some('-'),
+            Some(TYPOGRAPHIC_DASH) => Some('-'),
             Some(_) => None,
             None => Some(c),
         });
@@ -65,11 +65,13 @@ fn stray_character(text: &str) -> Option<Problem> {
     Some(if is_source { use_instead(message, HINT, clean) } else { Problem::new(message, HINT) })
 }
 
+const TYPOGRAPHIC_DASH: &str = "a typographic dash";
+
 /// The name of a character that looks like another one, or like nothing.
 fn strange_character(c: char) -> Option<&'static str> {
     match c {
         '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => Some("a typographic quote"),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some("a dash"),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some(TYPOGRAPHIC_DASH),
         '\u{ad}'
         | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}'
@@ -286,7 +288,7 @@ mod tests {
     fn a_strange_character_is_named() {
         let message = refused("CartPole\u{200b}-v1").to_string();
         assert!(message.contains("an invisible character (U+200B)"), "{message}");
-        assert!(refused("CartPole–v1").to_string().contains("a dash (U+2013)"));
+        assert!(refused("CartPole–v1").to_string().contains("a typographic dash (U+2013)"));
         assert!(refused("my_env.py").hints()[0].contains("env.py"));
         assert!(
             refused("https://huggingface.co/datasets/org/repo")
