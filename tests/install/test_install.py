@@ -9,6 +9,7 @@ from unittest import mock
 
 import bytecode
 import install
+import release
 import uv as fetcher
 from support import SCRIPTS, TestCase
 
@@ -288,6 +289,28 @@ class Install(TestCase):
             for musl in (True, False):
                 with mock.patch.object(install, "is_musl", lambda musl=musl: musl):
                     self.assertEqual("this Python is linked against musl" in self.fails(1, "six"), musl)
+
+    def test_a_note_says_that_an_old_release_could_not_be_built(self):
+        self.uv = (1, "error: Failed to build `old-one==0.1`\n  cause: The build backend returned an error\n")
+        files = [{"filename": "old_one-5.0.zip", "requires-python": ">=3.99"}]
+        with mock.patch.object(release, "files", return_value=files):
+            printed = self.fails(1, "old-one")
+        self.assertTrue(printed.endswith("note: old-one 0.1 is an old release: 5.0 needs Python >=3.99\n"))
+
+    def test_files_of_the_public_index_are_not_asked_for_again(self):
+        self.addCleanup(os.chdir, os.getcwd())
+
+        def uses(*arguments):
+            self.calls.clear()
+            self.main(*arguments)
+            return "UV_CONFIG_FILE" in self.calls[0][1]
+
+        self.assertTrue(uses("six"))
+        self.assertNotIn("UV_NO_CONFIG", self.calls[0][1])
+        self.write("requirements.txt", "--index-url https://a/simple\nsix\n")
+        self.assertFalse(uses("--requirements", str(self.folder)))
+        os.environ["PIP_INDEX_URL"] = "https://b/simple"
+        self.assertFalse(uses("six"))
 
     def test_a_cache_that_cannot_be_written_to_is_not_used(self):
         with mock.patch("os.access", lambda path, mode: path != str(self.own)):

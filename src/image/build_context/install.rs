@@ -13,6 +13,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("requirements.py", include_str!("install/requirements.py")),
     ("settings.py", include_str!("install/settings.py")),
     ("uv.py", include_str!("install/uv.py")),
+    ("release.py", include_str!("install/release.py")),
     ("lock.py", include_str!("install/lock.py")),
     ("bytecode.py", include_str!("install/bytecode.py")),
     (APT_SCRIPT, include_str!("install/apt.sh")),

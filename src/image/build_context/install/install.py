@@ -37,6 +37,10 @@ NOT_BUILT = re.compile(
     rb"|subprocess-exited-with-error|legacy-install-failure|failed-wheel-build-for-install"
     rb"|Failed building wheel for "
 )
+# How uv names a package of the index that could not be built.
+PACKAGE_NOT_BUILT = re.compile(
+    rb"^(?:error:|\s*\xc3\x97) Failed to (?:download and )?build `([A-Za-z0-9._-]+)==([0-9.]+)`"
+)
 
 
 def say(text):
@@ -154,18 +158,22 @@ def is_writable(path):
 
 
 def run(command, environment):
-    """Runs an installer; returns its status, and whether an index refused what it asked for."""
+    """Runs an installer: its status, whether an index refused it, and what uv could not build."""
     refused = not_built = False
+    packages = []
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     for line in process.stderr:
         sys.stderr.buffer.write(line)
         sys.stderr.flush()
         refused = refused or REFUSED.search(line) is not None
         not_built = not_built or NOT_BUILT.search(line) is not None
+        package = PACKAGE_NOT_BUILT.search(line)
+        if package:
+            packages.append((package[1].decode(), package[2].decode()))
     status = process.wait()
     if status != 0 and not_built and is_musl():
         say("note: this Python is linked against musl, for which few packages have wheels")
-    return status, refused
+    return status, refused, packages
 
 
 def run_uv(uv, place, cache, environment, wanted, has_pip, as_of=()):
@@ -173,14 +181,23 @@ def run_uv(uv, place, cache, environment, wanted, has_pip, as_of=()):
     command = [uv, "pip", "install", "--python", sys.executable, "--break-system-packages"]
     if place.is_user:
         command += ["--prefix", place.prefix]
+    of_uv = dict(settings.without_indexes(environment), UV_CACHE_DIR=os.path.join(cache, "packages"))
     if not wanted.replaces_indexes:
-        command += settings.uv_indexes(environment)
+        indexes = settings.uv_indexes(environment)
+        command += indexes
+        if not indexes:
+            of_uv = settings.with_lasting_files(of_uv, environment["TMPDIR"])
     command += [*as_of, *wanted.for_uv(environment), *wanted.arguments]
-    environment = dict(settings.without_indexes(environment), UV_CACHE_DIR=os.path.join(cache, "packages"))
-    status, refused = run(command, environment)
+    status, refused, not_built = run(command, of_uv)
     if status != 0 and refused and has_pip:
         say("note: the package index refuses what uv asks; installing with pip instead")
         return None
+    if status != 0 and not_built:
+        # Only a failure needs it.
+        import release
+
+        for note in filter(None, (release.note(*package, environment) for package in not_built)):
+            say("note: " + note)
     return status
 
 

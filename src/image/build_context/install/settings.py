@@ -92,6 +92,24 @@ def uv_configuration(environment):
     return {"UV_NO_CONFIG": "1"}
 
 
+def with_lasting_files(environment, temporary):
+    """The environment of a uv that uses the public index, whose files never change under one address.
+
+    Some mirrors of it do not say so: uv would download and compile a package again in each build.
+    """
+    if "UV_NO_CONFIG" not in environment:
+        return environment
+    path = os.path.join(temporary, "uv.toml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(
+            '[[index]]\nurl = "https://pypi.org/simple"\ndefault = true\n'
+            'cache-control = { files = "max-age=365000000, immutable" }\n'
+        )
+    return {name: value for name, value in environment.items() if name != "UV_NO_CONFIG"} | {
+        "UV_CONFIG_FILE": path
+    }
+
+
 def translate(environment):
     """Adds pip's settings under uv's names, and the other way round."""
 
