@@ -158,7 +158,11 @@ fn hint_for_exception(plan: &Plan, cause: &str, log: &str) -> Vec<String> {
         hints.push("check the names given with -k and --kwargs".to_owned());
     }
     if cause.contains("missing") && cause.contains("required") && cause.contains("argument") {
-        hints.push("pass the missing argument with -k".to_owned());
+        hints.push(if cause.contains("--wrap ") {
+            "--wrap only passes the environment: use a function or subclass in a module of your own that passes the other arguments".to_owned()
+        } else {
+            "pass the missing argument with -k".to_owned()
+        });
     }
     if cause.contains("mujoco v2 and v3 based environments") {
         hints.push("use version -v5 of this environment".to_owned());
@@ -301,6 +305,12 @@ mod tests {
                 "TypeError: CartPoleEnv.__init__() got an unexpected keyword argument 'foo' was raised from the environment creator",
                 "unexpected keyword argument 'foo'",
                 "-k and --kwargs",
+            ),
+            (
+                "CartPole-v1",
+                "RuntimeError: --wrap gymnasium.wrappers:TimeLimit failed: TypeError: TimeLimit.__init__() missing 1 required positional argument: 'max_episode_steps'",
+                "--wrap gymnasium.wrappers:TimeLimit failed",
+                "--wrap only passes the environment",
             ),
             (
                 "X-v0",
