@@ -154,12 +154,14 @@ pub(super) fn arguments(case: &Case<'_>) -> Option<Advice> {
             "check the names given with -k and --kwargs".to_owned()
         }));
     }
-    if case
-        .log
-        .exceptions()
-        .any(|text| text.contains("missing") && text.contains("required") && text.contains("argument"))
-    {
-        return Some(Advice::hint("pass the missing argument with -k NAME=VALUE"));
+    let is_missing =
+        |text: &&str| ["missing", "required", "argument"].iter().all(|word| text.contains(word));
+    if let Some(text) = case.log.exceptions().find(is_missing) {
+        return Some(Advice::hint(if text.contains("--wrap ") {
+            "--wrap only passes the environment: use a function or subclass in a module of your own that passes the other arguments"
+        } else {
+            "pass the missing argument with -k NAME=VALUE"
+        }));
     }
     let text = exception(case, &["; available ", "specify one in the source URI"])?;
     let offered =

@@ -201,6 +201,12 @@ fn a_known_failure_leads_on() {
             "",
         ),
         (
+            "CartPole-v1",
+            "RuntimeError: --wrap gymnasium.wrappers:TimeLimit failed: TypeError: TimeLimit.__init__() missing 1 required positional argument: 'max_episode_steps'",
+            "--wrap only passes the environment",
+            "",
+        ),
+        (
             "X-v0",
             "pygame.error: No available video device",
             "a container has no display",
