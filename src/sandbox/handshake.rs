@@ -7,6 +7,7 @@ use http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
 use crate::contract::{HANDSHAKE_METHOD, PROTOCOL_GENERATION};
+use crate::error::SandboxError;
 use crate::host::interrupt::Interrupt;
 use crate::sandbox::gym_space::{Space, wire};
 
@@ -173,7 +174,7 @@ pub(crate) async fn wait(
                 Err(Attempt::NotYet(reason)) => reason,
                 Err(Attempt::NotRlmesh(reason)) => return Err(NotReady::NotRlmesh(reason)),
             };
-        if let Err(crate::SandboxError::Interrupted(signal)) = interrupt.check() {
+        if let Err(SandboxError::Interrupted(signal)) = interrupt.check() {
             return Err(NotReady::Interrupted(signal));
         }
         if has_ended() {
