@@ -17,11 +17,11 @@ fn fails(live: &Live, arguments: &[&str], source: &str) -> String {
 
 #[test]
 fn what_the_environment_says_comes_with_what_to_do() {
-    let lines = ["CartPol-v1", "ALE/Pong-v5", "nopkg:Env-v0", "Pendulum-v1", "Pendulum-v1 -i no_such_module"];
+    let lines = ["CartPol-v1", "ALE/Pong-v5 --no-auto", "nopkg:Env-v0", "Pendulum-v1", "Pendulum-v1 -i no_such_module"];
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&lines));
     let said = fails(&live, &["CartPol-v1"], "gym://CartPol-v1");
     assert!(said.contains("hint: use the environment id CartPole"), "{said}");
-    let said = fails(&live, &["ALE/Pong-v5"], "gym://ALE/Pong-v5");
+    let said = fails(&live, &["ALE/Pong-v5", "--no-auto"], "gym://ALE/Pong-v5");
     assert!(said.contains("pass -p ale-py -i ale_py"), "{said}");
     let said = fails(&live, &["nopkg:Env-v0"], "gym://nopkg:Env-v0");
     assert!(said.contains("No module named 'nopkg'") && said.contains("the module nopkg with -p"), "{said}");
