@@ -30,9 +30,8 @@ fn imports(text: &str) -> Vec<String> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1))
         .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>())
-        // What lib.rs re-exports is named without a module, and starts with a capital; `use crate::{…}` would hide
-        // what it imports.
-        .filter(|name| !name.starts_with(|c: char| c.is_ascii_uppercase()))
+        // A name that starts with a capital is one that lib.rs exports. `use crate::{…}` would hide what it imports.
+        .map(|name| if name.starts_with(|c: char| c.is_ascii_uppercase()) { "lib".to_owned() } else { name })
         .collect()
 }
 

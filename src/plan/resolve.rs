@@ -312,7 +312,7 @@ mod tests {
     fn run_time_options_do_not_change_the_hash() {
         let changed = plan("CartPole-v1", |options| {
             options.num_envs = Some(8);
-            options.vectorization_mode = Some(crate::VectorizationMode::Async);
+            options.vectorization_mode = Some(crate::settings::sandbox::VectorizationMode::Async);
             options.build_memory = Some(crate::settings::size::BuildMemory::Auto);
             options.max_source_size = Some(7);
             options.kwargs.insert("max_episode_steps".to_owned(), 50.into());

@@ -277,7 +277,7 @@ pub(crate) async fn wait(
                 Err(Attempt::NotYet(reason)) => reason,
                 Err(Attempt::NotRlmesh(reason)) => return Err(NotReady::NotRlmesh(reason)),
             };
-        if let Err(crate::SandboxError::Interrupted(signal)) = interrupt.check() {
+        if let Err(SandboxError::Interrupted(signal)) = interrupt.check() {
             return Err(NotReady::Interrupted(signal));
         }
         if has_ended() {

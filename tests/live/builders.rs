@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use sha2::{Digest as _, Sha256};
+
 use super::engine::{Done, Images, Live, docker};
 
 const SOURCE: &str = "MountainCarContinuous-v0";
@@ -75,10 +77,16 @@ impl Builders {
         stderr
     }
 
+    /// The name of the builder on the engine that DOCKER_HOST selects.
     fn name(&self) -> String {
-        let host = docker(&["context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"]);
-        assert_eq!(host, "default unix:///var/run/docker.sock", "these tests know the names there only");
-        format!("rlmesh-build-{}-default", self.limit)
+        let at = match host().as_str() {
+            "unix:///var/run/docker.sock" => "default".to_owned(),
+            host => {
+                let digest = Sha256::digest(format!("default\0{host}"));
+                format!("at-{}", hex::encode(&digest[..4]))
+            }
+        };
+        format!("rlmesh-build-{}-{at}", self.limit)
     }
 
     fn buildx(&self, arguments: &[&str]) -> (bool, String) {
@@ -103,7 +111,7 @@ impl Builders {
         let (is_there, said) = self.buildx(&["inspect", &self.name()]);
         assert!(is_there, "{said}");
         assert!(said.contains("Driver:        docker-container\n"), "{said}");
-        assert!(said.contains("unix:///var/run/docker.sock\n"), "{said}");
+        assert!(said.contains(&format!("{}\n", host())), "{said}");
         for option in ["memory", "memory-swap"] {
             assert!(said.contains(&format!(" {option}=\"{}\"", self.limit)), "{said}");
         }
@@ -114,9 +122,15 @@ impl Builders {
     }
 }
 
+/// The engine's address, in the default context.
+fn host() -> String {
+    let endpoint = docker(&["context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"]);
+    endpoint.strip_prefix("default ").expect("these tests need docker's default context").to_owned()
+}
+
 impl Drop for Builders {
     fn drop(&mut self) {
-        let name = format!("rlmesh-build-{}-default", self.limit);
+        let name = self.name();
         let _ = self.buildx(&["rm", &name]);
         // Where a test has removed the container, buildx leaves the cache.
         let volume = format!("buildx_buildkit_{name}0_state");

@@ -105,7 +105,8 @@ def install(wanted, installer, cache, environment, as_of=()):
         sys.exit(status if status > 0 else 128 - status)
     after = place.distributions()
     try:
-        bytecode.compile_all([path for path, time in after.items() if before.get(path) != time])
+        new = [path for path, time in after.items() if before.get(path) != time]
+        bytecode.compile_all(new, place.library)
     except bytecode.Killed as error:
         # The status of a process that was killed: most often, memory ran out.
         fail(str(error), 137)
@@ -131,6 +132,7 @@ class Place:
 
     def __init__(self):
         paths = sysconfig.get_paths()
+        self.library = paths["stdlib"]
         self.folders = sorted({paths["purelib"], paths["platlib"]})
         self.is_user = not all(is_writable(folder) for folder in self.folders)
         if self.is_user:
