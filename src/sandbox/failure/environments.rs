@@ -154,8 +154,7 @@ pub(super) fn arguments(case: &Case<'_>) -> Option<Advice> {
             "check the names given with -k and --kwargs".to_owned()
         }));
     }
-    let is_missing =
-        |text: &&str| ["missing", "required", "argument"].iter().all(|word| text.contains(word));
+    let is_missing = |text: &&str| ["missing", "required", "argument"].iter().all(|word| text.contains(word));
     if let Some(text) = case.log.exceptions().find(is_missing) {
         return Some(Advice::hint(if text.contains("--wrap ") {
             "--wrap only passes the environment: use a function or subclass in a module of your own that passes the other arguments"
