@@ -109,6 +109,7 @@ fn explain(step: &str, output: &str, report: Option<&Report>, evidence: &str) ->
         .or_else(of_packages)
         .or_else(|| known(known::CERTAIN))
         .or_else(of_versions)
+        .or_else(|| version_from_git(output, report))
         .or_else(|| old_release(output))
         .or_else(|| other_python(output, report))
         .or_else(|| missing(output, report))
@@ -119,6 +120,21 @@ fn explain(step: &str, output: &str, report: Option<&Report>, evidence: &str) ->
             more_hints: Vec::new(),
             changes: Vec::new(),
         })
+}
+
+/// A package whose version comes from git, in the words of setuptools-scm (hatch-vcs uses it) and pbr. The files of git
+/// are not in a build.
+fn version_from_git(output: &str, report: Option<&Report>) -> Option<Explanation> {
+    const SIGNS: &[&str] = &[
+        "was unable to detect version for ",
+        "Versioning for this project requires either an sdist tarball",
+    ];
+    SIGNS.iter().find(|sign| output.contains(**sign))?;
+    let package = built_package(output, report).unwrap_or_else(|| "a package".to_owned());
+    let hint = "write a version into its pyproject.toml: version = \"0.1.0\" in [project] (and no \"version\" in dynamic), or fallback_version = \"0.1.0\" in [tool.setuptools_scm]";
+    let message =
+        format!("{package} takes its version from git, and the build does not have the files of git");
+    Some(Explanation::of(message, hint))
 }
 
 /// A release that was chosen because newer ones need another Python, and that could not be built.

@@ -1,6 +1,8 @@
 //! Explains failures to find or construct an environment: ids, extras and arguments.
 
 use crate::error::Change;
+use crate::plan::ResolvedSource;
+use crate::plan::folder::LocalFolder;
 use crate::sandbox::failure::{Advice, Case, is_env_id, near};
 use crate::source::families;
 
@@ -31,6 +33,9 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
             Some(Change::Source(id.to_owned())),
         ));
     }
+    if let Some(advice) = of_the_folder(case) {
+        return Some(advice);
+    }
     if let Some(text) = exception(case, &UNKNOWN) {
         return Some(unknown(case, text));
     }
@@ -43,6 +48,19 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
         .or_else(|| text.rsplit_once("pip install ")?.1.split(['`', '"', '\'', ' ']).next())?;
     let change = case.add("-p", requirement)?;
     Some(Advice::with(format!("the environment needs {requirement}"), Some(change)))
+}
+
+/// The package of a folder registers several environments. `package_env.py` lists them, and its argument `id` chooses
+/// one.
+fn of_the_folder(case: &Case<'_>) -> Option<Advice> {
+    let ResolvedSource::Folder(LocalFolder { added_env: Some(_), .. }) = &case.plan.build()?.spec.source
+    else {
+        return None;
+    };
+    let text = exception(case, &["RuntimeError: the package "])?;
+    let (_, ids) = text.split_once(" registers several environments: ")?;
+    let id = ids.split(", ").next().filter(|id| is_env_id(id))?;
+    Some(Advice::with("choose one of these environments", Some(Change::Add("-k", format!("id={id}")))))
 }
 
 fn unknown(case: &Case<'_>, text: &str) -> Advice {
