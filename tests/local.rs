@@ -220,7 +220,11 @@ fn a_path_that_is_not_a_package_is_refused_before_anything_is_done() {
             "use the folder of",
         ),
         ("./ignored", "./ignored is not a package: it has neither", "use the folder of"),
-        ("./env", "./env is not a package", "it has env.py: use it as the source, as in `rlmesh-sandbox run ./env`"),
+        (
+            "./env",
+            "./env is not a package",
+            "it has env.py: use it as the source, as in `rlmesh-sandbox run ./env`",
+        ),
         ("./notes.md", "./notes.md is not a package", "use the folder of a package, a wheel (.whl)"),
     ] {
         for verb in ["build", "run", "check", "hash"] {

@@ -173,6 +173,9 @@ mod tests {
             assert!(error.to_string().contains(said), "{error}");
         }
         let error = resolve_in(world.path(), &["./env"]).unwrap_err();
-        assert!(error.hints()[0].contains("use it as the source, as in `rlmesh-sandbox run ./env`"), "{error:?}");
+        assert!(
+            error.hints()[0].contains("use it as the source, as in `rlmesh-sandbox run ./env`"),
+            "{error:?}"
+        );
     }
 }

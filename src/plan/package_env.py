@@ -14,13 +14,29 @@ FOLDER = "file:///opt/rlmesh/source"
 
 
 def make_env(n_envs=1, use_async_envs=False, id=None, **kwargs):
-    env_ids = registered()
-    if id is None:
-        id = only(env_ids)
+    id = chosen(id)
     if n_envs == 1:
         return gymnasium.make(id, **kwargs)
     mode = "async" if use_async_envs else "sync"
     return gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode=mode, **kwargs)
+
+
+def chosen(id):
+    env_ids = registered()
+    if id is None and len(env_ids) == 1:
+        return env_ids[0]
+    if id is not None and (id in gymnasium.registry or ":" in id):
+        return id
+    package = installed_package()
+    name = package.metadata["Name"]
+    if env_ids:
+        # rlmesh-sandbox reads this sentence.
+        raise RuntimeError(f"the package {name} registers these environments: {', '.join(env_ids)}")
+    imported = ", ".join(modules_of(package)) or "no module"
+    raise RuntimeError(
+        f"the package {name} registers no Gymnasium environment when it is imported ({imported}); "
+        "add an env.py with a function make_env to its folder, or pass the module that registers it with -i"
+    )
 
 
 def registered():
@@ -32,21 +48,6 @@ def registered():
     env_ids = [env_id for env_id in gymnasium.registry if module_of(env_id) in modules]
     # An environment may be built from the classes of another package.
     return sorted(env_ids or set(gymnasium.registry) - before)
-
-
-def only(env_ids):
-    package = installed_package()
-    name = package.metadata["Name"]
-    if len(env_ids) > 1:
-        # rlmesh-sandbox reads this sentence.
-        raise RuntimeError(f"the package {name} registers several environments: {', '.join(env_ids)}")
-    if not env_ids:
-        imported = ", ".join(modules_of(package)) or "no module"
-        raise RuntimeError(
-            f"the package {name} registers no Gymnasium environment when it is imported ({imported}); "
-            "add an env.py with a function make_env to its folder, or pass the module that registers it with -i"
-        )
-    return env_ids[0]
 
 
 def installed_package():

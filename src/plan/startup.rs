@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::plan::EffectiveSpec;
+use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// The package's folder, both in the build context and below the image's folder.
 pub(crate) const FOLDER: &str = "rlmesh_sandbox";
@@ -37,9 +37,11 @@ pub(crate) struct Startup<'a> {
     pub(crate) source_subdir: Option<&'a str>,
 }
 
-/// Whether the image of a spec needs the package.
+/// Whether the image of a spec needs the package. The imports of a folder may be modules in it, which rlmesh alone
+/// does not find.
 pub(crate) fn is_needed(spec: &EffectiveSpec) -> bool {
-    !spec.wrap.is_empty() || spec.imports.iter().any(|import| import.contains(':'))
+    let is_folder = matches!(spec.source, ResolvedSource::Folder(_));
+    !spec.wrap.is_empty() || spec.imports.iter().any(|import| is_folder || import.contains(':'))
 }
 
 /// The SHA-256 of all files, in lower-case hex. It is part of the build hash, so that an image never has the files

@@ -232,6 +232,14 @@ class Source(TestCase):
         self.write("source/mine.py", "from own import Add\n")
         self.assertEqual(type(self.make_env(["mine:Add"])(1)).__name__, "Add")
 
+    def test_an_import_may_be_a_module_of_the_source(self):
+        for number, options in enumerate([{"wrap": ["own:Add"]}, {}]):
+            self.write(f"source/mine{number}.py", "from own import register\n")
+            self.start(imports=[f"mine{number}:register"], kind="hf", **options)
+            self.assertEqual(sys.modules["own"].calls, ["register"] * (number + 1))
+            sys.modules.pop("rlmesh_sandbox.startup", None)
+            gymnasium.registry.pop("Own-v0", None)
+
     def test_a_source_without_an_env_py_is_an_error(self):
         self.start(wrap=["own:Add"], kind="hf")
         with self.assertRaisesRegex(FileNotFoundError, "missing env.py in .*source"):

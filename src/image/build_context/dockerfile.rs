@@ -277,6 +277,11 @@ mod tests {
         let mut wrapped = hf();
         wrapped.wrap = vec!["a:B".to_owned()];
         assert_eq!(instructions(&wrapped), lines);
+        // Its own modules.
+        let mut folder = samples::folder();
+        assert!(!dockerfile(&folder, Steps::default()).contains("rlmesh_sandbox/"));
+        folder.imports = vec!["a".to_owned()];
+        assert!(dockerfile(&folder, Steps::default()).contains("COPY rlmesh_sandbox/ "));
     }
 
     #[test]

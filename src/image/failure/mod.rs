@@ -212,7 +212,11 @@ fn missing(output: &str, report: Option<&Report>) -> Option<Explanation> {
 /// The package that is built.
 fn built_package(output: &str, report: Option<&Report>) -> Option<String> {
     let name = match report {
-        Some(report) => report.headline.split('`').nth(1).map(str::to_owned),
+        // `NAME @ file:///…` is a package of this machine.
+        Some(report) => {
+            let requirement = report.headline.split('`').nth(1);
+            requirement.map(|text| text.split_once(" @ ").map_or(text, |(name, _)| name).to_owned())
+        }
         None => output
             .lines()
             .rev()
