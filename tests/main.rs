@@ -13,6 +13,7 @@ mod checked_first;
 mod generated;
 mod hash;
 mod hf;
+mod json_errors;
 mod left_behind;
 mod listing;
 mod local;

@@ -215,7 +215,7 @@ fn built_package(output: &str, report: Option<&Report>) -> Option<String> {
         // `NAME @ file:///…` is a package of this machine.
         Some(report) => {
             let requirement = report.headline.split('`').nth(1);
-            requirement.map(|text| text.split_once(" @ ").map_or(text, |(name, _)| name).to_owned())
+            requirement.map(|text| text.split_once(" @ file:").map_or(text, |(name, _)| name).to_owned())
         }
         None => output
             .lines()

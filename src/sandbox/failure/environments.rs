@@ -3,7 +3,7 @@
 use crate::error::Change;
 use crate::plan::ResolvedSource;
 use crate::plan::folder::LocalFolder;
-use crate::sandbox::failure::{Advice, Case, is_env_id, near};
+use crate::sandbox::failure::{Advice, Case, distance, is_env_id, near};
 use crate::source::families;
 
 /// How many registered ids a hint lists.
@@ -62,8 +62,9 @@ fn of_the_folder(case: &Case<'_>) -> Option<Advice> {
     let given = case.plan.serving.kwargs.get("id").and_then(serde_json::Value::as_str);
     // The sentence may have been cut off in the last one.
     let ids: Vec<&str> = ids.split(", ").filter(|id| is_env_id(id)).collect();
-    let is_near = |id: &&&str| given.is_some_and(|given| near(name(id), name(given)));
-    let id = ids.iter().find(is_near).or(ids.first())?;
+    let id = ids.iter().min_by_key(|id| {
+        given.map_or(0, |given| distance(&name(id).to_lowercase(), &name(given).to_lowercase()))
+    })?;
     let change = match given {
         Some(given) => Change::Replace { option: "-k", old: format!("id={given}"), new: format!("id={id}") },
         None => Change::Add("-k", format!("id={id}")),
@@ -178,6 +179,8 @@ fn not_in_the_module(case: &Case<'_>) -> Option<Advice> {
         .iter()
         .find_map(|(option, start)| Some((*option, text.split_once(start)?.1)))?;
     let (given, rest) = rest.split_once(" failed: ")?;
+    let spec = &case.plan.build()?.spec;
+    spec.imports.iter().chain(&spec.wrap).find(|name| *name == given)?;
     let similar = rest.rsplit_once("; similar names are ").and_then(|(_, names)| names.split(", ").next());
     let new = similar.and_then(|name| Some(format!("{}:{name}", given.split_once(':')?.0)));
     let change = new.filter(|new| case.add(option, new).is_some()).map(|new| Change::Replace {
