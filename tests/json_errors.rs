@@ -40,9 +40,14 @@ fn last_hint(error: &Value) -> &str {
 #[test]
 fn what_is_wrong_with_the_command_line() {
     for verb in ["build", "run", "check", "hash"] {
-        let found = error(&format!("{verb} CartPol-v1 -k a=1"), StandIn::new(), 2);
-        assert_eq!(found["kind"], "InvalidSource");
-        assert_eq!(last_hint(&found), format!("rlmesh-sandbox {verb} CartPole-v1 -k a=1 --format json"));
+        // `hash` prints the hash of any id.
+        let (line, kind, next) = match verb {
+            "hash" => ("X-v0 -p numpy=1.26", "InvalidOption", "X-v0 -p numpy==1.26"),
+            _ => ("CartPol-v1 -k a=1", "InvalidSource", "CartPole-v1 -k a=1"),
+        };
+        let found = error(&format!("{verb} {line}"), StandIn::new(), 2);
+        assert_eq!(found["kind"], kind);
+        assert_eq!(last_hint(&found), format!("rlmesh-sandbox {verb} {next} --format json"));
         assert!(found["log_file"].is_null() && found.get("details").is_none(), "{found}");
         let found = error(&format!("{verb} ./gone"), StandIn::new(), 4);
         assert_eq!(found["kind"], "SourceResolution");
@@ -55,12 +60,10 @@ fn what_is_wrong_with_the_command_line() {
 
 #[test]
 fn an_engine_that_does_not_answer() {
-    for line in ["build A-v0", "run A-v0 -d", "check A-v0", "stop x", "stop --all", "reap", "ps", "doctor"] {
-        // `doctor` reports what it finds as its result.
-        if line != "doctor" {
-            assert_eq!(error(line, StandIn::dead(), 7)["kind"], "Docker", "{line}");
+    for line in ["build A-v0", "run A-v0 -d", "check A-v0", "stop x", "stop --all", "reap", "ps"] {
+        for docker in [StandIn::dead(), StandIn::missing()] {
+            assert_eq!(error(line, docker, 7)["kind"], "Docker", "{line}");
         }
-        assert_eq!(error(line, StandIn::missing(), 7)["kind"], "Docker", "{line}");
     }
 }
 
