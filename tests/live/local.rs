@@ -72,7 +72,9 @@ struct Own {
 
 impl Own {
     fn new() -> Self {
-        Self { live: Live::new(), folder: tempfile::tempdir().unwrap(), images: Vec::new() }
+        let own = Self { live: Live::new(), folder: tempfile::tempdir().unwrap(), images: Vec::new() };
+        own.write("steps.py", STEPS);
+        own
     }
 
     fn path(&self, name: &str) -> String {
@@ -95,8 +97,8 @@ impl Own {
     fn run(&mut self, arguments: &[&str]) -> Done {
         let tag = self.live.run(&[&["hash", "--tag"], arguments].concat()).ended(0).stdout;
         self.images.push(Images::tags(vec![tag.trim().to_owned()]));
-        let mut command =
-            vec!["--", interpreter().to_str().unwrap(), "-W", "ignore", "-c", STEPS, "{address}"];
+        let steps = self.path("steps.py");
+        let mut command = vec!["--", interpreter().to_str().unwrap(), "-W", "ignore", &steps, "{address}"];
         command.extend(arguments.contains(&"-n").then_some("vector"));
         self.live.run(&[&["run"], arguments, &command].concat())
     }
@@ -119,6 +121,8 @@ fn a_new_environment_is_served_and_built_again_after_a_change() {
     let source = own.path("my_env");
     let created = own.live.run(&["init", &source]).ended(0);
     assert_eq!(created.stdout.trim(), format!("rlmesh-sandbox run {source}"));
+    // No image that is there has it.
+    own.write("my_env/unique", &uuid::Uuid::new_v4().to_string());
     assert_eq!(own.steps(&[&source]), stepped("(1,) -0.01", true));
     assert_eq!(own.steps(&[&source, "-n", "2"]), stepped("(2, 1) [-0.01 -0.01]", false));
 
@@ -141,7 +145,7 @@ fn a_new_environment_is_served_and_built_again_after_a_change() {
 fn a_package_is_served_from_its_folder_and_from_its_archives() {
     let (_guard, mut own) = (together(), Own::new());
     own.write("own_pkg/pyproject.toml", PROJECT);
-    own.write("own_pkg/src/own_pkg/__init__.py", PACKAGE);
+    own.write("own_pkg/src/own_pkg/__init__.py", &format!("{PACKAGE}# {}\n", uuid::Uuid::new_v4()));
     let package = own.path("own_pkg");
     let archives = own.folder.path();
     script(ARCHIVES, &[&package, archives.to_str().unwrap()], |_| {});
