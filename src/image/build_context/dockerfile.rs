@@ -114,8 +114,7 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
         }
         if !spec.packages.is_empty() {
             let local = format!("{MOUNTS}/{LOCAL_FOLDER}");
-            // Building a package writes into its folder.
-            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local},rw ");
+            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local} ");
             let packages = spec.packages_in(&local);
             let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
             text +=
