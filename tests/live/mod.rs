@@ -12,6 +12,7 @@ mod hub;
 mod indexes;
 mod interop;
 mod library;
+mod manifest;
 mod ownership;
 mod python;
 mod requirements;
