@@ -69,7 +69,7 @@ fn the_text_is_yaml_and_says_what_is_left_to_do() {
     Run::line("manifest image://r.example/c:1 --kind compose")
         .docker(StandIn::missing())
         .stdout_with(["image: r.example/c:1\n", "no-new-privileges:true\n"])
-        .stderr_with(["docker compose -p rlmesh-r-example-c-1 port"])
+        .stderr_with(["docker compose -p rlmesh-c port"])
         .check();
 }
 
