@@ -17,6 +17,7 @@ mod json_errors;
 mod left_behind;
 mod listing;
 mod local;
+mod manifest;
 mod reap;
 mod reap_builders;
 mod reuse;

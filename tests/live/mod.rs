@@ -13,6 +13,7 @@ mod indexes;
 mod interop;
 mod library;
 mod local;
+mod manifest;
 mod ownership;
 mod python;
 mod requirements;
