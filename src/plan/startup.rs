@@ -17,8 +17,10 @@ pub(crate) const WRAPPED_SOURCE: &str = "rlmesh_sandbox/source";
 /// Every file's path in [`FOLDER`] and its content.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("__init__.py", include_str!("startup/rlmesh_sandbox/__init__.py")),
+    ("functional.py", include_str!("startup/rlmesh_sandbox/functional.py")),
     ("loading.py", include_str!("startup/rlmesh_sandbox/loading.py")),
     ("openai_gym.py", include_str!("startup/rlmesh_sandbox/openai_gym.py")),
+    ("registration.py", include_str!("startup/rlmesh_sandbox/registration.py")),
     ("source/env.py", include_str!("startup/rlmesh_sandbox/source/env.py")),
     ("startup.py", include_str!("startup/rlmesh_sandbox/startup.py")),
     ("wrappers.py", include_str!("startup/rlmesh_sandbox/wrappers.py")),

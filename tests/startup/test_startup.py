@@ -292,8 +292,20 @@ class Wrappers(unittest.TestCase):
         reset, step = self.step("CopyAction", "NoInfo")
         self.assertEqual((reset[1], step[4], len(step)), ({}, {}, 5))
 
+    def test_the_render_mode_is_passed_to_render(self):
+        env = Several()
+        env.render_mode = "rgb_array"
+        env.render = lambda mode="human": mode
+        self.assertEqual(wrappers.RenderMode(gymnasium.Wrapper(env)).render(), "rgb_array")
+
+    def test_one_of_several_frames_is_returned(self):
+        env = Several()
+        for frames, expected in [([1, 2], 1), ((3,), 3), (4, 4)]:
+            env.render = lambda frames=frames: frames
+            self.assertEqual(wrappers.FirstFrame(env).render(), expected)
+
     def test_all_are_found(self):
-        for name in ["SumReward", "CopyAction", "NoInfo"]:
+        for name in ["SumReward", "CopyAction", "NoInfo", "RenderMode", "FirstFrame"]:
             self.assertTrue(issubclass(load(f"rlmesh_sandbox.wrappers:{name}", ""), gymnasium.Wrapper))
 
 

@@ -74,7 +74,7 @@ fn of_the_folder(case: &Case<'_>) -> Option<Advice> {
 
 fn unknown(case: &Case<'_>, text: &str) -> Advice {
     let env_id = case.env_id().unwrap_or_default();
-    if let Some(reason) = families::unserved_because(env_id) {
+    if let Some(reason) = families::unserved(env_id).map(|entry| &entry.reason) {
         return Advice::hint(format!("this environment cannot be served: {reason}"));
     }
     if let Some(new) = families::new_id(env_id).filter(|id| is_env_id(id)) {

@@ -33,6 +33,21 @@ class NoInfo(gymnasium.Wrapper):
         return *result, {}
 
 
+class RenderMode(gymnasium.Wrapper):
+    """Passes the render mode to render(), for environments that expect it there and not at construction."""
+
+    def render(self):
+        return self.env.unwrapped.render(mode=self.render_mode)
+
+
+class FirstFrame(gymnasium.Wrapper):
+    """Returns the first of several frames, for environments with several cameras."""
+
+    def render(self):
+        frames = self.env.render()
+        return frames[0] if isinstance(frames, (list, tuple)) else frames
+
+
 def values(reward):
     return list(reward.values()) if isinstance(reward, dict) else reward
 
