@@ -88,6 +88,26 @@ class Functional(Registers):
         env = gymnasium.make("Count-misc").unwrapped
         self.assertRaisesRegex(NotImplementedError, "cannot be rendered", env.render)
 
+    def test_a_symbolic_craftax_is_drawn_with_pixels(self):
+        class Pixels(Counter):
+            default_params = 2
+
+            def get_obs(self, state):
+                return numpy.full((2, 2, 3), 0.5)
+
+        class Symbolic(Counter):
+            default_params = 2
+
+        def make(name, auto_reset):
+            return Pixels() if "Pixels" in name else Symbolic()
+
+        package = types.SimpleNamespace(make_craftax_env_from_name=make)
+        self.modules(craftax=types.ModuleType("craftax"), **{"craftax.craftax_env": package})
+        functional.craftax()
+        env = gymnasium.make("Craftax-Symbolic-v1", render_mode="rgb_array")
+        env.reset()
+        self.assertEqual((env.render().shape, env.render().max()), ((2, 2, 3), 127))
+
     def test_a_space_without_a_counterpart_is_named(self):
         with self.assertRaisesRegex(TypeError, "the space Other has no counterpart"):
             functional.converted(space("Other"))

@@ -7,14 +7,13 @@ import numpy
 
 
 def craftax():
-    from craftax.craftax_env import make_craftax_env_from_name
+    from craftax.craftax_env import make_craftax_env_from_name as make
 
     for game in ("Craftax", "Craftax-Classic"):
-        for kind in ("Symbolic", "Pixels"):
-            name = f"{game}-{kind}-v1"
-            register(
-                name, make_craftax, functools.partial(make_craftax_env_from_name, name, auto_reset=False)
-            )
+        pixels = functools.partial(make, f"{game}-Pixels-v1", auto_reset=False)
+        symbolic = functools.partial(make, f"{game}-Symbolic-v1", auto_reset=False)
+        register(f"{game}-Pixels-v1", functools.partial(make_craftax, pixels), pixels)
+        register(f"{game}-Symbolic-v1", functools.partial(make_craftax, pixels), symbolic)
 
 
 def gymnax():
@@ -41,16 +40,15 @@ def make_gymnax(create, render_mode=None):
     return parameterized(env, parameters, render_mode=render_mode)
 
 
-def make_craftax(create, render_mode=None):
+def make_craftax(pixels, create, render_mode=None):
     env = create()
-    draw = None
-    if render_mode is not None:
-        import importlib
-
-        package = "craftax_classic" if "classic" in type(env).__module__ else "craftax"
-        renderer = importlib.import_module(f"craftax.{package}.renderer")
-        draw = functools.partial(renderer.render_craftax_pixels, block_pixel_size=16)
+    # The observation of the same game with pixels is its frame, from 0 to 1.
+    draw = None if render_mode is None else functools.partial(scaled, pixels().get_obs)
     return parameterized(env, env.default_params, draw, render_mode)
+
+
+def scaled(draw, state):
+    return draw(state) * 255
 
 
 def parameterized(env, parameters, draw=None, render_mode=None):
