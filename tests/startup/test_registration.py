@@ -80,34 +80,6 @@ class Functional(Registers):
         functional.gymnax()
         self.assertIs(gymnasium.registry["CartPole-v1"], own)
 
-    def test_a_frame_is_drawn_from_the_state(self):
-        env = functional.parameterized(Counter(), 2, lambda state: numpy.full((1, 1, 3), state + 300.0))
-        env.reset()
-        self.assertEqual((env.render().dtype, env.render().max()), (numpy.uint8, 255))
-        functional.gymnax()
-        env = gymnasium.make("Count-misc").unwrapped
-        self.assertRaisesRegex(NotImplementedError, "cannot be rendered", env.render)
-
-    def test_a_symbolic_craftax_is_drawn_with_pixels(self):
-        class Pixels(Counter):
-            default_params = 2
-
-            def get_obs(self, state):
-                return numpy.full((2, 2, 3), 0.5)
-
-        class Symbolic(Counter):
-            default_params = 2
-
-        def make(name, auto_reset):
-            return Pixels() if "Pixels" in name else Symbolic()
-
-        package = types.SimpleNamespace(make_craftax_env_from_name=make)
-        self.modules(craftax=types.ModuleType("craftax"), **{"craftax.craftax_env": package})
-        functional.craftax()
-        env = gymnasium.make("Craftax-Symbolic-v1", render_mode="rgb_array")
-        env.reset()
-        self.assertEqual((env.render().shape, env.render().max()), ((2, 2, 3), 127))
-
     def test_a_space_without_a_counterpart_is_named(self):
         with self.assertRaisesRegex(TypeError, "the space Other has no counterpart"):
             functional.converted(space("Other"))
