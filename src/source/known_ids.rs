@@ -401,7 +401,8 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_be_served_comes_with_its_reason() {
-        for given in ["pistonball_v6", "Duckietown-udem1-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"]
+        for given in
+            ["pistonball_v6", "Duckietown-udem1-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"]
         {
             assert!(message(given).contains("cannot be served: "), "{given}: {}", message(given));
             assert_eq!(meant(given), None);

@@ -80,14 +80,6 @@ class Functional(Registers):
         functional.gymnax()
         self.assertIs(gymnasium.registry["CartPole-v1"], own)
 
-    def test_a_frame_is_drawn_from_the_state(self):
-        env = functional.parameterized(Counter(), 2, lambda state: numpy.full((1, 1, 3), state + 300.0))
-        env.reset()
-        self.assertEqual((env.render().dtype, env.render().max()), (numpy.uint8, 255))
-        functional.gymnax()
-        env = gymnasium.make("Count-misc").unwrapped
-        self.assertRaisesRegex(NotImplementedError, "cannot be rendered", env.render)
-
     def test_a_space_without_a_counterpart_is_named(self):
         with self.assertRaisesRegex(TypeError, "the space Other has no counterpart"):
             functional.converted(space("Other"))

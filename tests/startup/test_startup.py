@@ -304,8 +304,24 @@ class Wrappers(unittest.TestCase):
             env.render = lambda frames=frames: frames
             self.assertEqual(wrappers.FirstFrame(env).render(), expected)
 
+    def test_nethack_is_drawn_with_tiles(self):
+        env = Several()
+        env.metadata = {"render_modes": ["ansi"]}
+        env.reset = lambda: ({"glyphs": 1}, {})
+        env.step = lambda action: ({"glyphs": action}, 0, False, False, {})
+        mapper = types.SimpleNamespace(
+            GlyphMapper=lambda: types.SimpleNamespace(to_rgb=lambda glyphs: [glyphs])
+        )
+        modules = {name: types.ModuleType(name) for name in ("minihack", "minihack.tiles")}
+        with mock.patch.dict(sys.modules, {**modules, "minihack.tiles.glyph_mapper": mapper}):
+            drawn = wrappers.TileFrame(env)
+            drawn.reset()
+            self.assertEqual((drawn.render(), drawn.metadata["render_modes"]), ([1], ["ansi", "rgb_array"]))
+            drawn.step(5)
+            self.assertEqual(drawn.render(), [5])
+
     def test_all_are_found(self):
-        for name in ["SumReward", "CopyAction", "NoInfo", "RenderMode", "FirstFrame"]:
+        for name in ["SumReward", "CopyAction", "NoInfo", "RenderMode", "FirstFrame", "TileFrame"]:
             self.assertTrue(issubclass(load(f"rlmesh_sandbox.wrappers:{name}", ""), gymnasium.Wrapper))
 
 

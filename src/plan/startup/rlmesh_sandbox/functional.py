@@ -7,14 +7,12 @@ import numpy
 
 
 def craftax():
-    from craftax.craftax_env import make_craftax_env_from_name
+    from craftax.craftax_env import make_craftax_env_from_name as make
 
     for game in ("Craftax", "Craftax-Classic"):
         for kind in ("Symbolic", "Pixels"):
             name = f"{game}-{kind}-v1"
-            register(
-                name, make_craftax, functools.partial(make_craftax_env_from_name, name, auto_reset=False)
-            )
+            register(name, make_craftax, functools.partial(make, name, auto_reset=False))
 
 
 def gymnax():
@@ -36,24 +34,16 @@ def register(name, make, create):
         gymnasium.register(name, entry_point=functools.partial(make, create), disable_env_checker=True)
 
 
-def make_gymnax(create, render_mode=None):
-    env, parameters = create()
-    return parameterized(env, parameters, render_mode=render_mode)
+def make_gymnax(create):
+    return parameterized(*create())
 
 
-def make_craftax(create, render_mode=None):
+def make_craftax(create):
     env = create()
-    draw = None
-    if render_mode is not None:
-        import importlib
-
-        package = "craftax_classic" if "classic" in type(env).__module__ else "craftax"
-        renderer = importlib.import_module(f"craftax.{package}.renderer")
-        draw = functools.partial(renderer.render_craftax_pixels, block_pixel_size=16)
-    return parameterized(env, env.default_params, draw, render_mode)
+    return parameterized(env, env.default_params)
 
 
-def parameterized(env, parameters, draw=None, render_mode=None):
+def parameterized(env, parameters):
     """An environment whose functions take its parameters, as gymnax defines them."""
 
     def step(key, state, action):
@@ -66,12 +56,10 @@ def parameterized(env, parameters, draw=None, render_mode=None):
         step,
         converted(env.observation_space(parameters)),
         converted(env.action_space(parameters)),
-        draw,
-        render_mode,
     )
 
 
-def make_jumanji(create, render_mode=None):
+def make_jumanji(create):
     from jumanji import specs
 
     env = create()
@@ -86,7 +74,7 @@ def make_jumanji(create, render_mode=None):
         return timestep.observation, state, timestep.reward.sum(), terminated, timestep.last() & ~terminated
 
     spaces = [specs.jumanji_specs_to_gym_spaces(spec) for spec in (env.observation_spec, env.action_spec)]
-    return FunctionalEnv(reset, step, *map(converted, spaces), env.render, render_mode)
+    return FunctionalEnv(reset, step, *map(converted, spaces))
 
 
 def converted(space):
@@ -114,9 +102,7 @@ class FunctionalEnv(gymnasium.Env):
     step(key, state, action) returns observation, state, reward, terminated, truncated.
     """
 
-    metadata = {"render_modes": ["rgb_array"]}
-
-    def __init__(self, reset, step, observation_space, action_space, draw=None, render_mode=None):
+    def __init__(self, reset, step, observation_space, action_space):
         import jax
 
         self.jax_reset, self.jax_step = jax.jit(reset), jax.jit(step)
@@ -124,7 +110,6 @@ class FunctionalEnv(gymnasium.Env):
         self.key = jax.random.PRNGKey(0)
         self.state = None
         self.observation_space, self.action_space = observation_space, action_space
-        self.draw, self.render_mode = draw, render_mode
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -138,12 +123,6 @@ class FunctionalEnv(gymnasium.Env):
         observation, self.state, reward, terminated, truncated = result
         observation = value_in(self.observation_space, observation)
         return observation, float(reward), bool(terminated), bool(truncated), {}
-
-    def render(self):
-        if self.draw is None:
-            raise NotImplementedError("this environment cannot be rendered")
-        frame = numpy.asarray(self.draw(self.state))
-        return frame if frame.dtype == numpy.uint8 else numpy.clip(frame, 0, 255).astype(numpy.uint8)
 
     def next_key(self):
         self.key, key = self.random.split(self.key)

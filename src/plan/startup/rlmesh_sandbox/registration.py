@@ -39,6 +39,11 @@ def make_robosuite(name, render_mode=None, camera="frontview", **kwargs):
     env = package.make(name, **kwargs)
 
     class Robosuite(GymWrapper):
+        # Gymnasium keeps the spec there. GymWrapper's own answer is an environment without one.
+        @property
+        def unwrapped(self):
+            return self
+
         def render(self):
             # MuJoCo's images are upside down.
             return env.sim.render(height=480, width=640, camera_name=camera)[::-1].copy()
