@@ -130,6 +130,24 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l en
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l shm-size -d 'The size of /dev/shm, such as 1g [default: Docker\'s, 64m]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ready-timeout -d 'How long to wait for the environment to answer, in seconds or as 90s, 5m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l stop-timeout -d 'How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l isolation -d 'How much the environment may do [default: strict for hf:// sources, otherwise default]' -r -f -a "default\t'Enough for most environments: the network, and writing anywhere in the container'
+strict\t'Nothing that an environment can do without: no network, a read-only root, an ordinary user'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l transport -d 'How clients reach it [default: unix with strict isolation or without a network, otherwise tcp]' -r -f -a "unix\t'A Unix socket in a private folder. The engine must be on this Linux machine'
+tcp\t'A port on the loopback interface of the engine\'s machine'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l network -d 'Its network: none, default (the internet, but no other sandbox), egress-off (no internet), or the name of a network of the engine [default: none with strict isolation, otherwise default]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l tmpfs -d 'A folder in memory, such as /tmp:exec,size=2g (can be repeated) [default: /tmp:size=512m with strict isolation]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l user -d 'The user that it runs as [default: 65532:65532 with strict isolation, otherwise the image\'s user]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l memory -d 'Its memory, such as 4g, or off [default: half of the engine\'s; a quarter with strict isolation]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cpus -d 'How many processors it may use, such as 1.5 [default: all]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pids-limit -d 'How many processes and threads it may have, or off [default: 512, and 64 for each copy]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ulimit -d 'A limit of its processes, such as nofile=4096 (can be repeated) [default: core=0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l gpus -d 'GPUs for it, as for `docker run`: all, 1, device=0' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l device -d 'A device of the engine\'s machine for it, such as /dev/dri (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l volume -d 'A folder or file of the engine\'s machine, or a named volume, for it: read-only unless :rw is added (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l file -d 'A file to copy into the container before it starts (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l add-host -d 'A name for an address, in the container (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l runtime -d 'The engine\'s runtime to use, such as runsc or kata' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l security-opt -d 'A security profile: seccomp=FILE, apparmor=PROFILE or label=VALUE (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''
 env\t'NAME=value lines, ready for `>> "$GITHUB_ENV"`'"
@@ -149,6 +167,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pu
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d -l detach -d 'Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l check -d 'Reset, step and render the environment once before its address is printed; if that fails, stop it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l writable -d 'With strict isolation: let it write anywhere in its container, as the image\'s user'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -177,6 +196,24 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l shm-size -d 'The size of /dev/shm, such as 1g [default: Docker\'s, 64m]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l ready-timeout -d 'How long to wait for the environment to answer, in seconds or as 90s, 5m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l stop-timeout -d 'How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l isolation -d 'How much the environment may do [default: strict for hf:// sources, otherwise default]' -r -f -a "default\t'Enough for most environments: the network, and writing anywhere in the container'
+strict\t'Nothing that an environment can do without: no network, a read-only root, an ordinary user'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l transport -d 'How clients reach it [default: unix with strict isolation or without a network, otherwise tcp]' -r -f -a "unix\t'A Unix socket in a private folder. The engine must be on this Linux machine'
+tcp\t'A port on the loopback interface of the engine\'s machine'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l network -d 'Its network: none, default (the internet, but no other sandbox), egress-off (no internet), or the name of a network of the engine [default: none with strict isolation, otherwise default]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l tmpfs -d 'A folder in memory, such as /tmp:exec,size=2g (can be repeated) [default: /tmp:size=512m with strict isolation]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l user -d 'The user that it runs as [default: 65532:65532 with strict isolation, otherwise the image\'s user]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l memory -d 'Its memory, such as 4g, or off [default: half of the engine\'s; a quarter with strict isolation]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l cpus -d 'How many processors it may use, such as 1.5 [default: all]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l pids-limit -d 'How many processes and threads it may have, or off [default: 512, and 64 for each copy]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l ulimit -d 'A limit of its processes, such as nofile=4096 (can be repeated) [default: core=0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l gpus -d 'GPUs for it, as for `docker run`: all, 1, device=0' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l device -d 'A device of the engine\'s machine for it, such as /dev/dri (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l volume -d 'A folder or file of the engine\'s machine, or a named volume, for it: read-only unless :rw is added (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l file -d 'A file to copy into the container before it starts (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l add-host -d 'A name for an address, in the container (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l runtime -d 'The engine\'s runtime to use, such as runsc or kata' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l security-opt -d 'A security profile: seccomp=FILE, apparmor=PROFILE or label=VALUE (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -193,6 +230,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l pull -d 'Pull a newer base image if the registry has one, and build again'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l writable -d 'With strict isolation: let it write anywhere in its container, as the image\'s user'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -35,7 +35,7 @@ pub struct RunResult {
     pub requested_source: String,
     /// The source after all lookups: a Hugging Face source has its full commit id.
     pub resolved_source: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…` for a Unix socket.
     pub address: String,
     /// Docker's full id of the container.
     pub container_id: String,
@@ -242,8 +242,8 @@ impl Client {
         run: &RunOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
-        start::check_owner(run.ownership)?;
         image::check(plan, build)?;
+        start::check_first(self.docker()?, run)?;
         start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
     }
 

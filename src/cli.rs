@@ -11,6 +11,10 @@ use serde_json::Value;
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
+use crate::settings::isolation::{
+    IsolationLevel, Limit, Network, Transport, Volume, add_host, cpus, device, file, gpus, memory,
+    pids_limit, runtime, security_opt, tmpfs, ulimit, user, volume,
+};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
     VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
@@ -478,6 +482,67 @@ pub struct ContainerArgs {
     /// How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m
     #[arg(long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub stop_timeout: Duration,
+    #[command(flatten)]
+    pub isolation: IsolationArgs,
+}
+
+/// What the container may do, and what it is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Isolation options")]
+pub struct IsolationArgs {
+    /// How much the environment may do [default: strict for hf:// sources, otherwise default]
+    #[arg(long, value_name = "LEVEL")]
+    pub isolation: Option<IsolationLevel>,
+    /// How clients reach it [default: unix with strict isolation or without a network, otherwise tcp]
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<Transport>,
+    /// Its network: none, default (the internet, but no other sandbox), egress-off (no internet), or the name of a
+    /// network of the engine [default: none with strict isolation, otherwise default]
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<Network>,
+    /// With strict isolation: let it write anywhere in its container, as the image's user
+    #[arg(long)]
+    pub writable: bool,
+    /// A folder in memory, such as /tmp:exec,size=2g (can be repeated) [default: /tmp:size=512m with strict isolation]
+    #[arg(long, value_name = "PATH[:OPTIONS]", value_parser = tmpfs)]
+    pub tmpfs: Vec<String>,
+    /// The user that it runs as [default: 65532:65532 with strict isolation, otherwise the image's user]
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = user)]
+    pub user: Option<String>,
+    /// Its memory, such as 4g, or off [default: half of the engine's; a quarter with strict isolation]
+    #[arg(long, value_name = "SIZE|off", value_parser = memory)]
+    pub memory: Option<Limit>,
+    /// How many processors it may use, such as 1.5 [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = cpus)]
+    pub cpus: Option<String>,
+    /// How many processes and threads it may have, or off [default: 512, and 64 for each copy]
+    #[arg(long, value_name = "NUMBER|off", value_parser = pids_limit)]
+    pub pids_limit: Option<Limit>,
+    /// A limit of its processes, such as nofile=4096 (can be repeated) [default: core=0]
+    #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = ulimit)]
+    pub ulimit: Vec<String>,
+    /// GPUs for it, as for `docker run`: all, 1, device=0
+    #[arg(long, value_name = "GPUS", value_parser = gpus)]
+    pub gpus: Option<String>,
+    /// A device of the engine's machine for it, such as /dev/dri (can be repeated)
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Vec<String>,
+    /// A folder or file of the engine's machine, or a named volume, for it: read-only unless :rw is added (can be
+    /// repeated)
+    #[arg(long, value_name = "SOURCE:TARGET[:rw]", value_parser = volume)]
+    pub volume: Vec<Volume>,
+    /// A file to copy into the container before it starts (can be repeated)
+    #[arg(long, value_name = "FILE:TARGET", value_parser = file)]
+    pub file: Vec<(PathBuf, String)>,
+    /// A name for an address, in the container (can be repeated)
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = add_host)]
+    pub add_host: Vec<String>,
+    /// The engine's runtime to use, such as runsc or kata
+    #[arg(long, value_name = "NAME", value_parser = runtime)]
+    pub runtime: Option<String>,
+    /// A security profile: seccomp=FILE, apparmor=PROFILE or label=VALUE (can be repeated)
+    #[arg(long, value_name = "OPTION", value_parser = security_opt)]
+    pub security_opt: Vec<String>,
 }
 
 /// The clap command that parsing, completions and man pages use.

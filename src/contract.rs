@@ -31,6 +31,10 @@ pub(crate) const SOURCE_FOLDER: &str = "source";
 /// The port that the server listens on inside the container.
 pub(crate) const CONTAINER_PORT: u16 = 50051;
 
+/// The folder in a container in which its server creates its Unix socket, and the socket.
+pub(crate) const SOCKET_FOLDER: &str = "/run/rlmesh";
+pub(crate) const SOCKET: &str = "/run/rlmesh/env.sock";
+
 /// What a built image runs: the module that reads the bootstrap payload and serves the environment.
 pub(crate) const ENTRYPOINT: [&str; 3] = ["python", "-m", "rlmesh._bootstrap.sandbox_env"];
 
@@ -70,6 +74,8 @@ pub(crate) mod label {
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.
     pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
+    /// How much a container may do: only this tool writes it.
+    pub(crate) const ISOLATION: &str = "rlmesh.sandbox.isolation";
     /// What the labels start with that decide what happens to a container. A container inherits its image's
     /// labels, so an image must not have any of these.
     pub(crate) const RESERVED: [&str; 2] = ["rlmesh.sandbox", "rlmesh.image"];

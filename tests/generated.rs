@@ -79,7 +79,7 @@ fn page(command: clap::Command) -> Vec<u8> {
 }
 
 /// The section of the README between two comments.
-fn compare_section(name: &str, text: &str) {
+pub(crate) fn compare_section(name: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(&file).unwrap();
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));

@@ -13,6 +13,7 @@ mod checked_first;
 mod generated;
 mod hash;
 mod hf;
+mod isolation;
 mod left_behind;
 mod listing;
 mod reap;

@@ -87,10 +87,12 @@ fn detached() {
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
     let start = Regex::new(&format!(
-        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
-         --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
+        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --label rlmesh.sandbox=1 \
+         --label rlmesh.sandbox.source=gym://CartPole-v1 --label rlmesh.sandbox.isolation=default \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
-         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
+         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER --init --cap-drop ALL --security-opt no-new-privileges \
+         --network rlmesh-sandbox --publish 127.0.0.1::50051 --memory [0-9]+b --memory-swap [0-9]+b --pids-limit [0-9]+ \
+         --log-driver json-file --log-opt max-size=10m --log-opt max-file=2 --ulimit core=0 {TAG}$"
     ))
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);

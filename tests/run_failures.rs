@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::check::ABORT;
 use crate::run::{ID, inspection, up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture, signal};
@@ -178,7 +179,7 @@ fn an_environment_that_never_answers() {
         .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("stats *", Reply::stdout("0.10%\n"))
-        .on("kill --signal ABRT *", Reply::fails(1, "Error response from daemon: x\n"))
+        .on(ABORT, Reply::fails(1, "Error response from daemon: x\n"))
         .on("logs *", Reply::stdout("still loading\n"));
     let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
         .docker(docker)

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::commands::Session;
-use crate::contract::{CONTAINER_PORT, label};
+use crate::contract::label;
 use crate::engine::docker::inspection::{Inspection, short};
 use crate::error::{Exit, SandboxError};
 use crate::output::{Format, json, text};
@@ -19,9 +19,11 @@ pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
                 source: container.label(label::SOURCE),
                 image: &container.config.image,
                 state: &container.state.status,
-                address: address(container),
+                address: container.address(),
                 owner_pid: owner_of(container).pid,
                 created: &container.created,
+                isolation: container.label(label::ISOLATION),
+                memory_limit: container.memory_limit(),
             })?;
         }
         return Ok(Exit::Done);
@@ -37,7 +39,7 @@ fn row(container: &Inspection) -> Vec<String> {
     vec![
         short(&container.id).to_owned(),
         text::safe(container.label(label::SOURCE).unwrap_or("-")),
-        address(container).unwrap_or_else(|| "-".to_owned()),
+        container.address().unwrap_or_else(|| "-".to_owned()),
         container.state.status.clone(),
         owner_of(container).pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
         age(&container.created).unwrap_or_else(|| "-".to_owned()),
@@ -47,10 +49,6 @@ fn row(container: &Inspection) -> Vec<String> {
 
 fn owner_of(container: &Inspection) -> Owner {
     Owner::from_labels(|name| container.label(name))
-}
-
-fn address(container: &Inspection) -> Option<String> {
-    Some(format!("tcp://{}", container.published(CONTAINER_PORT)?))
 }
 
 /// The time since `created`, in its two largest units: `2h 5m`.

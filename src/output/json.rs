@@ -292,6 +292,12 @@ pub(crate) struct Listed<'a> {
     pub(crate) address: Option<String>,
     pub(crate) owner_pid: Option<u32>,
     pub(crate) created: &'a str,
+    /// How much it may do; absent if it was not started by this tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) isolation: Option<&'a str>,
+    /// In bytes; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_limit: Option<u64>,
 }
 
 /// `doctor`.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use crate::engine::Isolation;
 use crate::engine::docker::inspection::short;
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
 use crate::sandbox::start::Running;
+use crate::settings::isolation::IsolationLevel;
+use crate::settings::size::HumanSize;
 
 /// Removes control characters, and escapes what [`is_invisible`]: names, logs and errors may come from
 /// untrusted code.
@@ -97,6 +100,9 @@ pub(crate) fn running(running: &Running) -> String {
         ("container", format!("{} ({})", running.name, short(&running.id))),
         ("image", running.image.tag.clone()),
     ];
+    if running.isolation.level == IsolationLevel::Strict {
+        rows.push(("isolation", isolation(&running.isolation)));
+    }
     rows.extend(environment(&running.handshake));
     if let Some(report) = &running.check {
         let render = report.render.map(|time| format!(", render {}", milliseconds(time)));
@@ -105,6 +111,18 @@ pub(crate) fn running(running: &Running) -> String {
     }
     let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
     safe(&rows.join("\n"))
+}
+
+/// What a strict sandbox may do, in a few words.
+fn isolation(isolation: &Isolation) -> String {
+    let network = match isolation.network.as_str() {
+        "none" => "no network".to_owned(),
+        name => format!("network {name}"),
+    };
+    let root = if isolation.read_only { "read-only" } else { "writable" };
+    let memory =
+        isolation.memory.map(|bytes| format!(", {} of memory", HumanSize(bytes))).unwrap_or_default();
+    format!("strict: {network}, {root}{memory}")
 }
 
 /// What `check` saw, one property on each line.

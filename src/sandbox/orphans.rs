@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +12,7 @@ use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
+use crate::host::socket_dir;
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
 
 /// How long after its creation a container without an owner may still be starting.
@@ -33,6 +34,7 @@ pub(crate) struct Findings {
     pub(crate) containers: Vec<Candidate>,
     /// Run directories whose run is gone.
     pub(crate) folders: Vec<Abandoned>,
+    temp_folder: PathBuf,
 }
 
 /// Why orphans are looked for.
@@ -74,7 +76,7 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
     }
     let check = OrphanCheck::new(docker, request, &survey);
     let containers = sandboxes.into_iter().map(|container| check.decide(container)).collect();
-    Ok(Findings { containers, folders: survey.abandoned })
+    Ok(Findings { containers, folders: survey.abandoned, temp_folder: temp_folder.to_owned() })
 }
 
 /// Decides about the containers of one engine.
@@ -167,10 +169,10 @@ impl Findings {
                     left
                 }
             };
-            batch
-                .iter()
-                .filter(|candidate| !left.contains(&candidate.container.id))
-                .for_each(&mut *on_removed);
+            batch.iter().filter(|candidate| !left.contains(&candidate.container.id)).for_each(|candidate| {
+                candidate.container.remove_socket_directory();
+                on_removed(candidate);
+            });
         }
         if let Some((count, failure)) = failed {
             // The run directories name what could not be removed: keep them for the next `reap`.
@@ -184,6 +186,7 @@ impl Findings {
         for folder in self.folders {
             folder.remove()?;
         }
+        socket_dir::remove_abandoned(&self.temp_folder, docker.waits.run_folder_lock);
         Ok(())
     }
 }

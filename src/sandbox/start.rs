@@ -1,31 +1,37 @@
 //! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
+use crate::contract::{CONTAINER_PREFIX, ENTRYPOINT, IMAGE_FOLDER, SOCKET_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
-use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
+use crate::engine::docker::info::is_on_this_machine;
+use crate::engine::{EngineSite, Isolation, Mount, NewContainer, Platform, Reach};
+use crate::error::{Field, InvalidValue, SandboxError, cannot_read, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::{RunDir, write_private};
+use crate::host::socket_dir::SocketDir;
 use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{Plan, PlannedImage};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
+use crate::sandbox::isolation::Circumstances;
 use crate::sandbox::owner::Owner;
-use crate::sandbox::ready::{self, Ready};
+use crate::sandbox::ready::{self, Ready, Subject};
 use crate::sandbox::{isolation, orphans};
+use crate::settings::isolation::{ContainerOptions, Network, Transport, Volume};
 use crate::settings::sandbox::{Ownership, RunOptions};
+use crate::source::EnvironmentSourceRef;
 
 /// Makes Python print a stack when it crashes.
 const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
@@ -36,13 +42,20 @@ const LARGEST_VARIABLE: usize = 100 * 1024;
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
 
+/// How many starts are tried if the engine lacks something that can be replaced.
+const STARTS_TRIED: usize = 4;
+
+/// The folder of a file with the parameters in a container whose root is read-only.
+const PAYLOAD_FOLDER: &str = "/run/rlmesh-parameters";
+
 /// A container that has answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…`.
     pub(crate) address: String,
+    pub(crate) isolation: Isolation,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
@@ -51,6 +64,8 @@ pub(crate) struct Running {
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
     folder: Arc<RunDir>,
+    /// The folder of its Unix socket.
+    socket: Option<Arc<SocketDir>>,
 }
 
 /// Makes sure that the engine has the plan's image, starts its container, and waits for the handshake.
@@ -63,7 +78,10 @@ pub(crate) fn launch(
     options: &RunOptions,
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
-    let start = Start { image, options, began: Instant::now() };
+    let began = Instant::now();
+    let (isolation, notes) = decide(&image, options)?;
+    notes.into_iter().for_each(|note| on_event(Event::Note(note)));
+    let mut start = Start { image, options, isolation, has_init: true, began };
     let image = if image.takes_existing() {
         // The image usually exists, and starting a container is faster than checking first.
         match start.attempt(None, on_event) {
@@ -72,7 +90,7 @@ pub(crate) fn launch(
                 StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
                 // The image that exists may be for another platform.
                 StartFailureReason::NoImage | StartFailureReason::OtherPlatform => image.ensure(on_event)?,
-                StartFailureReason::NameTaken | StartFailureReason::Other => return Err(failed.error),
+                _ => return Err(failed.error),
             },
         }
     } else {
@@ -82,12 +100,45 @@ pub(crate) fn launch(
     start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
 }
 
-/// Checks that the owner exists, before anything is built for it.
+/// Checks what can be checked before anything is built: the owner, and what the engine must have for the container.
 ///
 /// # Errors
-/// [`SandboxError::InvalidOption`].
-pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
-    owner(ownership).map(drop)
+/// [`SandboxError::InvalidOption`]; Docker.
+pub(crate) fn check_first(docker: &Docker, options: &RunOptions) -> Result<(), SandboxError> {
+    owner(options.ownership)?;
+    let container = options.container.checked()?;
+    if container.runtime.is_none() && container.gpus.is_none() {
+        return Ok(());
+    }
+    let equipment = docker.equipment()?;
+    if let Some(runtime) = &container.runtime
+        // A name with dots is a shim, which the engine looks up when it starts the container.
+        && !runtime.contains('.')
+        && !equipment.runtimes().any(|name| name == runtime)
+    {
+        let known: Vec<&str> = equipment.runtimes().filter(|name| !name.contains('.')).collect();
+        let invalid = InvalidValue::new(
+            "the engine does not have this runtime",
+            format!("install it and add it to the engine's settings; the engine has {}", known.join(", ")),
+        );
+        return Err(Field::RUNTIME.invalid(runtime, &invalid));
+    }
+    if let Some(gpus) = &container.gpus
+        && !equipment.has_gpus()
+        && (docker.site() == EngineSite::Elsewhere || !has_gpu_device())
+    {
+        let invalid = InvalidValue::new(
+            "the engine has no GPUs for containers",
+            "install the NVIDIA Container Toolkit on the engine's machine, or leave out --gpus",
+        );
+        return Err(Field::GPUS.invalid(gpus, &invalid));
+    }
+    Ok(())
+}
+
+/// Whether this machine has a GPU with its driver.
+fn has_gpu_device() -> bool {
+    ["/dev/nvidiactl", "/dev/dxg", "/dev/kfd"].iter().any(|device| Path::new(device).exists())
 }
 
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
@@ -106,6 +157,27 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     }
 }
 
+/// The isolation of the container, and what the user should know about it.
+fn decide(image: &ImageRequest<'_>, options: &RunOptions) -> Result<(Isolation, Vec<String>), SandboxError> {
+    let (docker, plan) = (image.docker, image.plan);
+    let endpoint = match &image.settings.endpoint {
+        Some(endpoint) => Some(endpoint.clone()),
+        None => docker.endpoint().ok().map(|endpoint| endpoint.host),
+    };
+    let is_on_this_machine = endpoint.is_some_and(|endpoint| is_on_this_machine(&endpoint));
+    // Asking the engine would delay every start.
+    let own_memory = || if is_on_this_machine { process::memory() } else { None };
+    let memory = match options.container.memory {
+        Some(_) => None,
+        None => own_memory().or_else(|| docker.resources().ok().map(|resources| resources.memory)),
+    };
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let is_from_hub = matches!(plan.resolved_source(), EnvironmentSourceRef::Hf(_));
+    let copies = plan.serving.num_envs;
+    let around = Circumstances { is_from_hub, copies, processors, memory, is_on_this_machine };
+    isolation::decide(&options.container, around)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -122,22 +194,24 @@ impl From<SandboxError> for FailedStart {
 struct Start<'a> {
     image: ImageRequest<'a>,
     options: &'a RunOptions,
+    isolation: Isolation,
+    has_init: bool,
     began: Instant,
 }
 
 impl Start<'_> {
     /// Starts a container from the engine's current image, and waits for the handshake.
     fn attempt(
-        &self,
+        &mut self,
         built_in: Option<Duration>,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
-        let (name, id) = self.container(&owner, &folder)?;
+        let (name, id, socket) = self.container(&owner, &folder, on_event)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
-        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
+        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, socket.as_ref(), on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
             Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
@@ -146,11 +220,13 @@ impl Start<'_> {
             id,
             name,
             address: ready.address,
+            isolation: self.isolation.clone(),
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
             check,
             folder: Arc::new(folder),
+            socket: socket.map(Arc::new),
         })
     }
 
@@ -170,10 +246,12 @@ impl Start<'_> {
     fn until_ready(
         &self,
         id: &str,
+        socket: Option<&SocketDir>,
         on_event: &mut Listener<'_>,
     ) -> Result<(Ready, Duration, Option<CheckReport>), SandboxError> {
         let (docker, plan, options) = (self.image.docker, self.image.plan, &self.options);
-        let ready = ready::until_ready(docker, plan, id, options.ready_timeout)?;
+        let subject = Subject { id, isolation: &self.isolation, socket };
+        let ready = ready::until_ready(docker, plan, subject, options.ready_timeout)?;
         let took = self.began.elapsed();
         for warning in handshake::review(plan, &ready.handshake)? {
             on_event(Event::Warning(warning));
@@ -183,7 +261,7 @@ impl Start<'_> {
         }
         on_event(Event::Checking);
         let limit = docker.waits.check.max(options.ready_timeout);
-        let report = check::check(docker, plan, id, &ready.handshake, limit)?;
+        let report = check::check(docker, plan, &self.isolation, id, &ready.handshake, limit)?;
         Ok((ready, took, Some(report)))
     }
 
@@ -193,67 +271,223 @@ impl Start<'_> {
         needed.chain(&self.options.env).map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
-    /// Starts the container, and returns its name and id.
-    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), FailedStart> {
+    /// Starts the container, and returns its name, its id and its socket directory.
+    fn container(
+        &mut self,
+        owner: &Owner,
+        folder: &RunDir,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(String, String, Option<SocketDir>), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
-        let source = plan.resolved_source();
-        let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
-        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
-        labels.extend(owner.labels());
-        let (mut variables, file) = payload(plan, folder.path())?;
-        let users_variables = self.users_variables();
-        if !users_variables.iter().any(|(name, _)| *name == FAULT_HANDLER.0) {
-            variables.push((FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned()));
-        }
-        let env_file = write_env_file(folder.path(), &users_variables)?;
-        let target = format!("{IMAGE_FOLDER}/bootstrap.json");
-        let (image, slug) = (plan.image_name(), source.slug());
-        let mut attempt = 1;
+        let slug = plan.resolved_source().slug();
+        let (mut attempt, mut names_taken) = (0, 0);
         loop {
-            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            attempt += 1;
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            let name = format!("{CONTAINER_PREFIX}{slug}-{id}");
             folder.set_container(&name)?;
-            let new = NewContainer {
-                image: &image,
-                name: &name,
-                labels: &labels,
-                variables: &variables,
-                env_file: env_file.as_deref(),
-                shm_size: self.options.shm_size,
-                file: file.as_deref().map(|file| (file, target.as_str())),
-                platform: match (&self.image.build.platform, &plan.image) {
-                    (Some(platform), _) => Platform::Named(platform),
-                    (None, PlannedImage::Built(_)) => Platform::Engines,
-                    (None, PlannedImage::Prebuilt(_)) => Platform::Any,
-                },
-                isolation: &isolation::standard(),
+            let socket = match self.isolation.reach {
+                Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder, &id)?),
+                Reach::Port(..) => None,
             };
             let id_file = folder.path().join(format!("container-id-{attempt}"));
-            match docker.run_container(&new, &id_file) {
-                Ok(id) => return Ok((name, id)),
+            let failed = match self.run(owner, folder, &name, socket.as_ref(), &id_file)? {
+                Ok(id) => return Ok((name, id, socket)),
+                Err(failed) => failed,
+            };
+            match failed.reason {
                 // The container of that name is not ours: it must not be removed.
-                Err(failed) if failed.reason == StartFailureReason::NameTaken => {
+                StartFailureReason::NameTaken => {
                     folder.clear_container()?;
-                    if attempt == NAMES_TRIED {
+                    names_taken += 1;
+                    if names_taken == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
-                    attempt += 1;
                 }
-                Err(failed) => return Err(clean_up(docker, &name, folder, failed)),
+                reason if attempt < STARTS_TRIED && self.can_adapt(reason, socket.is_some()) => {
+                    let failed = clean_up(docker, &name, folder, failed);
+                    if folder.is_kept() {
+                        return Err(failed);
+                    }
+                    self.adapt(reason, on_event)?;
+                }
+                _ => return Err(clean_up(docker, &name, folder, failed)),
             }
         }
     }
+
+    /// Whether another start can do without what this one lacked.
+    fn can_adapt(&self, reason: StartFailureReason, has_socket: bool) -> bool {
+        let network = self.isolation.network.as_str();
+        match reason {
+            StartFailureReason::NoNetwork => {
+                [isolation::NETWORK, isolation::NETWORK_WITHOUT_EGRESS].contains(&network)
+            }
+            StartFailureReason::NoFolder => {
+                has_socket
+                    && self.options.container.transport.is_none()
+                    && self.options.container.network != Some(Network::None)
+            }
+            StartFailureReason::NoInit => self.has_init,
+            _ => false,
+        }
+    }
+
+    /// Prepares another start.
+    fn adapt(&mut self, reason: StartFailureReason, on_event: &mut Listener<'_>) -> Result<(), SandboxError> {
+        let docker = self.image.docker;
+        match reason {
+            StartFailureReason::NoNetwork => {
+                let egress = self.isolation.network == isolation::NETWORK;
+                docker.create_network(&self.isolation.network, egress)?;
+            }
+            StartFailureReason::NoInit => {
+                on_event(Event::Warning(
+                    "the engine has no docker-init: ended processes of the environment are not collected"
+                        .to_owned(),
+                ));
+                self.has_init = false;
+            }
+            _ => {
+                let elsewhere = RunOptions {
+                    container: ContainerOptions {
+                        transport: Some(Transport::Tcp),
+                        ..self.options.container.clone()
+                    },
+                    ..self.options.clone()
+                };
+                on_event(Event::Note(
+                    "the engine does not see this machine's folders: serving over TCP, in a network without egress"
+                        .to_owned(),
+                ));
+                self.isolation = decide(&self.image, &elsewhere)?.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// One `docker run`.
+    fn run(
+        &self,
+        owner: &Owner,
+        folder: &RunDir,
+        name: &str,
+        socket: Option<&SocketDir>,
+        id_file: &Path,
+    ) -> Result<Result<String, StartFailure>, SandboxError> {
+        let (docker, plan) = (self.image.docker, self.image.plan);
+        let mut labels = vec![
+            (label::MARK.0, label::MARK.1.to_owned()),
+            (label::SOURCE, plan.resolved_source().to_string()),
+            (label::ISOLATION, self.isolation.level.to_string()),
+        ];
+        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
+        labels.extend(owner.labels());
+        let (mut variables, payload) = payload(plan, folder.path())?;
+        let users_variables = self.users_variables();
+        let mut isolation = self.isolation.clone();
+        let mut defaults = vec![(FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned())];
+        if isolation.read_only {
+            // Programs look for a folder and a name that this user does not have.
+            defaults.extend([("HOME", "/tmp".to_owned()), ("USER", "rlmesh".to_owned())]);
+        }
+        defaults.retain(|(name, _)| !users_variables.contains_key(name));
+        variables.extend(defaults);
+        let mut mounts: Vec<Mount> = self.options.container.volumes.iter().map(mount).collect();
+        if let (Some(dir), Reach::Socket(path)) = (socket, &isolation.reach) {
+            variables.push((variable::ADDRESS, format!("unix://{path}")));
+            let source = Some(dir.shared().to_string_lossy().into_owned());
+            mounts.push(Mount { source, target: SOCKET_FOLDER.to_owned(), writable: true });
+        }
+        let mut files = Vec::new();
+        for (number, (file, target)) in self.options.container.files.iter().enumerate() {
+            let copy = folder.path().join(format!("file-{number}"));
+            files.push((readable_by_all(file, copy)?, target.clone()));
+        }
+        let mut arguments = Vec::new();
+        if let Some(payload) = payload {
+            let target = if isolation.read_only { PAYLOAD_FOLDER } else { IMAGE_FOLDER };
+            let target = format!("{target}/bootstrap.json");
+            arguments.push(target.clone());
+            files.push((payload, target));
+        }
+        if isolation.read_only {
+            // Docker copies no file to a read-only root, but to a volume.
+            let folders: BTreeSet<&str> = files.iter().filter_map(|(_, target)| parent(target)).collect();
+            let volume = |target: &str| Mount { source: None, target: target.to_owned(), writable: true };
+            mounts.extend(folders.into_iter().map(volume));
+        }
+        let mut entrypoint = None;
+        // Connecting takes the right to write to the socket, which only root has for the sockets of others.
+        if let (Some(_), Some(user)) = (socket, process::ordinary_user()) {
+            if plan.build().is_some() {
+                entrypoint = Some("sh");
+                let script = format!("umask 0; exec {} \"$@\"", ENTRYPOINT.join(" "));
+                arguments.splice(..0, ["-c".to_owned(), script, "sh".to_owned()]);
+            } else if self.options.container.user.is_none() {
+                isolation.user = Some(user);
+            }
+        }
+        let env_file = folder.path().join("variables");
+        let has_env_file = write_env_file(&env_file, &users_variables)?;
+        let new = NewContainer {
+            image: &plan.image_name(),
+            name,
+            labels: &labels,
+            variables: &variables,
+            env_file: has_env_file.then_some(env_file.as_path()),
+            shm_size: self.options.shm_size,
+            mounts: &mounts,
+            files: &files,
+            entrypoint,
+            arguments: &arguments,
+            platform: match (&self.image.build.platform, &plan.image) {
+                (Some(platform), _) => Platform::Named(platform),
+                (None, PlannedImage::Built(_)) => Platform::Engines,
+                (None, PlannedImage::Prebuilt(_)) => Platform::Any,
+            },
+            isolation: &isolation,
+            has_init: self.has_init,
+        };
+        Ok(docker.run_container(&new, id_file))
+    }
+}
+
+/// The folder of a path in a container; `None` for the root.
+fn parent(target: &str) -> Option<&str> {
+    target.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty())
+}
+
+/// A file, or a copy of it if not everyone can read it: docker keeps its mode, and the container's user may be any.
+fn readable_by_all(file: &Path, copy: PathBuf) -> Result<PathBuf, SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hint = "check the path of --file, and that TMPDIR has free space";
+    let failed = |error: std::io::Error| cannot_read(file, &error, hint);
+    let mode = fs::metadata(file).map_err(failed)?.permissions().mode();
+    if mode & 0o004 != 0 {
+        return Ok(file.to_owned());
+    }
+    fs::copy(file, &copy).map_err(failed)?;
+    fs::set_permissions(&copy, fs::Permissions::from_mode(mode | 0o444)).map_err(failed)?;
+    Ok(copy)
+}
+
+fn mount(volume: &Volume) -> Mount {
+    Mount { source: Some(volume.source.clone()), target: volume.target.clone(), writable: volume.writable }
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
 /// from its own environment, because it takes settings of its own from that: `DOCKER_HOST`, `PATH`.
-fn write_env_file(folder: &Path, variables: &BTreeMap<&str, &str>) -> Result<Option<PathBuf>, SandboxError> {
+fn write_env_file(file: &Path, variables: &BTreeMap<&str, &str>) -> Result<bool, SandboxError> {
     if variables.is_empty() {
-        return Ok(None);
+        return Ok(false);
     }
-    let file = folder.join("variables");
-    let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    write_private(&file, &lines)?;
-    Ok(Some(file))
+    // An earlier attempt may have written it.
+    if !file.exists() {
+        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(file, &lines)?;
+    }
+    Ok(true)
 }
 
 /// Removes what a failed start may have left behind.
@@ -334,6 +568,7 @@ impl Running {
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn keep(&self) -> Result<(), SandboxError> {
+        self.socket.iter().for_each(|socket| socket.keep());
         self.folder.clear_container()
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<St
     let ids: Vec<String> = found.iter().map(|container| container.id.clone()).collect();
     if !ids.is_empty() {
         end(docker, &ids, grace)?;
+        found.iter().for_each(Inspection::remove_socket_directory);
     }
     Ok(Stopped { containers: found, missing })
 }

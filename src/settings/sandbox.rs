@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Field, InvalidValue, SandboxError};
+use crate::settings::isolation::ContainerOptions;
 use crate::settings::kwargs::check_kwargs;
 use crate::settings::requirement::{module_of, refuse_requirement};
 use crate::settings::size::{BuildMemory, size_of};
@@ -343,6 +344,8 @@ pub struct RunOptions {
     pub env: Vec<(String, String)>,
     /// The size of `/dev/shm` in bytes. Default: Docker's, 64 MiB.
     pub shm_size: Option<u64>,
+    /// What the container may do, and what it is given.
+    pub container: ContainerOptions,
     /// How long to wait until it answers the handshake. Default: 30 s.
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
@@ -358,6 +361,7 @@ impl Default for RunOptions {
             ownership: Ownership::ThisProcess,
             env: Vec::new(),
             shm_size: None,
+            container: ContainerOptions::default(),
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             check: false,

@@ -1,12 +1,15 @@
 //! The output of `docker container inspect`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::contract::label::MARK;
+use crate::contract::{CONTAINER_PORT, SOCKET_FOLDER};
 use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
+use crate::host::socket_dir;
 
 /// The fields of `docker container inspect` that are used here.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,6 +23,10 @@ pub(crate) struct Inspection {
     pub(crate) image: String,
     pub(crate) state: State,
     pub(crate) config: Config,
+    #[serde(default)]
+    mounts: Vec<MountPoint>,
+    #[serde(default)]
+    host_config: HostConfig,
     network_settings: NetworkSettings,
 }
 
@@ -40,6 +47,22 @@ pub(crate) struct State {
 pub(crate) struct Config {
     pub(crate) image: String,
     labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MountPoint {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    destination: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostConfig {
+    /// In bytes; 0 is no limit.
+    memory: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -80,6 +103,36 @@ impl Inspection {
             "removing" => Phase::Removing,
             _ => Phase::Running,
         }
+    }
+
+    /// Its memory limit in bytes, if it has one.
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        u64::try_from(self.host_config.memory).ok().filter(|bytes| *bytes > 0)
+    }
+
+    /// The address for rlmesh's clients, while it runs.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self.socket_folder() {
+            Some(folder) if self.phase() == Phase::Running => {
+                Some(format!("unix://{}", socket_dir::socket(folder).display()))
+            }
+            Some(_) => None,
+            None => Some(format!("tcp://{}", self.published(CONTAINER_PORT)?)),
+        }
+    }
+
+    /// The folder of its socket, which this tool created for it.
+    fn socket_folder(&self) -> Option<&Path> {
+        let mount = self.mounts.iter().find(|mount| mount.destination == SOCKET_FOLDER)?;
+        let folder = Path::new(&mount.source);
+        socket_dir::of_container(folder, self.name()).is_some().then_some(folder)
+    }
+
+    /// Removes its socket directory, once the container is removed.
+    pub(crate) fn remove_socket_directory(&self) {
+        let folder = self.socket_folder().and_then(|folder| socket_dir::of_container(folder, self.name()));
+        // The folder may be on another machine.
+        folder.iter().for_each(|folder| drop(socket_dir::remove(folder)));
     }
 
     /// The address at which a port of the container is published on the engine's host: `127.0.0.1:49153`.

@@ -4,6 +4,7 @@
 mod ends;
 mod environments;
 mod interfaces;
+mod isolation;
 mod libraries;
 mod log;
 mod modules;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::engine::Isolation;
 use crate::error::{Change, Problem};
 use crate::plan::{Plan, ResolvedSource};
 use crate::settings::sandbox::{debian_package, import, wrapper};
@@ -72,6 +74,9 @@ pub(crate) struct Facts {
     /// How long the container had to answer.
     #[serde(skip)]
     pub(crate) limit: Option<Duration>,
+    /// What the container may do.
+    #[serde(skip)]
+    pub(crate) isolation: Option<Isolation>,
 }
 
 /// The most entries of each list of [`Facts`].
@@ -127,7 +132,8 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str, facts: 
     let case = Case { plan, log: &log, facts };
     let is_out_of_memory = end.is_some_and(|end| end.is_out_of_memory);
     let of_log = || RULES.iter().find_map(|rule| rule(&case));
-    let advice = if is_out_of_memory { None } else { of_log() }.unwrap_or_else(|| ends::advice(&case, end));
+    let advice = if is_out_of_memory { isolation::memory(&case) } else { of_log() }
+        .unwrap_or_else(|| ends::advice(&case, end));
     let cause = log.cause().map(str::to_owned).or_else(|| ends::cause(&case, end));
     Diagnosis { cause, hints: advice.hints, changes: advice.changes, telling: log.telling() }
 }
@@ -164,7 +170,8 @@ impl Advice {
 type Rule = fn(&Case<'_>) -> Option<Advice>;
 
 /// The known failures. The first rule that fits wins.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
+    isolation::advice,
     libraries::advice,
     interfaces::advice,
     environments::advice,
