@@ -1,10 +1,11 @@
 """An environment that tries what environments should not do, and prints what works.
 
-It tries everything twice: when it is created, and in its first reset. Each attempt runs in a process of its own, so
-that none ends the server. The log gets one line for each: `attempt PHASE NAME works|refused DETAIL`.
+It tries everything twice: when it is created, and in its first reset. Each attempt runs in a process of
+its own, so that none ends the server. The log gets one line for each:
+`attempt PHASE NAME works|refused DETAIL`.
 
-Variables: HOSTILE_HOST_PORT (a port that the engine's machine listens on, on all addresses), HOSTILE_PEERS (the
-addresses of other containers, as NAME=IP:PORT, separated by commas).
+Variables: HOSTILE_HOST_PORT (a port that the engine's machine listens on, on all addresses), HOSTILE_PEERS
+(the addresses of other containers, as NAME=IP:PORT, separated by commas).
 """
 
 import ctypes
