@@ -57,11 +57,16 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
             Change::Add("--pids-limit", limit.saturating_mul(8).to_string()),
         ));
     }
-    let needs_user = ["getpwuid(): uid not found", "PermissionError: [Errno 13]", "Permission denied"];
-    if has(&needs_user) && isolation.read_only && isolation.user.is_some() {
+    if has(&["getpwuid(): uid not found"]) && isolation.user.is_some() {
         return Some(with(
-            &format!("the environment needs another user than {} of its sandbox", user(isolation)),
+            "the environment needs a user that has an account",
             Change::Add("--user", "0".to_owned()),
+        ));
+    }
+    if has(&["PermissionError: [Errno 13]", "Permission denied"]) && isolation.read_only {
+        return Some(with(
+            "the environment uses files that its sandbox does not let it use",
+            Change::Flag("--writable"),
         ));
     }
     None
@@ -78,10 +83,6 @@ pub(super) fn memory(case: &Case<'_>) -> Option<Advice> {
 
 fn has_egress(isolation: &Isolation) -> bool {
     !["none", NETWORK_WITHOUT_EGRESS].contains(&isolation.network.as_str())
-}
-
-fn user(isolation: &Isolation) -> &str {
-    isolation.user.as_deref().unwrap_or_default()
 }
 
 fn with(hint: &str, change: Change) -> Advice {
