@@ -83,6 +83,8 @@ pub(crate) struct Mount {
     pub(crate) source: Option<String>,
     pub(crate) target: String,
     pub(crate) writable: bool,
+    /// Whether SELinux, where the engine uses it, must let the container use it.
+    pub(crate) relabel: bool,
 }
 
 /// Which platform a container's image must be for.

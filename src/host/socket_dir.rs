@@ -6,7 +6,6 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -160,9 +159,17 @@ fn is_abandoned(path: &Path, lock_wait: Duration) -> bool {
     if !is_socket(&socket) {
         return true;
     }
-    // A server that is there but does not answer still holds its socket.
-    let gone = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound];
-    UnixStream::connect(&socket).is_err_and(|error| gone.contains(&error.kind()))
+    has_no_server(&socket).unwrap_or(false)
+}
+
+/// Whether nothing listens on a socket. A server that is there but does not answer still holds it.
+fn has_no_server(socket: &Path) -> rustix::io::Result<bool> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
+    let client = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    // Otherwise this could wait for the server.
+    rustix::io::ioctl_fionbio(&client, true)?;
+    let gone = [rustix::io::Errno::CONNREFUSED, rustix::io::Errno::NOENT];
+    Ok(connect(&client, &SocketAddrUnix::new(socket)?).is_err_and(|error| gone.contains(&error)))
 }
 
 #[cfg(all(test, target_os = "linux"))]

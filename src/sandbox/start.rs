@@ -162,6 +162,8 @@ fn decide(image: &ImageRequest<'_>, options: &RunOptions) -> Result<(Isolation, 
     let (docker, plan) = (image.docker, image.plan);
     let endpoint = match &image.settings.endpoint {
         Some(endpoint) => Some(endpoint.clone()),
+        // On other systems, an engine runs in a virtual machine.
+        None if !cfg!(target_os = "linux") => None,
         None => docker.endpoint().ok().map(|endpoint| endpoint.host),
     };
     let is_on_this_machine = endpoint.is_some_and(|endpoint| is_on_this_machine(&endpoint));
@@ -397,7 +399,7 @@ impl Start<'_> {
         if let (Some(dir), Reach::Socket(path)) = (socket, &isolation.reach) {
             variables.push((variable::ADDRESS, format!("unix://{path}")));
             let source = Some(dir.shared().to_string_lossy().into_owned());
-            mounts.push(Mount { source, target: SOCKET_FOLDER.to_owned(), writable: true });
+            mounts.push(Mount { source, target: SOCKET_FOLDER.to_owned(), writable: true, relabel: true });
         }
         let mut files = Vec::new();
         for (number, (file, target)) in self.options.container.files.iter().enumerate() {
@@ -414,7 +416,12 @@ impl Start<'_> {
         if isolation.read_only {
             // Docker copies no file to a read-only root, but to a volume.
             let folders: BTreeSet<&str> = files.iter().filter_map(|(_, target)| parent(target)).collect();
-            let volume = |target: &str| Mount { source: None, target: target.to_owned(), writable: true };
+            let volume = |target: &str| Mount {
+                source: None,
+                target: target.to_owned(),
+                writable: true,
+                relabel: false,
+            };
             mounts.extend(folders.into_iter().map(volume));
         }
         let mut entrypoint = None;
@@ -473,7 +480,12 @@ fn readable_by_all(file: &Path, copy: PathBuf) -> Result<PathBuf, SandboxError> 
 }
 
 fn mount(volume: &Volume) -> Mount {
-    Mount { source: Some(volume.source.clone()), target: volume.target.clone(), writable: volume.writable }
+    Mount {
+        source: Some(volume.source.clone()),
+        target: volume.target.clone(),
+        writable: volume.writable,
+        relabel: false,
+    }
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than

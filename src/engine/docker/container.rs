@@ -229,7 +229,13 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
         option("--shm-size", format!("{size}b").into());
     }
     for mount in new.mounts {
-        option("--mount", mount_argument(mount).into());
+        match &mount.source {
+            // Only this form can relabel. It would create a folder that does not exist.
+            Some(source) if mount.relabel && Path::new("/sys/fs/selinux/enforce").exists() => {
+                option("--volume", format!("{source}:{}:z", mount.target).into());
+            }
+            _ => option("--mount", mount_argument(mount).into()),
+        }
     }
     if let Some(program) = new.entrypoint {
         option("--entrypoint", program.into());
@@ -344,7 +350,7 @@ impl StartFailure {
             return Self { reason: StartFailureReason::NoImage, error, left: Left::Nothing };
         }
         let reason = match stderr {
-            text if text.contains("network") && text.contains(" not found") => StartFailureReason::NoNetwork,
+            text if is_network_missing(text) => StartFailureReason::NoNetwork,
             text if text.contains("docker-init") && text.contains("not found") => StartFailureReason::NoInit,
             text if is_folder_unseen(text) => StartFailureReason::NoFolder,
             _ => StartFailureReason::Other,
@@ -370,6 +376,11 @@ fn is_not_connected(stderr: &str) -> bool {
     ]
     .iter()
     .any(|text| stderr.contains(text))
+}
+
+/// Whether the network of a container does not exist.
+fn is_network_missing(stderr: &str) -> bool {
+    stderr.lines().any(|line| line.contains(": network ") && line.contains(" not found"))
 }
 
 /// Whether the engine does not see a folder that it should mount.
@@ -410,6 +421,7 @@ fn start_error(failure: Failure) -> SandboxError {
         _ if failure.stderr.contains("could not select device driver") => {
             "the engine has no GPUs for containers: install the NVIDIA Container Toolkit, or leave out --gpus"
         }
+        _ if is_network_missing(&failure.stderr) => "`docker network ls` lists the engine's networks",
         _ if failure.stderr.contains("marked read-only") => {
             "give --file a target in a folder, such as /data/FILE, or add --writable"
         }
@@ -462,7 +474,7 @@ mod tests {
     fn fields_of_a_mount_are_quoted_for_csv() {
         let argument = |source: Option<&str>, writable| {
             let source = source.map(str::to_owned);
-            mount_argument(&Mount { source, target: "/b".to_owned(), writable })
+            mount_argument(&Mount { source, target: "/b".to_owned(), writable, relabel: false })
         };
         assert_eq!(argument(Some("/a"), false), "type=bind,source=/a,target=/b,readonly");
         assert_eq!(argument(Some("cache"), true), "type=volume,source=cache,target=/b");

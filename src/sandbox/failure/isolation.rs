@@ -88,3 +88,58 @@ fn has_egress(isolation: &Isolation) -> bool {
 fn with(hint: &str, change: Change) -> Advice {
     Advice::with(hint, Some(change))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::samples;
+    use crate::sandbox::failure::{ContainerEnd, Facts, startup};
+    use crate::sandbox::isolation::{Circumstances, decide};
+    use crate::settings::isolation::{ContainerOptions, IsolationLevel, Network};
+
+    fn explained(line: &str, options: &ContainerOptions, is_out_of_memory: bool) -> String {
+        let around = Circumstances {
+            is_from_hub: false,
+            copies: 1,
+            processors: 2,
+            memory: Some(16 << 30),
+            is_on_this_machine: true,
+        };
+        let isolation = Some(decide(options, around).unwrap().0);
+        let facts = Facts { isolation, ..Facts::default() };
+        let log =
+            format!("Traceback (most recent call last):\n  File \"/a.py\", line 3, in f\n    g()\n{line}\n");
+        let end = Some(ContainerEnd { exit_code: 1, is_out_of_memory });
+        let plan = samples::plan(samples::gym("X-v0"));
+        let changes = startup(&plan, end, &log, &facts).changes;
+        changes.iter().map(Change::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_not_allowed_leads_to_the_flag_that_allows_it() {
+        let strict = ContainerOptions { isolation: Some(IsolationLevel::Strict), ..Default::default() };
+        for (line, expected) in [
+            ("OSError: [Errno 30] Read-only file system: '/opt/rlmesh/cache'", "--writable"),
+            ("PermissionError: [Errno 13] Permission denied: '/opt/rlmesh/source/log.txt'", "--writable"),
+            ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "--network default"),
+            (
+                "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
+                "--network default",
+            ),
+            ("PermissionError: [Errno 13] Permission denied: '/tmp/program'", "--tmpfs /tmp:exec"),
+            ("ImportError: /tmp/x.so: failed to map segment from shared object", "--tmpfs /tmp:exec"),
+            ("OSError: [Errno 28] No space left on device", "--tmpfs /tmp:size=4g"),
+            ("RuntimeError: can't start new thread", "--pids-limit 4608"),
+            ("KeyError: 'getpwuid(): uid not found: 65532'", "--user 0"),
+        ] {
+            assert_eq!(explained(line, &strict, false), expected, "{line}");
+            if !line.contains("thread") {
+                assert_eq!(explained(line, &ContainerOptions::default(), false), "", "{line}");
+            }
+        }
+        assert_eq!(explained("", &strict, true), "--memory 8192m");
+        let egress_off = ContainerOptions { network: Some(Network::EgressOff), ..Default::default() };
+        let line = "socket.gaierror: [Errno -3] Temporary failure in name resolution";
+        assert_eq!(explained(line, &egress_off, false), "--network default");
+    }
+}
