@@ -14,7 +14,8 @@ use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, since, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, container_name, count, date, debian_package, import, process_id, requirement, wrapper,
+    VectorizationMode, base_image, container_name, count, date, debian_package, import, process_id,
+    requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;

@@ -70,7 +70,9 @@ fn owner(owner: OwnerState) -> String {
     match owner {
         OwnerState::None => "none".to_owned(),
         OwnerState::Alive(pid) => format!("process {pid}"),
-        OwnerState::Gone(pid) => format!("process {pid}, which is gone; `rlmesh-sandbox reap` removes the sandbox"),
+        OwnerState::Gone(pid) => {
+            format!("process {pid}, which is gone; `rlmesh-sandbox reap` removes the sandbox")
+        }
         OwnerState::Unknown(pid) => format!("process {pid}, perhaps on another machine"),
     }
 }

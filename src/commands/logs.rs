@@ -86,7 +86,8 @@ fn build_log(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
     const HINT: &str = "the newest thirty logs of failed builds and starts are kept";
     let folder = session.client.settings().state_folder.as_ref().map(|state| state.join("logs"));
     let file = folder.as_deref().and_then(|folder| logs::newest(folder, "build"));
-    let file = file.ok_or_else(|| SandboxError::System(Problem::new("there is no log of a failed build", HINT)))?;
+    let file =
+        file.ok_or_else(|| SandboxError::System(Problem::new("there is no log of a failed build", HINT)))?;
     session.output.note(&format!("the log of the last failed build: {}", file.display()));
     let failed = |error: std::io::Error| cannot_read(&file, &error, HINT);
     let mut opened = File::open(&file).map_err(failed)?;

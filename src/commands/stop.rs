@@ -48,7 +48,13 @@ fn confirm(sandboxes: &[Sandbox], session: &Session) -> Result<bool, SandboxErro
         return Ok(true);
     }
     let all = sandboxes.len();
-    let belong = if others == 1 { "1 belongs to another process" } else { &format!("{others} belong to other processes") };
-    session.output.note(&format!("of {all} sandboxes, {belong}; `stop --mine` leaves out those of other processes"));
+    let belong = if others == 1 {
+        "1 belongs to another process"
+    } else {
+        &format!("{others} belong to other processes")
+    };
+    session
+        .output
+        .note(&format!("of {all} sandboxes, {belong}; `stop --mine` leaves out those of other processes"));
     session.confirm(&format!("stop all {all}?"))
 }

@@ -53,9 +53,8 @@ fn fitted(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Op
     let Some(width) = width else { return natural.iter().copied().map(Some).collect() };
     let least = |at: usize| columns[at].narrowest.map_or(natural[at], |narrowest| narrowest.min(natural[at]));
     let mut kept: Vec<usize> = (0..columns.len()).collect();
-    let total = |kept: &[usize]| {
-        kept.iter().map(|at| least(*at)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
-    };
+    let total =
+        |kept: &[usize]| kept.iter().map(|at| least(*at)).sum::<usize>() + GAP * kept.len().saturating_sub(1);
     while total(&kept) > width {
         let last = kept.iter().copied().filter(|at| columns[*at].rank > 0).max_by_key(|at| columns[*at].rank);
         let Some(last) = last else { break };
@@ -123,13 +122,16 @@ mod tests {
             assert!(text.lines().all(|line| width_of(line) <= width), "{width}:\n{text}");
             assert!(text.contains("45d5") && text.lines().count() == 3, "{width}:\n{text}");
         }
-        assert_eq!(table(&columns(), &rows(), Some(20)), "ID    SOURCE\n45d5  CartPole-v1\nc0ff  日本語");
-        assert!(table(&columns(), &rows(), Some(28)).contains("CartPole-v1  cartp…"));
+        assert_eq!(table(&columns(), &rows(), Some(17)), "ID    SOURCE\n45d5  CartPole-v1\nc0ff  日本語");
+        assert!(table(&columns(), &rows(), Some(26)).contains("CartPole-v1  cartpo…"));
         assert_eq!(table(&columns(), &[], Some(12)), "ID  SOURCE");
     }
 
     #[test]
     fn a_text_is_cut_by_the_columns_that_it_takes() {
-        assert_eq!((cut("abcd", 4), cut("abcde", 4), cut("日本語", 4)), ("abcd".into(), "abc…".into(), "日…".into()));
+        assert_eq!(
+            (cut("abcd", 4), cut("abcde", 4), cut("日本語", 4)),
+            ("abcd".into(), "abc…".into(), "日…".into())
+        );
     }
 }

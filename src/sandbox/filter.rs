@@ -34,13 +34,13 @@ const KEYS: [(&str, Key); 6] = [
 /// # Errors
 /// [`InvalidValue`].
 pub(crate) fn filter(text: &str) -> Result<Filter, InvalidValue> {
-    const HINT: &str =
-        "use source=TEXT, name=TEXT or image=TEXT (a part is enough), state=running, or owner=none|alive|gone|unknown|PID";
+    const HINT: &str = "use source=TEXT, name=TEXT or image=TEXT (a part is enough), state=running, or owner=none|alive|gone|unknown|PID";
     let (key, value) = text.split_once('=').ok_or_else(|| InvalidValue::new("it has no `=`", HINT))?;
     let (key, value) = (key.trim().to_ascii_lowercase(), value.trim().to_ascii_lowercase());
     let key = KEYS.iter().find(|(name, _)| *name == key).map(|(_, key)| *key);
     let key = key.ok_or_else(|| InvalidValue::new("there is no filter of that name", HINT))?;
-    let is_owner = ["none", "alive", "gone", "unknown"].contains(&value.as_str()) || value.parse::<u32>().is_ok();
+    let is_owner =
+        ["none", "alive", "gone", "unknown"].contains(&value.as_str()) || value.parse::<u32>().is_ok();
     if value.is_empty() || key == Key::Owner && !is_owner {
         return Err(InvalidValue::new("it has no valid value", HINT));
     }

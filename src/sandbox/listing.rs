@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::contract::{CONTAINER_PORT, label, variable};
+use crate::engine::Phase;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
-use crate::engine::Phase;
 use crate::error::SandboxError;
 use crate::host::process::{self, Host};
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};

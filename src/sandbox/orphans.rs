@@ -114,9 +114,7 @@ impl<'a> OrphanCheck<'a> {
             Decision::Orphan(_) if self.starting.contains(container.name()) => {
                 Decision::Keep(Reason::Starting)
             }
-            Decision::Keep(reason)
-                if self.is_abandoned(&container) && reason != Reason::BeingRemoved =>
-            {
+            Decision::Keep(reason) if self.is_abandoned(&container) && reason != Reason::BeingRemoved => {
                 Decision::Orphan(Proof::StartAbandoned)
             }
             decision => decision,
@@ -165,7 +163,8 @@ impl Findings {
         let orphans: Vec<Candidate> = self.containers.into_iter().filter(is_orphan).collect();
         let mut failed = None;
         for batch in orphans.chunks(BATCH) {
-            let ids: Vec<String> = batch.iter().map(|candidate| candidate.sandbox.container.id.clone()).collect();
+            let ids: Vec<String> =
+                batch.iter().map(|candidate| candidate.sandbox.container.id.clone()).collect();
             let left = match docker.remove_containers(&ids) {
                 Ok(()) => HashSet::new(),
                 Err(failure) => {

@@ -34,7 +34,7 @@ impl Selector {
     /// Reads a text. The path of a folder is made absolute, as it is in the sandboxes' labels.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for an empty text.
+    /// [`SandboxError::InvalidOption`] for a text that can be none of these.
     pub(crate) fn new(text: &str) -> Result<Self, SandboxError> {
         let text = text.trim();
         if text.is_empty() {
@@ -54,7 +54,15 @@ impl Selector {
             Err(_) => None,
         };
         let text = text.strip_prefix('/').filter(|rest| !rest.contains('/')).unwrap_or(text);
-        Ok(Self { text: text.to_owned(), source, address: Address::read(text) })
+        let address = Address::read(text);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if source.is_none() && address.is_none() && !text.chars().all(is_name) {
+            return Err(SandboxError::InvalidOption(Problem::new(
+                format!("{text:?} is not a valid id, name, address or source"),
+                "run `rlmesh-sandbox ps` to list the sandboxes",
+            )));
+        }
+        Ok(Self { text: text.to_owned(), source, address })
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -128,7 +136,8 @@ impl Selector {
     }
 
     fn several(&self, found: &[&Sandbox], hint: &str) -> Problem {
-        Problem::new(format!("{:?} matches {} sandboxes:", self.text, found.len()), hint).details(lines(found))
+        Problem::new(format!("{:?} matches {} sandboxes:", self.text, found.len()), hint)
+            .details(lines(found))
     }
 
     fn has_address(&self, sandbox: &Sandbox) -> bool {
@@ -173,7 +182,8 @@ impl Address {
         let (host, port) = rest.trim_end_matches('/').rsplit_once(':').unwrap_or(("", rest));
         let port = port.parse().ok().filter(|port| *port > 0)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let is_here = matches!(host.as_str(), "" | "localhost" | "127.0.0.1" | "0.0.0.0" | "::1" | "::" | "*");
+        let is_here =
+            matches!(host.as_str(), "" | "localhost" | "127.0.0.1" | "0.0.0.0" | "::1" | "::" | "*");
         Some(Self { host: (!is_here).then_some(host), port })
     }
 }
@@ -264,7 +274,9 @@ mod tests {
         ] {
             assert_eq!(names(text), expected, "{text}");
         }
-        assert!(Selector::new(" ").is_err());
+        for text in ["", " ", "a b", "hf://x y"] {
+            assert!(Selector::new(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
@@ -280,7 +292,13 @@ mod tests {
         let path = folder.path().canonicalize().unwrap().display().to_string();
         let sandboxes = [sandbox(A, "x", &path, 1)];
         let found = |text: &str| Selector::new(text).unwrap().matches(&sandboxes).len();
-        assert_eq!((found(&path), found(&format!("{path}/../{}", folder.path().file_name().unwrap().to_str().unwrap()))), (1, 1));
+        assert_eq!(
+            (
+                found(&path),
+                found(&format!("{path}/../{}", folder.path().file_name().unwrap().to_str().unwrap()))
+            ),
+            (1, 1)
+        );
         assert_eq!(found(&format!("{path}x")), 0);
     }
 

@@ -17,7 +17,10 @@ pub(crate) enum Which {
     /// Those that belong to no other process: see [`Sandbox::is_mine`].
     Mine,
     /// By id, name, address or source, or the start of an id or name.
-    These { texts: Vec<String>, are_several_allowed: bool },
+    These {
+        texts: Vec<String>,
+        are_several_allowed: bool,
+    },
 }
 
 /// The sandboxes to stop.

@@ -130,7 +130,8 @@ impl Docker {
             Err(failure) if failure.stderr.to_lowercase().contains("no such image") => failure.stdout,
             Err(failure) => return Err(failed(failure)),
         };
-        serde_json::from_str(&inspected).map_err(|error| unreadable("docker image inspect", &error, &inspected))
+        serde_json::from_str(&inspected)
+            .map_err(|error| unreadable("docker image inspect", &error, &inspected))
     }
 
     /// How many containers, in any state, were created from each image, by the image's id.

@@ -100,9 +100,9 @@ impl Inspection {
     /// The value of a variable that the container was created with.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         let variables = self.config.env.iter().flatten();
-        variables.filter_map(|line| line.split_once('=')).find_map(|(known, value)| {
-            (known == name).then_some(value)
-        })
+        variables
+            .filter_map(|line| line.split_once('='))
+            .find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// Whether this tool or the rlmesh SDK created it.
