@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::error::{Problem, SandboxError};
 
-/// The start of the names of socket directories; the id of the container's name follows.
-const PREFIX: &str = "rlmesh-sandbox-socket-";
+/// The start of the names of socket directories; random hexadecimal digits follow.
+const PREFIX: &str = "rlmesh-socket-";
+const DIGITS: usize = 12;
 const LOCK: &str = "lock";
 const SHARED: &str = "s";
 const SOCKET: &str = "env.sock";
@@ -38,13 +39,14 @@ impl Drop for SocketDir {
 }
 
 impl SocketDir {
-    /// Creates a socket directory in `parent`, or in `/tmp` if the socket's path would be too long. `id` is the
-    /// unique part of the container's name.
+    /// Creates a socket directory in `parent`, or in `/tmp` if the socket's path would be too long.
     ///
     /// # Errors
     /// [`SandboxError::System`].
-    pub(crate) fn create(parent: &Path, id: &str) -> Result<Self, SandboxError> {
-        let path = parent_for(parent, id).join(format!("{PREFIX}{id}"));
+    pub(crate) fn create(parent: &Path) -> Result<Self, SandboxError> {
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!("{PREFIX}{}", &random[..DIGITS]);
+        let path = parent_for(parent, &name).join(name);
         Self::try_create(&path).map_err(|error| {
             SandboxError::System(Problem::new(
                 format!("cannot create the socket directory {}: {error}", path.display()),
@@ -103,17 +105,17 @@ pub(crate) fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
-fn parent_for<'a>(parent: &'a Path, id: &str) -> &'a Path {
-    let length = socket(&parent.join(format!("{PREFIX}{id}")).join(SHARED)).as_os_str().len();
+fn parent_for<'a>(parent: &'a Path, name: &str) -> &'a Path {
+    let length = socket(&parent.join(name).join(SHARED)).as_os_str().len();
     if length > LONGEST_SOCKET { Path::new("/tmp") } else { parent }
 }
 
-/// The socket directory of a container, from the folder that it mounts and its name. `None` if that is another folder.
-pub(crate) fn of_container(mounted: &Path, container: &str) -> Option<PathBuf> {
+/// The socket directory of a folder that a container mounts. `None` if that is another folder.
+pub(crate) fn outer(mounted: &Path) -> Option<&Path> {
     let outer = mounted.parent()?;
-    let id = outer.file_name()?.to_str()?.strip_prefix(PREFIX)?;
-    let is_named = id.len() == 32 && container.strip_suffix(id).is_some_and(|rest| rest.ends_with('-'));
-    (mounted.file_name()? == SHARED && is_named).then(|| outer.to_owned())
+    let random = outer.file_name()?.to_str()?.strip_prefix(PREFIX)?;
+    let is_ours = random.len() == DIGITS && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (mounted.file_name()? == SHARED && is_ours).then_some(outer)
 }
 
 /// Removes a socket directory. One that does not exist is not an error.
@@ -178,13 +180,12 @@ mod tests {
 
     use super::*;
 
-    const ID: &str = "0123456789abcdef0123456789abcdef";
     const WAIT: Duration = Duration::from_secs(3600);
 
     #[test]
     fn what_a_container_creates_can_be_used_until_it_is_sealed() {
         let parent = tempfile::tempdir().unwrap();
-        let dir = SocketDir::create(parent.path(), ID).unwrap();
+        let dir = SocketDir::create(parent.path()).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!((mode(&dir.path), mode(&dir.shared())), (0o700, 0o777));
         let socket = socket(&dir.shared());
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn only_a_directory_without_a_run_and_a_server_is_abandoned() {
         let parent = tempfile::tempdir().unwrap();
-        let dir = SocketDir::create(parent.path(), ID).unwrap();
+        let dir = SocketDir::create(parent.path()).unwrap();
         let path = dir.path.clone();
         remove_abandoned(parent.path(), WAIT);
         assert!(path.exists(), "its run has the lock");
@@ -222,26 +223,21 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_belongs_to_the_container_of_its_id() {
-        let mounted = PathBuf::from(format!("/t/{PREFIX}{ID}/{SHARED}"));
-        let outer = mounted.parent().map(Path::to_owned);
-        assert_eq!(of_container(&mounted, &format!("rlmesh-sandbox-x-{ID}")), outer);
-        for (path, name) in [
-            (format!("/t/{PREFIX}{ID}/{SHARED}"), "rlmesh-sandbox-x-other".to_owned()),
-            (format!("/t/{PREFIX}{ID}/other"), format!("x-{ID}")),
-            (format!("/home/{ID}/{SHARED}"), format!("x-{ID}")),
-            (format!("/t/{PREFIX}/{SHARED}"), "x-".to_owned()),
-            ("/".to_owned(), format!("x-{ID}")),
-        ] {
-            assert_eq!(of_container(Path::new(&path), &name), None, "{path}");
+    fn only_a_socket_directory_is_removed_with_a_container() {
+        let mounted = Path::new("/t/rlmesh-socket-0123456789ab/s");
+        assert_eq!(outer(mounted), mounted.parent());
+        for path in ["/t/rlmesh-socket-0123456789ab/x", "/t/rlmesh-socket-/s", "/home/me/s", "/s", "/"] {
+            assert_eq!(outer(Path::new(path)), None, "{path}");
         }
     }
 
     #[test]
     fn a_path_too_long_for_a_socket_is_replaced() {
         let long = PathBuf::from(format!("/{}", "x".repeat(60)));
-        assert_eq!(parent_for(&long, ID), Path::new("/tmp"));
-        assert_eq!(parent_for(Path::new("/run/user/1000"), ID), Path::new("/run/user/1000"));
+        let name = format!("{PREFIX}0123456789ab");
+        let long = long.join(long.strip_prefix("/").unwrap());
+        assert_eq!(parent_for(&long, &name), Path::new("/tmp"));
+        assert_eq!(parent_for(Path::new("/run/user/1000"), &name), Path::new("/run/user/1000"));
     }
 
     #[test]

@@ -285,11 +285,13 @@ impl Start<'_> {
         let (mut attempt, mut names_taken) = (0, 0);
         loop {
             attempt += 1;
-            let id = uuid::Uuid::new_v4().simple().to_string();
-            let name = format!("{CONTAINER_PREFIX}{slug}-{id}");
+            let name = match &self.options.name {
+                Some(name) => name.clone(),
+                None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
+            };
             folder.set_container(&name)?;
             let socket = match self.isolation.reach {
-                Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder, &id)?),
+                Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder)?),
                 Reach::Port(..) => None,
             };
             let id_file = folder.path().join(format!("container-id-{attempt}"));
@@ -301,6 +303,9 @@ impl Start<'_> {
                 // The container of that name is not ours: it must not be removed.
                 StartFailureReason::NameTaken => {
                     folder.clear_container()?;
+                    if self.options.name.is_some() {
+                        return Err(FailedStart { reason: failed.reason, error: name_taken(&name) });
+                    }
                     names_taken += 1;
                     if names_taken == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
@@ -385,6 +390,7 @@ impl Start<'_> {
         ];
         labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
         labels.extend(owner.labels());
+        labels.push((label::RUN, folder.name()));
         let (mut variables, payload) = payload(plan, folder.path())?;
         let users_variables = self.users_variables();
         let mut isolation = self.isolation.clone();
@@ -486,6 +492,22 @@ fn mount(volume: &Volume) -> Mount {
         writable: volume.writable,
         relabel: false,
     }
+}
+
+/// Four random characters that are easy to read and to type.
+fn name_end(random: u128) -> String {
+    // Without vowels and what looks like another character.
+    const CHARACTERS: &[u8; 27] = b"23456789bcdfghjkmnpqrstvwxz";
+    let count = CHARACTERS.len() as u128;
+    let digit = |at: u32| CHARACTERS[((random / count.pow(at)) % count) as usize] as char;
+    (0..4).map(digit).collect()
+}
+
+fn name_taken(name: &str) -> SandboxError {
+    invalid_option(
+        format!("there is already a container with the name {name}"),
+        format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
+    )
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
@@ -601,5 +623,17 @@ impl Running {
                 SandboxError::Docker,
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_has_four_characters() {
+        assert_eq!((name_end(0), name_end(1)), ("2222".to_owned(), "3222".to_owned()));
+        let end = name_end(u128::MAX);
+        assert!(end.len() == 4 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{end}");
     }
 }

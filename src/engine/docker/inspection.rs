@@ -26,7 +26,7 @@ pub(crate) struct Inspection {
     #[serde(default)]
     mounts: Vec<MountPoint>,
     #[serde(default)]
-    host_config: HostConfig,
+    pub(crate) host_config: HostConfig,
     network_settings: NetworkSettings,
 }
 
@@ -47,6 +47,21 @@ pub(crate) struct State {
 pub(crate) struct Config {
     pub(crate) image: String,
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    env: Option<Vec<String>>,
+}
+
+/// The limits of a container; 0 or `None` means no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HostConfig {
+    /// In bytes.
+    pub(crate) memory: u64,
+    /// In billionths of a processor.
+    pub(crate) nano_cpus: u64,
+    pub(crate) pids_limit: Option<i64>,
+    /// The size of `/dev/shm` in bytes.
+    pub(crate) shm_size: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -56,13 +71,6 @@ struct MountPoint {
     source: String,
     #[serde(default)]
     destination: String,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct HostConfig {
-    /// In bytes; 0 is no limit.
-    memory: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -81,6 +89,13 @@ struct PortBinding {
     host_port: String,
 }
 
+impl HostConfig {
+    /// The limit in processors.
+    pub(crate) fn cpus(&self) -> Option<f64> {
+        (self.nano_cpus > 0).then_some(self.nano_cpus as f64 / 1e9)
+    }
+}
+
 impl Inspection {
     /// The name, without docker's leading slash.
     pub(crate) fn name(&self) -> &str {
@@ -89,6 +104,19 @@ impl Inspection {
 
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Every label, sorted by name.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.labels.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of a variable that the container was created with.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let variables = self.config.env.iter().flatten();
+        variables
+            .filter_map(|line| line.split_once('='))
+            .find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// Whether this tool or the rlmesh SDK created it.
@@ -103,11 +131,6 @@ impl Inspection {
             "removing" => Phase::Removing,
             _ => Phase::Running,
         }
-    }
-
-    /// Its memory limit in bytes, if it has one.
-    pub(crate) fn memory_limit(&self) -> Option<u64> {
-        u64::try_from(self.host_config.memory).ok().filter(|bytes| *bytes > 0)
     }
 
     /// The address for rlmesh's clients, while it runs.
@@ -125,14 +148,14 @@ impl Inspection {
     fn socket_folder(&self) -> Option<&Path> {
         let mount = self.mounts.iter().find(|mount| mount.destination == SOCKET_FOLDER)?;
         let folder = Path::new(&mount.source);
-        socket_dir::of_container(folder, self.name()).is_some().then_some(folder)
+        socket_dir::outer(folder).is_some().then_some(folder)
     }
 
     /// Removes its socket directory, once the container is removed.
     pub(crate) fn remove_socket_directory(&self) {
-        let folder = self.socket_folder().and_then(|folder| socket_dir::of_container(folder, self.name()));
         // The folder may be on another machine.
-        folder.iter().for_each(|folder| drop(socket_dir::remove(folder)));
+        let folder = self.socket_folder().and_then(socket_dir::outer);
+        folder.into_iter().for_each(|folder| drop(socket_dir::remove(folder)));
     }
 
     /// The address at which a port of the container is published on the engine's host: `127.0.0.1:49153`.
