@@ -26,6 +26,8 @@ pub(crate) struct Ready {
     /// The address for rlmesh's clients.
     pub(crate) address: String,
     pub(crate) image_id: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
     pub(crate) handshake: Handshake,
 }
 
@@ -65,7 +67,8 @@ pub(crate) fn until_ready(
             if let Some(dir) = socket {
                 dir.seal().context("cannot change the socket directory")?;
             }
-            Ok(Ready { address, image_id: container.image, handshake })
+            let (image_id, created) = (container.image, container.created);
+            Ok(Ready { address, image_id, created, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
         Err(reason) => Err(wait.not_ready(&reason)),

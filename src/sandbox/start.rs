@@ -56,6 +56,9 @@ pub(crate) struct Running {
     /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…`.
     pub(crate) address: String,
     pub(crate) isolation: Isolation,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) ownership: Ownership,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
@@ -100,12 +103,13 @@ pub(crate) fn launch(
     start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
 }
 
-/// Checks what can be checked before anything is built: the owner, and what the engine must have for the container.
+/// Checks what can be checked before anything is built: the owner, the name, and what the engine must have.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`]; Docker.
 pub(crate) fn check_first(docker: &Docker, options: &RunOptions) -> Result<(), SandboxError> {
     owner(options.ownership)?;
+    check_name(docker, options.name.as_deref())?;
     let container = options.container.checked()?;
     if container.runtime.is_none() && container.gpus.is_none() {
         return Ok(());
@@ -139,6 +143,17 @@ pub(crate) fn check_first(docker: &Docker, options: &RunOptions) -> Result<(), S
 /// Whether this machine has a GPU with its driver.
 fn has_gpu_device() -> bool {
     ["/dev/nvidiactl", "/dev/dxg", "/dev/kfd"].iter().any(|device| Path::new(device).exists())
+}
+
+/// Checks that no container has the name.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
+fn check_name(docker: &Docker, name: Option<&str>) -> Result<(), SandboxError> {
+    match name {
+        Some(name) if docker.exists(name)? => Err(name_taken(name)),
+        _ => Ok(()),
+    }
 }
 
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
@@ -223,6 +238,8 @@ impl Start<'_> {
             name,
             address: ready.address,
             isolation: self.isolation.clone(),
+            created: ready.created,
+            ownership: self.options.ownership,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
