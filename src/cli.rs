@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
+use crate::contract::PROTOCOL_GENERATION;
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
@@ -23,6 +25,14 @@ const STYLES: Styles = Styles::styled()
     .usage(AnsiColor::Green.on_default().bold())
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
+
+/// What `--version` prints. `-V` prints only the first line.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    // What it was built from, if that is known: build.rs sets it.
+    let commit = option_env!("RLMESH_SANDBOX_COMMIT").unwrap_or("unknown");
+    let version = env!("CARGO_PKG_VERSION");
+    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {version}")
+});
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -44,8 +54,8 @@ Exit codes:
 /// over gRPC with rlmesh, waits until it answers, prints its address, and cleans up afterwards. Step it
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
-#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
-#[command(propagate_version = false, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100)]
+#[command(after_long_help = EXIT_CODES, propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -169,14 +179,18 @@ pub struct RunArgs {
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
-    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
+    /// Leave the container running in the background
+    ///
+    /// It has no owner, and runs until `rlmesh-sandbox stop`.
     #[arg(short, long, help_heading = "Container options", conflicts_with = "command")]
     pub detach: bool,
     /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
     /// container
     #[arg(long, value_name = "PID", help_heading = "Container options", requires = "detach", value_parser = process_id)]
     pub owner_pid: Option<u32>,
-    /// Reset, step and render the environment once before its address is printed; if that fails, stop it
+    /// Use the environment once before its address is printed
+    ///
+    /// It is reset, stepped and rendered. If that fails, it is stopped.
     #[arg(long, help_heading = "Container options")]
     pub check: bool,
     #[command(flatten)]
@@ -184,7 +198,9 @@ pub struct RunArgs {
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: RunFormat,
-    /// A command to run while the environment is up; `{address}` in its arguments is replaced by the address
+    /// A command to run while the environment is up
+    ///
+    /// `{address}` in its arguments is replaced by the address.
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
@@ -342,29 +358,46 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     #[arg(value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
+    pub shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Elvish,
 }
 
 /// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// CartPole-v1, ./FOLDER with env.py or a Python package, hf://org/repo@commit[:suite[/task]], or image://REF
+    /// CartPole-v1, ./FOLDER, hf://org/repo@commit, or image://REF
+    ///
+    /// A folder has an env.py or a Python package. A repository of the Hugging Face Hub may name a suite and a task:
+    /// hf://org/repo@commit:suite/task.
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
-    /// The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
-    /// [default: python:3.11-slim]
+    /// The image to build on [default: python:3.11-slim]
+    ///
+    /// It needs Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE].
     #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)
+    /// A pip requirement or ./FOLDER to install (can be repeated)
+    ///
+    /// Your own package is a ./FOLDER, FILE.whl or FILE.tar.gz.
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it, or a function to call (can be
-    /// repeated)
+    /// A module that registers the environment (can be repeated)
+    ///
+    /// It is imported before the environment is created. With a function, the function is called.
     #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
     /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
@@ -399,13 +432,15 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
     pub build_memory: Option<BuildMemory>,
 
-    /// An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text
+    /// An argument for the environment (can be repeated)
+    ///
+    /// VALUE is JSON if it parses as JSON, otherwise text.
     #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options", value_parser = parse_kwarg)]
     pub kwarg: Vec<(String, Value)>,
     /// Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
-    /// How many copies of the environment to serve as one vector environment [default: 1]
+    /// How many copies to serve as a vector environment [default: 1]
     #[arg(short, long, value_name = "N", help_heading = "Environment options", value_parser = count)]
     pub num_envs: Option<u32>,
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]
@@ -463,7 +498,9 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Set a variable in the container; a name alone takes its value from here (can be repeated)
+    /// Set a variable in the container (can be repeated)
+    ///
+    /// A name alone takes its value from here.
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub env: Vec<(String, Option<String>)>,
     /// Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)
@@ -480,7 +517,45 @@ pub struct ContainerArgs {
     pub stop_timeout: Duration,
 }
 
+/// The options of verbs with a source that `-h` shows. `--help` shows all.
+const SHORT_HELP: [&str; 13] = [
+    "source", "command", "packages", "imports", "kwarg", "num_envs", "base_image", "detach", "check", "env", "format",
+    "quiet", "help",
+];
+
 /// The clap command that parsing, completions and man pages use.
 pub fn command() -> clap::Command {
-    Cli::command()
+    let command = Cli::command().long_version(LONG_VERSION.as_str()).mut_args(in_order);
+    command.mut_subcommands(|verb| {
+        let verb = verb.mut_args(in_order);
+        let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
+        if !has_source {
+            return verb;
+        }
+        let verb = verb.mut_args(|argument| {
+            let is_shown = SHORT_HELP.contains(&argument.get_id().as_str());
+            argument.hide_short_help(!is_shown)
+        });
+        verb.after_help("Use --help to see all options, with examples.")
+    })
+}
+
+/// Gives an argument its place in the help, wherever its definition stands.
+fn in_order(argument: Arg) -> Arg {
+    match argument.get_id().as_str() {
+        // Otherwise they would belong to the last heading before them.
+        "command" | "format" => argument.help_heading(None),
+        "color" | "progress" | "docker" => argument.hide_short_help(true),
+        _ => argument,
+    }
+}
+
+/// Parses the words of a command line, of which the first one is the program's name.
+///
+/// # Errors
+/// clap's error. Help and the version are errors too.
+pub fn parse(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

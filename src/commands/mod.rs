@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod check;
+mod complete;
 mod completions;
 mod doctor;
 mod dry_run;
@@ -21,11 +22,10 @@ mod stop;
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::api::Client;
-use crate::cli::{Cli, Command, GlobalArgs, ResultFormat, RunFormat};
+use crate::cli::{self, Cli, Command, GlobalArgs, ResultFormat, RunFormat};
 use crate::error::{Change, Exit, InvalidValue, Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
@@ -47,7 +47,14 @@ pub(crate) struct Session {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let terminal = Terminal::from_variables(&variables);
-    let cli = match Cli::try_parse_from(&arguments) {
+    if arguments.get(1).is_some_and(|verb| verb == complete::VERB) {
+        let answer = complete::answer(&arguments[2..], &variables);
+        let (global, format) = global_arguments(&[]);
+        // The shell may have stopped reading.
+        let _ = Output::new(&global, format, terminal).raw_result(answer.as_bytes());
+        return Exit::Done;
+    }
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
@@ -211,7 +218,7 @@ mod tests {
 
     fn parse_error(line: &str) -> SandboxError {
         let words = line.split(' ');
-        usage_error(&Cli::try_parse_from(words).unwrap_err())
+        usage_error(&cli::parse(words).unwrap_err())
     }
 
     #[test]
