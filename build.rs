@@ -27,7 +27,8 @@ fn checked_out() -> Option<String> {
         return None;
     }
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        let output =
+            Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
     };
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {

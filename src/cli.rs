@@ -1,15 +1,15 @@
 //! The definition of the command line: names, help texts, and the parser of each value.
 
+mod help;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
-use crate::contract::PROTOCOL_GENERATION;
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
@@ -26,28 +26,6 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// What `--version` prints. `-V` prints only the first line.
-static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
-    // What it was built from, if that is known: build.rs sets it.
-    let commit = option_env!("RLMESH_SANDBOX_COMMIT").unwrap_or("unknown");
-    let version = env!("CARGO_PKG_VERSION");
-    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {version}")
-});
-
-const EXIT_CODES: &str = "\
-Exit codes:
-  0         done
-  1         any other failure
-  2         the command line is not valid
-  3         refused: code from the Hub needs your consent
-  4         the source or the rlmesh wheel could not be resolved
-  5         the image build failed
-  6         the container failed to start or never became ready
-  7         docker or buildx is missing, too old, or does not answer
-  8         the build reached its memory limit
-  130, 143  interrupted, terminated
-  any       with `run … -- COMMAND`: the exit code of COMMAND";
-
 /// Turn a reinforcement-learning environment into a running, isolated Docker container
 ///
 /// `rlmesh-sandbox run CartPole-v1` builds an image for the environment, starts a container that serves it
@@ -55,7 +33,7 @@ Exit codes:
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
 #[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100)]
-#[command(after_long_help = EXIT_CODES, propagate_version = false, arg_required_else_help = true)]
+#[command(propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -173,7 +151,6 @@ pub struct BuildArgs {
 /// up, and `run` ends with its exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and
 /// RLMESH_SANDBOX_IMAGE are set for it.
 #[derive(Debug, Args)]
-#[command(after_long_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
@@ -205,16 +182,6 @@ pub struct RunArgs {
     pub command: Vec<OsString>,
 }
 
-const RUN_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox run CartPole-v1
-  rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
-  rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
-  rlmesh-sandbox run ./my_env
-  rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
-  rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
-  ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
-
 /// Start an environment, use it once as a client does, and stop it
 ///
 /// `check` resets the environment, takes 5 steps with random actions, renders a frame if the environment has a
@@ -223,7 +190,6 @@ Examples:
 ///
 /// The calls are made inside the container, with the rlmesh client of the image.
 #[derive(Debug, Args)]
-#[command(after_long_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
@@ -235,12 +201,6 @@ pub struct CheckArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox check CartPole-v1
-  rlmesh-sandbox check LunarLander-v3 -p 'gymnasium[box2d]' -k render_mode=rgb_array
-  rlmesh-sandbox run --check ALE/Pong-v5 -p ale-py -i ale_py";
 
 /// Stop sandboxes and remove their containers
 ///
@@ -293,7 +253,6 @@ pub struct ReapArgs {
 /// Prints the source pinned to its current commit, and its files with their sizes. None of its code runs, and
 /// no consent is needed. `--show FILE` prints one of the files.
 #[derive(Debug, Args)]
-#[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
     /// The repository, as for `run`: `hf://org/repo[@revision]`
     #[arg(value_name = "SOURCE")]
@@ -305,11 +264,6 @@ pub struct LsArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
-
-const LS_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox ls hf://org/repo
-  rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py";
 
 /// Print the build hash of an environment, without Docker
 #[derive(Debug, Args)]
@@ -517,37 +471,9 @@ pub struct ContainerArgs {
     pub stop_timeout: Duration,
 }
 
-/// The options of verbs with a source that `-h` shows. `--help` shows all.
-const SHORT_HELP: [&str; 13] = [
-    "source", "command", "packages", "imports", "kwarg", "num_envs", "base_image", "detach", "check", "env", "format",
-    "quiet", "help",
-];
-
 /// The clap command that parsing, completions and man pages use.
 pub fn command() -> clap::Command {
-    let command = Cli::command().long_version(LONG_VERSION.as_str()).mut_args(in_order);
-    command.mut_subcommands(|verb| {
-        let verb = verb.mut_args(in_order);
-        let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
-        if !has_source {
-            return verb;
-        }
-        let verb = verb.mut_args(|argument| {
-            let is_shown = SHORT_HELP.contains(&argument.get_id().as_str());
-            argument.hide_short_help(!is_shown)
-        });
-        verb.after_help("Use --help to see all options, with examples.")
-    })
-}
-
-/// Gives an argument its place in the help, wherever its definition stands.
-fn in_order(argument: Arg) -> Arg {
-    match argument.get_id().as_str() {
-        // Otherwise they would belong to the last heading before them.
-        "command" | "format" => argument.help_heading(None),
-        "color" | "progress" | "docker" => argument.hide_short_help(true),
-        _ => argument,
-    }
+    help::arranged(Cli::command())
 }
 
 /// Parses the words of a command line, of which the first one is the program's name.

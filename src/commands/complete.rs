@@ -56,7 +56,8 @@ impl Candidate {
 
     /// Its line; `None` if the value cannot be typed.
     fn printed(&self) -> Option<String> {
-        if self.value.is_empty() || text::safe(&self.value) != self.value || self.value.contains(['\t', '\n']) {
+        if self.value.is_empty() || text::safe(&self.value) != self.value || self.value.contains(['\t', '\n'])
+        {
             return None;
         }
         // Descriptions contain text of labels.
@@ -195,7 +196,9 @@ impl<'a> Line<'a> {
     /// The options that may still be added.
     fn options(&self) -> Vec<Candidate> {
         let options = self.command.get_arguments().filter(|option| {
-            !option.is_hide_set() && !option.is_positional() && (is_repeatable(option) || !self.is_given(option))
+            !option.is_hide_set()
+                && !option.is_positional()
+                && (is_repeatable(option) || !self.is_given(option))
         });
         let mut candidates: Vec<Candidate> = options
             .filter_map(|option| {
@@ -223,7 +226,8 @@ fn is_repeatable(argument: &Arg) -> bool {
 /// The first line of a help text, without what follows in brackets and parentheses.
 fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
     let help = help.map(ToString::to_string).unwrap_or_default();
-    let paragraph = help.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let paragraph =
+        help.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     let end = [" [", " (can be repeated)", "; "].iter().filter_map(|start| paragraph.find(start)).min();
     paragraph[..end.unwrap_or(paragraph.len())].to_owned()
 }

@@ -87,7 +87,9 @@ fn entries(folder: &str, start: &str, home: Option<&Path>) -> impl Iterator<Item
     entries
         .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
         // As in every shell, a dot must be typed to see hidden files.
-        .filter(move |(name, _)| name.starts_with(start) && (start.starts_with('.') || !name.starts_with('.')))
+        .filter(move |(name, _)| {
+            name.starts_with(start) && (start.starts_with('.') || !name.starts_with('.'))
+        })
         .collect::<Vec<_>>()
         .into_iter()
 }

@@ -4,7 +4,10 @@ use super::*;
 
 /// The candidates for the last word of a line, of which the program's name is left out.
 fn complete(line: &str) -> Vec<String> {
-    complete_with(line, &Variables::from_iter([("HOME", "/nonexistent"), ("RLMESH_SANDBOX_DOCKER", "/nonexistent")]))
+    complete_with(
+        line,
+        &Variables::from_iter([("HOME", "/nonexistent"), ("RLMESH_SANDBOX_DOCKER", "/nonexistent")]),
+    )
 }
 
 fn complete_with(line: &str, variables: &Variables) -> Vec<String> {
@@ -57,9 +60,24 @@ fn environment_ids() {
 #[test]
 fn nothing_where_nothing_can_be_known() {
     for line in [
-        "run --apt ", "run --as-of ", "run -k ", "run --num-envs ", "run --wrap ", "run -d --owner-pid ", "stop ", "logs ",
-        "build --tag ", "build --cache-from ", "stop --timeout ", "run --no-such-option=", "frobnicate ",
-        "run --base-image ", "run image:", "completions bash x", "ls ./", "help run ",
+        "run --apt ",
+        "run --as-of ",
+        "run -k ",
+        "run --num-envs ",
+        "run --wrap ",
+        "run -d --owner-pid ",
+        "stop ",
+        "logs ",
+        "build --tag ",
+        "build --cache-from ",
+        "stop --timeout ",
+        "run --no-such-option=",
+        "frobnicate ",
+        "run --base-image ",
+        "run image:",
+        "completions bash x",
+        "ls ./",
+        "help run ",
     ] {
         assert_eq!(complete(line), [""; 0], "{line}");
     }
@@ -90,7 +108,10 @@ fn world() -> tempfile::TempDir {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "").unwrap();
     };
-    ["my env/env.py", "package/pyproject.toml", "other/deep/env.py", "a.json", "b.whl", ".hidden"].map(file);
+    for name in ["my env/env.py", "package/pyproject.toml", "other/deep/env.py", "a.json", "b.whl", ".hidden"]
+    {
+        file(name);
+    }
     folder
 }
 
@@ -101,7 +122,10 @@ fn files_and_folders() {
     let variables = Variables::from_iter([("HOME", home)]);
     let complete = |line: &str| complete_with(line, &variables);
     assert_eq!(complete("run --lock ~/a"), ["~/a.json"]);
-    assert_eq!(complete("run --kwargs @~/"), ["@~/a.json", "@~/b.whl", "@~/my env/", "@~/other/", "@~/package/"]);
+    assert_eq!(
+        complete("run --kwargs @~/"),
+        ["@~/a.json", "@~/b.whl", "@~/my env/", "@~/other/", "@~/package/"]
+    );
     assert_eq!(complete("run --kwargs "), ["@"]);
     assert_eq!(complete("run --ca-cert=~/a"), ["--ca-cert=~/a.json"]);
     assert_eq!(complete("run --rlmesh-package ~/b"), ["~/b.whl"]);
@@ -131,11 +155,25 @@ fn every_argument_with_live_values_exists() {
     let mut command = cli::command();
     command.build();
     let verb = |name: &str| command.find_subcommand(name).unwrap();
-    for id in ["source", "base_image", "rlmesh_package", "packages", "imports", "kwargs", "ca_cert", "env", "platform", "build_memory"] {
+    for id in [
+        "source",
+        "base_image",
+        "rlmesh_package",
+        "packages",
+        "imports",
+        "kwargs",
+        "ca_cert",
+        "env",
+        "platform",
+        "build_memory",
+    ] {
         assert!(verb("run").get_arguments().any(|argument| argument.get_id() == id), "{id}");
     }
     let positional = |name: &str| verb(name).get_positionals().next().unwrap().get_id().to_string();
     for name in ["stop", "logs"] {
-        assert!(["containers", "container", "sandboxes", "sandbox"].contains(&positional(name).as_str()), "{name}");
+        assert!(
+            ["containers", "container", "sandboxes", "sandbox"].contains(&positional(name).as_str()),
+            "{name}"
+        );
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn of(argument: &Arg, word: &str, line: &Line<'_>, variables: &Variab
         "base_image" => known.images(),
         "rlmesh_package" => {
             let mut candidates = known.files(word, Wanted::Wheel);
-            candidates.push(Candidate::new("local", "the newest wheel of the rlmesh checkout around this folder"));
+            candidates
+                .push(Candidate::new("local", "the newest wheel of the rlmesh checkout around this folder"));
             candidates
         }
         "packages" if is_path(word) => known.files(word, Wanted::Package),
@@ -41,10 +42,9 @@ pub(super) fn of(argument: &Arg, word: &str, line: &Line<'_>, variables: &Variab
         }
         "env" if !word.contains('=') => variables.names().map(|name| Candidate::new(name, "")).collect(),
         "platform" => ["linux/amd64", "linux/arm64"].map(|platform| Candidate::new(platform, "")).into(),
-        "build_memory" => vec![
-            Candidate::new("auto", "the engine's memory minus 8 GiB"),
-            Candidate::new("off", "no limit"),
-        ],
+        "build_memory" => {
+            vec![Candidate::new("auto", "the engine's memory minus 8 GiB"), Candidate::new("off", "no limit")]
+        }
         _ => known.defined(word, argument),
     }
 }
@@ -61,7 +61,9 @@ impl Known<'_> {
         let possible = argument.get_possible_values();
         if !possible.is_empty() {
             let visible = possible.iter().filter(|value| !value.is_hide_set());
-            return visible.map(|value| Candidate::new(value.get_name(), first_line(value.get_help()))).collect();
+            return visible
+                .map(|value| Candidate::new(value.get_name(), first_line(value.get_help())))
+                .collect();
         }
         match argument.get_value_hint() {
             ValueHint::FilePath | ValueHint::AnyPath => self.files(word, Wanted::File),
@@ -158,7 +160,8 @@ impl Known<'_> {
             candidates.push(Candidate::new(&sandbox.name, &description));
             let is_alone = sources.iter().filter(|other| *other == source).count() == 1;
             let others = [Some(id), address, is_alone.then_some(source)];
-            let others = others.into_iter().flatten().filter(|other| !word.is_empty() && other.starts_with(word));
+            let others =
+                others.into_iter().flatten().filter(|other| !word.is_empty() && other.starts_with(word));
             candidates.extend(others.map(|other| Candidate::new(other, &description)));
         }
         candidates
@@ -181,9 +184,12 @@ fn ids(word: &str) -> Vec<Candidate> {
         if word.is_empty() && !family.is_gymnasiums() && !id.contains('/') {
             continue;
         }
-        let description = if family.packages.is_empty() { "Gymnasium".to_owned() } else { family.packages.join(", ") };
+        let description =
+            if family.packages.is_empty() { "Gymnasium".to_owned() } else { family.packages.join(", ") };
         let candidate = match id.split_once('/') {
-            Some((namespace, _)) if !word.to_lowercase().starts_with(&format!("{}/", namespace.to_lowercase())) => {
+            Some((namespace, _))
+                if !word.to_lowercase().starts_with(&format!("{}/", namespace.to_lowercase())) =>
+            {
                 Candidate::new(format!("{namespace}/"), description)
             }
             _ => Candidate::new(id, description),
@@ -199,7 +205,9 @@ fn ids(word: &str) -> Vec<Candidate> {
 fn imports() -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = families::all()
         .iter()
-        .flat_map(|family| family.imports.iter().map(|import| Candidate::new(import, family.packages.join(", "))))
+        .flat_map(|family| {
+            family.imports.iter().map(|import| Candidate::new(import, family.packages.join(", ")))
+        })
         .collect();
     candidates.sort_by(|a, b| a.value.cmp(&b.value));
     candidates.dedup_by(|a, b| a.value == b.value);

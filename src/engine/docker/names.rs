@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_line_of_docker_ps_is_a_sandbox() {
-        let line = "45d51d\tx-1\trunning\t127.0.0.1:32885->50051/tcp, [::1]:2->50051/tcp\t4 seconds ago\tgym://A-v0";
+        let line =
+            "45d51d\tx-1\trunning\t127.0.0.1:32885->50051/tcp, [::1]:2->50051/tcp\t4 seconds ago\tgym://A-v0";
         let sandbox = NamedSandbox::parse(line).unwrap();
         assert_eq!(sandbox.address.as_deref(), Some("tcp://127.0.0.1:32885"));
         assert!(sandbox.is_running && sandbox.source == "gym://A-v0" && sandbox.age == "4 seconds ago");
