@@ -1,4 +1,5 @@
 # Bash completion for rlmesh-sandbox. The program itself knows what may follow.
+# shellcheck shell=bash
 
 _rlmesh_sandbox() {
     local program=$1 current=$2 line=${COMP_LINE:0:COMP_POINT} words=() starts=() count=0
@@ -58,10 +59,13 @@ _rlmesh_sandbox() {
         [[ -n $value ]] || continue
         value=${value#"$prefix"}
         if [[ -z $quote && $value == *[!a-zA-Z0-9_./:=@,+~%-]* ]]; then
-            case $value in
-                \~/*) printf -v value '~/%q' "${value#\~/}" ;;
-                *) printf -v value '%q' "$value" ;;
-            esac
+            # A quoted ~ would not be the home folder.
+            if [[ $value == \~/* ]]; then
+                printf -v value '%q' "${value#\~/}"
+                value=\~/$value
+            else
+                printf -v value '%q' "$value"
+            fi
         fi
         values+=("$value")
         descriptions+=("$description")
