@@ -138,8 +138,7 @@ fn synopsis(command: &Command) -> String {
     let words = usage.split(' ').map(|word| {
         if word.contains('<') || word.contains("[OPTIONS]") || word.contains("...") {
             word.replace("[<", "[_")
-                .replace('<', "_")
-                .replace('>', "_")
+                .replace(['<', '>'], "_")
                 .replace("[OPTIONS]", "[_OPTIONS_]")
                 .replace("[COMMAND]", "_COMMAND_")
         } else if let Some(word) = word.strip_prefix('[') {
