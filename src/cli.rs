@@ -45,7 +45,7 @@ Exit codes:
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
 #[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
-#[command(propagate_version = false, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,

@@ -92,10 +92,25 @@ impl Problem {
         if !self.0.changes.is_empty() {
             let hint = command(&self.0.changes).unwrap_or_else(|| changes_hint(&self.0.changes));
             self.0.changes.clear();
-            // Longer than other lines: a command that was cut off could not be typed.
-            self.0.hints.push(hint);
+            return self.command(hint);
         }
         self
+    }
+
+    /// Adds the whole command to type as the last hint. It is never shortened, so that it can be typed.
+    #[must_use]
+    pub(crate) fn command(mut self, command: String) -> Self {
+        self.0.hints.push(command);
+        self
+    }
+
+    /// The changes that are not turned into a hint yet.
+    pub(crate) fn suggested(&self) -> &[Change] {
+        &self.0.changes
+    }
+
+    pub(crate) fn first_hint(&self) -> &str {
+        self.0.hints.first().map_or("", String::as_str)
     }
 
     /// Adds another hint, unless the problem already has it.
