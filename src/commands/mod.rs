@@ -4,17 +4,20 @@ mod arguments;
 mod build;
 mod check;
 mod completions;
+mod confirm;
 mod doctor;
 mod dry_run;
 mod hash;
+mod images;
 mod init;
+mod inspect;
 mod logs;
 mod ls;
 mod next_command;
 mod other_tools;
+mod prune;
 mod ps;
 mod reap;
-mod reap_builders;
 mod run;
 mod signals;
 mod stop;
@@ -26,7 +29,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::api::Client;
-use crate::cli::{Cli, Command, GlobalArgs, ResultFormat, RunFormat};
+use crate::cli::{Cli, Command, GlobalArgs, ListFormat, LogFormat, ResultFormat, RunFormat};
 use crate::error::{Change, Exit, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
@@ -52,13 +55,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
-    let output = Output::new(&cli.global, format(&cli.command), terminal);
+    let format = if cli.global.json { Format::Json } else { format(&cli.command) };
+    let output = Output::new(&cli.global, format, terminal);
     if let Some(error) = usage::misunderstood(&arguments) {
         output.error(&error);
         return error.exit();
     }
-    let is_listing =
-        matches!(cli.command, Command::Logs(_) | Command::Ps(_) | Command::Ls(_) | Command::Completions(_));
+    let is_listing = matches!(
+        cli.command,
+        Command::Logs(_)
+            | Command::Ps(_)
+            | Command::Inspect(_)
+            | Command::Images(_)
+            | Command::Ls(_)
+            | Command::Completions(_)
+    );
     match dispatch(cli, variables, output.clone()) {
         Ok(exit) => exit,
         // `logs … | head` closes stdout early.
@@ -88,7 +99,10 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Command::Reap(args) => reap::run(&args, &session),
         Command::Hash(args) => hash::run(&args, session),
         Command::Ls(args) => ls::run(&args, session),
-        Command::Ps(_) => ps::run(&session),
+        Command::Ps(args) => ps::run(&args, &session),
+        Command::Inspect(args) => inspect::run(&args, &session),
+        Command::Images(args) => images::run(&args, &session),
+        Command::Prune(args) => prune::run(&args, &session),
         Command::Logs(args) => logs::run(&args, &session),
         Command::Doctor(_) => doctor::run(&session),
         Command::Completions(args) => completions::run(&args, &session),
@@ -123,6 +137,10 @@ fn format(command: &Command) -> Format {
         ResultFormat::Text => Format::Text,
         ResultFormat::Json => Format::Json,
     };
+    let list = |format: ListFormat| match format {
+        ListFormat::Text => Format::Text,
+        ListFormat::Json | ListFormat::Jsonl => Format::Json,
+    };
     match command {
         Command::Init(args) => result(args.format),
         Command::Build(args) => result(args.format),
@@ -132,13 +150,20 @@ fn format(command: &Command) -> Format {
             RunFormat::Env => Format::Env,
         },
         Command::Check(args) => result(args.format),
-        Command::Stop(args) => result(args.format),
-        Command::Reap(args) => result(args.format),
+        Command::Stop(args) => list(args.format),
+        Command::Reap(args) => list(args.format),
         Command::Hash(args) => result(args.format),
         Command::Ls(args) => result(args.format),
-        Command::Ps(args) => result(args.format),
+        Command::Ps(args) => list(args.format),
+        Command::Inspect(args) => result(args.format),
+        Command::Images(args) => list(args.format),
+        Command::Prune(args) => list(args.format),
         Command::Doctor(args) => result(args.format),
-        Command::Logs(_) | Command::Completions(_) => Format::Text,
+        Command::Logs(args) => match args.format {
+            LogFormat::Text => Format::Text,
+            LogFormat::Jsonl => Format::Json,
+        },
+        Command::Completions(_) => Format::Text,
     }
 }
 
@@ -173,8 +198,10 @@ fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
     };
     let parsed = value("--color").and_then(|when| clap::ValueEnum::from_str(when, false).ok());
     let quiet = ours.iter().any(|argument| matches!(*argument, "-q" | "--quiet"));
-    let format = if value("--format") == Some("json") { Format::Json } else { Format::Text };
-    (GlobalArgs { quiet, verbose: false, color: parsed, progress: None, docker: None }, format)
+    let json = ours.contains(&"--json");
+    let is_json = json || matches!(value("--format"), Some("json" | "jsonl"));
+    let format = if is_json { Format::Json } else { Format::Text };
+    (GlobalArgs { quiet, verbose: false, json, color: parsed, progress: None, docker: None }, format)
 }
 
 #[cfg(test)]
@@ -190,6 +217,7 @@ mod tests {
         };
         use crate::cli::ColorWhen::{Always, Never};
         assert_eq!(read("x run --bad --color never --format=json"), (false, Some(Never), Format::Json));
+        assert_eq!(read("x stop --json --bad").2, Format::Json);
         assert_eq!(read("x -q --color=always run --bad"), (true, Some(Always), Format::Text));
         assert_eq!(read("x run A --bad -- y --format json"), (false, None, Format::Text));
     }

@@ -14,7 +14,7 @@ use crate::commands::{Session, arguments, dry_run};
 use crate::engine::Phase;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::short;
-use crate::engine::docker::log::{Follow, LogLines};
+use crate::engine::docker::log::LogLines;
 use crate::error::{Exit, Problem, SandboxError};
 use crate::output::{Format, Paint, json, text, variables};
 use crate::plan::Plan;
@@ -137,11 +137,12 @@ impl Started<'_> {
 
     /// Prints the log until the container ends or a signal arrives.
     fn follow(&self) -> Result<Exit, SandboxError> {
-        let mut lines = LogLines { follow: Follow::UntilTheEnd, tail: None };
+        let mut lines = LogLines::ALL;
         loop {
             self.session.interrupt.check()?;
             let followed =
                 self.docker.follow_log(&self.running.id, lines, &mut |chunk| self.session.output.log(chunk));
+            self.session.output.end_log();
             self.session.interrupt.check()?;
             let found = self.docker.inspect(std::slice::from_ref(&self.running.id));
             match (found, followed) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod json;
 pub(crate) mod progress;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod variables;
 
@@ -12,7 +13,7 @@ use anyhow::Context as _;
 use indicatif::MultiProgress;
 use serde::Serialize;
 
-use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
+use crate::cli::{ColorWhen, GlobalArgs, ListFormat, ProgressHow};
 use crate::error::SandboxError;
 use crate::progress::Event;
 use crate::settings::terminal::Terminal;
@@ -50,6 +51,8 @@ struct Inner {
     progress: Mutex<Progress>,
     /// Escapes a container's log if stderr is a terminal; `None` otherwise.
     log: Option<Mutex<VisibleStream>>,
+    /// The incomplete last line of a container's log that is printed as JSON.
+    log_line: Mutex<Vec<u8>>,
 }
 
 impl Output {
@@ -68,6 +71,7 @@ impl Output {
         };
         let how = match global.progress {
             Some(ProgressHow::Json) => progress::How::Json,
+            Some(ProgressHow::Plain) if format == Format::Json => progress::How::Json,
             _ if volume == Volume::Quiet => progress::How::None,
             Some(ProgressHow::None) => progress::How::None,
             Some(ProgressHow::Plain) => progress::How::Plain,
@@ -81,11 +85,22 @@ impl Output {
         let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
         let progress = Mutex::new(Progress::new(how, bars.clone(), has_color));
         let log = is_terminal.then(Mutex::default);
-        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log }) }
+        let log_line = Mutex::default();
+        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log, log_line }) }
     }
 
     pub(crate) fn format(&self) -> Format {
         self.inner.format
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.inner.volume == Volume::Quiet
+    }
+
+    /// The width of the terminal that stdout is; `None` for a file or a pipe.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|width| *width > 0)
     }
 
     pub(crate) fn is_verbose(&self) -> bool {
@@ -106,7 +121,19 @@ impl Output {
     /// # Errors
     /// As [`Self::result`].
     pub(crate) fn json(&self, result: &impl Serialize) -> Result<(), SandboxError> {
-        self.result(&serde_json::to_string(result).context("the result cannot be written as JSON")?)
+        let json = serde_json::to_string(result).context("the result cannot be written as JSON")?;
+        self.result(&json::harmless(&json))
+    }
+
+    /// Prints a list: as one array, or with one object on each line.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn json_list(&self, items: &[impl Serialize], format: ListFormat) -> Result<(), SandboxError> {
+        if format == ListFormat::Jsonl {
+            return items.iter().try_for_each(|item| self.json(item));
+        }
+        self.json(&items)
     }
 
     /// Writes bytes to stdout as they are.
@@ -139,7 +166,7 @@ impl Output {
     /// Prints a warning.
     pub(crate) fn warn(&self, text: &str) {
         if self.inner.format == Format::Json {
-            self.print_line(&serde_json::json!({ "warning": { "message": text } }).to_string());
+            self.print_line(&json::message("warning", text));
         } else if self.inner.volume > Volume::Quiet {
             self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
         }
@@ -147,7 +174,9 @@ impl Output {
 
     /// Prints a line that is only shown with `--verbose`.
     pub(crate) fn trace(&self, text: &str) {
-        if self.inner.volume == Volume::Verbose {
+        if self.inner.volume == Volume::Verbose && self.inner.format == Format::Json {
+            self.print_line(&json::message("trace", text));
+        } else if self.inner.volume == Volume::Verbose {
             self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
         }
     }
@@ -156,6 +185,13 @@ impl Output {
     /// control characters are escaped.
     pub(crate) fn log(&self, bytes: &[u8]) {
         if self.inner.volume == Volume::Quiet {
+            return;
+        }
+        if self.inner.format == Format::Json {
+            let mut pending = self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner);
+            text::for_each_line(&mut pending, bytes, &mut |line| {
+                self.print_line(&json::message("log", line));
+            });
             return;
         }
         let visible;
@@ -167,6 +203,19 @@ impl Output {
             None => bytes,
         };
         let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
+    }
+
+    /// Prints the incomplete last line of a container's log.
+    pub(crate) fn end_log(&self) {
+        let rest = std::mem::take(&mut *self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            self.print_line(&json::message("log", &String::from_utf8_lossy(&rest)));
+        }
+    }
+
+    /// Prints a question, without a line break.
+    pub(crate) fn ask(&self, question: &str) {
+        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(question.as_bytes()));
     }
 
     /// Prints why the program failed. Errors are printed even with `--quiet`.

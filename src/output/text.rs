@@ -1,6 +1,6 @@
 //! Results as plain text for users.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::engine::docker::inspection::short;
 use crate::sandbox::check::CheckReport;
@@ -33,13 +33,46 @@ pub(crate) fn visible(text: &str) -> String {
         .collect()
 }
 
+/// The longest name that is shown, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// An untrusted name on one line: control characters are escaped, and a long one is cut.
+pub(crate) fn one_line(text: &str) -> String {
+    let text = visible(text).replace('\n', "\\n").replace('\t', "\\t");
+    match text.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// The time since docker's `created`, in its largest unit: `2h`.
+pub(crate) fn age(created: &str) -> Option<String> {
+    let created = humantime::parse_rfc3339_weak(created).ok()?;
+    Some(short_time(SystemTime::now().duration_since(created).unwrap_or_default()))
+}
+
+/// A time in its largest unit.
+pub(crate) fn short_time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let unit = [(24 * 3600, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds >= *unit);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{}{name}", seconds / unit)
+}
+
+/// Properties, one on each line.
+pub(crate) fn properties(rows: &[(&str, String)]) -> String {
+    let widest = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let rows = rows.iter().map(|(name, value)| format!("{name:<widest$}  {value}"));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
 fn is_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\t')
 }
 
 /// Whether a character has no width, or changes the order or the lines of a text, so that one text looks like
 /// another: Unicode's Default_Ignorable_Code_Point, and format characters.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{70f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -64,6 +97,22 @@ impl VisibleStream {
         let rest = self.held.split_off(whole);
         let bytes = std::mem::replace(&mut self.held, rest);
         visible(&String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n"))
+    }
+}
+
+/// The longest line of a log that is kept in one piece, in bytes.
+const LONGEST_LOG_LINE: usize = 64 * 1024;
+
+/// Adds a piece of a log to the incomplete last line, and passes on each complete line without its line break.
+pub(crate) fn for_each_line(pending: &mut Vec<u8>, piece: &[u8], on_line: &mut dyn FnMut(&str)) {
+    for byte in piece {
+        if *byte == b'\n' || pending.len() >= LONGEST_LOG_LINE {
+            on_line(String::from_utf8_lossy(pending).trim_end_matches('\r'));
+            pending.clear();
+        }
+        if *byte != b'\n' {
+            pending.push(*byte);
+        }
     }
 }
 
@@ -170,7 +219,7 @@ fn number(number: f64) -> String {
 }
 
 /// What an environment reports about itself.
-fn environment(handshake: &Handshake) -> Vec<(&'static str, String)> {
+pub(crate) fn environment(handshake: &Handshake) -> Vec<(&'static str, String)> {
     let versions: Vec<String> = in_order_of_interest(handshake.versions.iter())
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
@@ -202,26 +251,6 @@ pub(crate) fn rendered(image: &str, files: impl Iterator<Item = (&'static str, S
     let files = files.map(|(name, content)| format!("\n==> {name} <==\n{}\n", content.trim_end()));
     let text = std::iter::once(format!("image: {image}\n")).chain(files).collect::<String>();
     text.trim_end().to_owned()
-}
-
-/// A table with headings. Each column is as wide as its widest cell.
-pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..headings.len())
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-            cells.chain([headings[column].len()]).max().unwrap_or_default()
-        })
-        .collect();
-    let line = |cells: &[String]| {
-        let padded: Vec<String> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
-            .collect();
-        padded.join("   ").trim_end().to_owned()
-    };
-    let headings: Vec<String> = headings.iter().map(ToString::to_string).collect();
-    std::iter::once(line(&headings)).chain(rows.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -267,8 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up_and_nothing_trails() {
-        let rows = vec![vec!["a".to_owned(), "long cell".to_owned()], vec!["bcd".to_owned(), String::new()]];
-        assert_eq!(table(&["X", "Y"], &rows), "X     Y\na     long cell\nbcd");
+    fn a_name_is_one_line() {
+        assert_eq!(one_line("a\nhint: b\x1b[2J\t\u{202e}"), "a\\nhint: b\\u{1b}[2J\\t\\u{202e}");
+        assert_eq!(one_line(&"x".repeat(500)).chars().count(), LONGEST_NAME + 1);
+    }
+
+    #[test]
+    fn an_age_is_short() {
+        let ages = [5, 90, 7300, 200_000, 90_000_000].map(|seconds| short_time(Duration::from_secs(seconds)));
+        assert_eq!(ages, ["5s", "1m", "2h", "2d", "1041d"]);
     }
 }
