@@ -246,6 +246,9 @@ pub enum SandboxError {
     /// The container did not start, or never answered.
     #[error("{0}")]
     ContainerStartup(Problem),
+    /// The container ended although its environment was still in use.
+    #[error("{0}")]
+    ContainerEnded(Problem),
     /// Docker is missing, does not answer, or refuses what this crate relies on.
     #[error("{0}")]
     Docker(Problem),
@@ -272,6 +275,7 @@ impl SandboxError {
             SandboxError::ImageBuild(problem) => ("ImageBuild", Exit::Build, Some(problem)),
             SandboxError::MemoryCeiling(problem) => ("MemoryCeiling", Exit::Memory, Some(problem)),
             SandboxError::ContainerStartup(problem) => ("ContainerStartup", Exit::Startup, Some(problem)),
+            SandboxError::ContainerEnded(problem) => ("ContainerEnded", Exit::Failure, Some(problem)),
             SandboxError::Docker(problem) => ("Docker", Exit::Docker, Some(problem)),
             SandboxError::System(problem) => ("System", Exit::Failure, Some(problem)),
             SandboxError::Interrupted(signal) => ("Interrupted", Exit::Signal(*signal), None),
@@ -327,6 +331,7 @@ impl SandboxError {
             | SandboxError::ImageBuild(problem)
             | SandboxError::MemoryCeiling(problem)
             | SandboxError::ContainerStartup(problem)
+            | SandboxError::ContainerEnded(problem)
             | SandboxError::Docker(problem)
             | SandboxError::System(problem) => *problem = change(problem.clone()),
             SandboxError::Interrupted(_) | SandboxError::Other(_) => {}
