@@ -121,15 +121,15 @@ Examples:
             "\
 Examples:
   rlmesh-sandbox stop 45d51db4c7f0
-  rlmesh-sandbox stop 45d5 --timeout 1m
-  rlmesh-sandbox stop --all"
+  rlmesh-sandbox stop CartPole-v1
+  rlmesh-sandbox stop tcp://127.0.0.1:49153
+  rlmesh-sandbox stop --all --mine"
         }
         "reap" => {
             "\
 Examples:
   rlmesh-sandbox reap --dry-run
-  rlmesh-sandbox reap
-  rlmesh-sandbox reap --builders --older-than 7d"
+  rlmesh-sandbox reap"
         }
         "hash" => {
             "\
@@ -146,14 +146,35 @@ Examples:
         "ps" => {
             "\
 Examples:
-  rlmesh-sandbox ps
-  rlmesh-sandbox ps --format json"
+  rlmesh-sandbox ps --filter source=CartPole
+  rlmesh-sandbox ps -q --filter owner=none
+  rlmesh-sandbox ps --json | jq -r '.[].address'"
+        }
+        "inspect" => {
+            "\
+Examples:
+  rlmesh-sandbox inspect 45d51db4c7f0
+  rlmesh-sandbox inspect CartPole-v1 --json"
+        }
+        "images" => {
+            "\
+Examples:
+  rlmesh-sandbox images
+  rlmesh-sandbox images --json"
         }
         "logs" => {
             "\
 Examples:
-  rlmesh-sandbox logs 45d51db4c7f0
-  rlmesh-sandbox logs --follow --tail 20 45d5"
+  rlmesh-sandbox logs -f CartPole-v1
+  rlmesh-sandbox logs -n 20 --since 10m 45d51db4c7f0
+  rlmesh-sandbox logs --build"
+        }
+        "prune" => {
+            "\
+Examples:
+  rlmesh-sandbox prune --dry-run
+  rlmesh-sandbox prune --older-than 7d
+  rlmesh-sandbox prune --images --older-than 0"
         }
         "completions" => {
             "\
@@ -179,7 +200,7 @@ mod tests {
         let help = command.get_subcommands().chain([&command]).filter_map(|verb| verb.get_after_long_help());
         let text: String = help.map(|help| format!("{help}\n")).collect();
         let lines = text.lines().filter_map(|line| line.strip_prefix("  rlmesh-sandbox "));
-        let lines: Vec<&str> = lines.map(|line| line.split(" > ").next().unwrap_or(line)).collect();
+        let lines: Vec<&str> = lines.map(|line| line.split(['>', '|']).next().unwrap_or(line)).collect();
         assert!(lines.len() > 20, "{lines:?}");
         for line in lines {
             let words = shlex::split(line).unwrap();

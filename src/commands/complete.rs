@@ -56,13 +56,13 @@ impl Candidate {
 
     /// Its line; `None` if the value cannot be typed.
     fn printed(&self) -> Option<String> {
-        if self.value.is_empty() || text::safe(&self.value) != self.value || self.value.contains(['\t', '\n'])
+        if self.value.is_empty() || text::line(&self.value) != self.value || self.value.contains(['\t', '\n'])
         {
             return None;
         }
         // Descriptions contain text of labels.
         let description = self.description.split_whitespace().collect::<Vec<_>>().join(" ");
-        let description: String = text::safe(&description).chars().take(LONGEST_DESCRIPTION).collect();
+        let description: String = text::line(&description).chars().take(LONGEST_DESCRIPTION).collect();
         Some(format!("{}\t{description}\n", self.value))
     }
 }

@@ -25,6 +25,7 @@ use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready};
 use crate::sandbox::{isolation, orphans};
+use crate::settings::Settings;
 use crate::settings::sandbox::{Ownership, RunOptions};
 
 /// Makes Python print a stack when it crashes.
@@ -106,6 +107,12 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     }
 }
 
+/// Keeps the log of a container in a file. `None` if there is no folder for it.
+pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
+    let folder = settings.state_folder.as_ref()?.join("logs");
+    logs::write(&folder, "start", name, log)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -157,11 +164,7 @@ impl Start<'_> {
     /// Keeps the log of a failed start in a file, which the error names.
     fn with_log_file(&self, error: SandboxError) -> SandboxError {
         let name = self.image.plan.resolved_source().slug();
-        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
-        let file = match (folder, error.log()) {
-            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
-            _ => None,
-        };
+        let file = error.log().and_then(|log| keep_log(self.image.settings, &name, log));
         error.map_problem(|problem| problem.log_file(file))
     }
 
@@ -207,10 +210,14 @@ impl Start<'_> {
         }
         let env_file = write_env_file(folder.path(), &users_variables)?;
         let target = format!("{IMAGE_FOLDER}/bootstrap.json");
+        labels.push((label::RUN, folder.name()));
         let (image, slug) = (plan.image_name(), source.slug());
         let mut attempt = 1;
         loop {
-            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            let name = match &self.options.name {
+                Some(name) => name.clone(),
+                None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
+            };
             folder.set_container(&name)?;
             let new = NewContainer {
                 image: &image,
@@ -233,6 +240,9 @@ impl Start<'_> {
                 // The container of that name is not ours: it must not be removed.
                 Err(failed) if failed.reason == StartFailureReason::NameTaken => {
                     folder.clear_container()?;
+                    if self.options.name.is_some() {
+                        return Err(FailedStart { reason: failed.reason, error: name_taken(&name) });
+                    }
                     if attempt == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
@@ -242,6 +252,22 @@ impl Start<'_> {
             }
         }
     }
+}
+
+/// Four random characters that are easy to read and to type.
+fn name_end(random: u128) -> String {
+    // Without vowels and what looks like another character.
+    const CHARACTERS: &[u8; 27] = b"23456789bcdfghjkmnpqrstvwxz";
+    let count = CHARACTERS.len() as u128;
+    let digit = |at: u32| CHARACTERS[((random / count.pow(at)) % count) as usize] as char;
+    (0..4).map(digit).collect()
+}
+
+fn name_taken(name: &str) -> SandboxError {
+    invalid_option(
+        format!("there is already a container with the name {name}"),
+        format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
+    )
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
@@ -354,5 +380,17 @@ impl Running {
                 SandboxError::Docker,
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_has_four_characters() {
+        assert_eq!((name_end(0), name_end(1)), ("2222".to_owned(), "3222".to_owned()));
+        let end = name_end(u128::MAX);
+        assert!(end.len() == 4 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{end}");
     }
 }

@@ -39,6 +39,19 @@ pub(crate) fn age(text: &str) -> Result<Duration, InvalidValue> {
     parse(text, LONGEST_AGE, "use seconds or a time with units (90m, 24h, 7d); 0 means any age")
 }
 
+/// Parses a past time, as docker reads it: an age such as `10m`, or a time in RFC 3339.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn since(text: &str) -> Result<String, InvalidValue> {
+    const HINT: &str = "use an age (90s, 10m, 2h) or a time (2026-11-25T09:00:00Z)";
+    if let Ok(time) = humantime::parse_rfc3339_weak(text.trim()) {
+        return Ok(humantime::format_rfc3339(time).to_string());
+    }
+    let age = parse(text, LONGEST_AGE, HINT)?;
+    Ok(format!("{}s", age.as_secs_f64()))
+}
+
 fn parse(text: &str, longest: Duration, hint: &str) -> Result<Duration, InvalidValue> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -62,6 +75,15 @@ mod tests {
             assert!(timeout(text).is_err(), "{text}");
         }
         assert!(positive_timeout("0").is_err());
+    }
+
+    #[test]
+    fn a_past_time_is_passed_on_as_docker_reads_it() {
+        assert_eq!(since("10m").unwrap(), "600s");
+        assert_eq!(since("1.5").unwrap(), "1.5s");
+        assert_eq!(since("2026-11-25T09:00:00Z").unwrap(), "2026-11-25T09:00:00Z");
+        assert_eq!(since("2026-11-25 09:00:00").unwrap(), "2026-11-25T09:00:00Z");
+        assert!(since("yesterday").is_err() && since("").is_err());
     }
 
     #[test]

@@ -311,6 +311,28 @@ pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
     })
 }
 
+/// Checks the name of a container, by Docker's rules.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn container_name(text: &str) -> Result<String, InvalidValue> {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let is_valid = text.len() >= 2
+        && text.len() <= LONGEST_CONTAINER_NAME
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(is_inner);
+    if is_valid {
+        return Ok(text.to_owned());
+    }
+    Err(InvalidValue::new(
+        "it is not a valid container name",
+        "use 2 to 128 letters, digits, `_`, `.` and `-`, and start with a letter or digit",
+    ))
+}
+
+/// The longest name of a container, in bytes: it becomes a host name in some networks.
+const LONGEST_CONTAINER_NAME: usize = 128;
+
 /// Parses a process id.
 pub(crate) fn process_id(text: &str) -> Result<u32, InvalidValue> {
     let number = text.trim().parse().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid));
@@ -338,6 +360,8 @@ pub enum Ownership {
 pub struct RunOptions {
     /// Which process the container belongs to.
     pub ownership: Ownership,
+    /// The container's name. Default: `rlmesh-sandbox-`, the environment, and four characters.
+    pub name: Option<String>,
     /// Environment variables of the container. They are not part of the image, its hash, or any command line. The
     /// last one with a name wins.
     pub env: Vec<(String, String)>,
@@ -356,6 +380,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             ownership: Ownership::ThisProcess,
+            name: None,
             env: Vec::new(),
             shm_size: None,
             ready_timeout: Duration::from_secs(30),
@@ -368,6 +393,16 @@ impl Default for RunOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_name_is_checked() {
+        for name in ["trainer", "a1", "A_b.c-2"] {
+            assert_eq!(container_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", "a", "-x", "_x", "a b", "a/b", "é1", &"x".repeat(129)] {
+            assert!(container_name(name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn only_debian_packages_are_accepted() {

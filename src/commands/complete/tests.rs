@@ -143,7 +143,7 @@ fn files_and_folders() {
 #[test]
 fn text_of_containers_is_harmless() {
     let printed = |value: &str, description: &str| Candidate::new(value, description).printed();
-    assert_eq!(printed("a", "b\tc\n\u{1b}[31md\u{202e}").unwrap(), "a\tb c [31md\\u{202e}\n");
+    assert_eq!(printed("a", "b\tc\n\u{1b}[31md\u{202e}").unwrap(), "a\tb c d\\u{202e}\n");
     assert_eq!(printed("a\u{1b}b", ""), None);
     assert_eq!(printed("a\nb", ""), None);
     assert_eq!(printed("a", &"x".repeat(1000)).unwrap().len(), 103);
@@ -170,7 +170,8 @@ fn every_argument_with_live_values_exists() {
         assert!(verb("run").get_arguments().any(|argument| argument.get_id() == id), "{id}");
     }
     let positional = |name: &str| verb(name).get_positionals().next().unwrap().get_id().to_string();
-    for name in ["stop", "logs"] {
+    assert!(verb("ps").get_arguments().any(|argument| argument.get_id() == "filter"));
+    for name in ["stop", "logs", "inspect"] {
         assert!(
             ["containers", "container", "sandboxes", "sandbox"].contains(&positional(name).as_str()),
             "{name}"
