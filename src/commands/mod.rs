@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod check;
+mod complete;
 mod completions;
 mod confirm;
 mod doctor;
@@ -14,22 +15,22 @@ mod inspect;
 mod logs;
 mod ls;
 mod next_command;
+mod other_tools;
 mod prune;
 mod ps;
 mod reap;
 mod run;
 mod signals;
 mod stop;
+mod usage;
 
-use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::Parser as _;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 
 use crate::api::Client;
-use crate::cli::{Cli, Command, GlobalArgs, ListFormat, LogFormat, ResultFormat, RunFormat};
-use crate::error::{Change, Exit, InvalidValue, Problem, SandboxError};
+use crate::cli::{self, Cli, Command, GlobalArgs, ListFormat, LogFormat, ResultFormat, RunFormat};
+use crate::error::{Change, Exit, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
 use crate::settings::Settings;
@@ -50,12 +51,23 @@ pub(crate) struct Session {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let terminal = Terminal::from_variables(&variables);
-    let cli = match Cli::try_parse_from(&arguments) {
+    if arguments.get(1).is_some_and(|verb| verb == complete::VERB) {
+        let answer = complete::answer(&arguments[2..], &variables);
+        let (global, format) = global_arguments(&[]);
+        // The shell may have stopped reading.
+        let _ = Output::new(&global, format, terminal).raw_result(answer.as_bytes());
+        return Exit::Done;
+    }
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
     let format = if cli.global.json { Format::Json } else { format(&cli.command) };
     let output = Output::new(&cli.global, format, terminal);
+    if let Some(error) = usage::misunderstood(&arguments) {
+        output.error(&error);
+        return error.exit();
+    }
     let is_listing = matches!(
         cli.command,
         Command::Logs(_)
@@ -173,7 +185,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
     }
     let (global, format) = global_arguments(arguments);
     let command = |changes: &[Change]| next_command::next_command(arguments, changes);
-    let usage = usage_error(error).map_problem(|problem| problem.with_command(command));
+    let usage = usage::usage_error(error, arguments).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);
     usage.exit()
 }
@@ -199,76 +211,9 @@ fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
     (GlobalArgs { quiet, verbose: false, json, color: parsed, progress: None, docker: None }, format)
 }
 
-fn usage_error(error: &clap::Error) -> SandboxError {
-    // The error of the source's parser is complete.
-    if let Some(SandboxError::InvalidSource(problem)) =
-        error.source().and_then(|source| source.downcast_ref())
-    {
-        return SandboxError::InvalidSource(problem.clone());
-    }
-    let rendered = error.render().to_string();
-    let mut paragraphs = rendered.split("\n\n");
-    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
-    // clap lists missing arguments below the message, one on each line.
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some(invalid) = error.source().and_then(|source| source.downcast_ref::<InvalidValue>()) {
-        let problem = Problem::new(message, invalid.hint.clone());
-        return SandboxError::InvalidOption(problem.changes(invalid.changes.iter().cloned()));
-    }
-    let usage = rendered.lines().find_map(|line| line.trim().strip_prefix("Usage: "));
-    let suggestion =
-        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
-            .iter()
-            .find_map(|kind| match error.get(*kind) {
-                Some(ContextValue::String(name)) => Some(name.clone()),
-                Some(ContextValue::Strings(names)) => names.first().cloned(),
-                _ => None,
-            });
-    let hint = match (suggestion, usage) {
-        (Some(name), _) => format!("did you mean {name}?"),
-        (None, Some(usage)) => format!("usage: {usage}"),
-        (None, None) => "run `rlmesh-sandbox --help` to list the commands, and `rlmesh-sandbox COMMAND --help` for their options".to_owned(),
-    };
-    SandboxError::InvalidOption(Problem::new(message, hint).hint("run it with --help to see all options"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse_error(line: &str) -> SandboxError {
-        let words = line.split(' ');
-        usage_error(&Cli::try_parse_from(words).unwrap_err())
-    }
-
-    #[test]
-    fn a_wrong_command_line_is_reported_in_one_line_with_a_hint() {
-        let error = parse_error("rlmesh-sandbox run CartPole-v1 --base-imag x");
-        assert_eq!(error.to_string(), "unexpected argument '--base-imag' found");
-        assert_eq!(error.hints()[0], "did you mean --base-image?");
-        let error = parse_error("rlmesh-sandbox run");
-        assert!(
-            error.to_string().starts_with("the following required arguments were not provided"),
-            "{error}"
-        );
-        assert!(error.hints()[0].starts_with("usage: rlmesh-sandbox run"), "{error:?}");
-        let error = parse_error("rlmesh-sandbox buidl x");
-        assert_eq!(error.hints()[0], "did you mean build?");
-        assert_eq!(error.exit().code(), 2);
-    }
-
-    #[test]
-    fn a_wrong_value_comes_with_the_hint_of_its_parser() {
-        let error = parse_error("rlmesh-sandbox run CartPole-v1 --apt LibGL");
-        assert_eq!(
-            error.to_string(),
-            "invalid value 'LibGL' for '--apt <NAME>': it is not a valid Debian package name"
-        );
-        assert!(error.hints()[0].contains("NAME=VERSION"), "{error:?}");
-        let error = parse_error("rlmesh-sandbox run hf://org");
-        assert_eq!(error.kind(), "InvalidSource");
-        assert!(!error.to_string().contains("invalid value"), "{error}");
-    }
 
     #[test]
     fn the_output_options_of_a_wrong_command_line_are_respected() {

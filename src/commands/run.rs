@@ -13,14 +13,15 @@ use crate::cli::RunArgs;
 use crate::commands::{Session, arguments, dry_run};
 use crate::engine::Phase;
 use crate::engine::docker::Docker;
-use crate::engine::docker::inspection::short;
+use crate::engine::docker::inspection::{Inspection, short};
 use crate::engine::docker::log::LogLines;
-use crate::error::{Exit, Problem, SandboxError};
-use crate::output::{Format, Paint, json, text, variables};
+use crate::error::{Exit, Problem, SandboxError, Signal};
+use crate::output::{Format, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
+use crate::sandbox::failure::{ContainerEnd, Facts, has_error, startup};
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::start::Running;
+use crate::sandbox::start::{Running, keep_log};
 use crate::settings::sandbox::Ownership;
 use crate::source::EnvironmentSourceRef;
 
@@ -66,10 +67,7 @@ struct Started<'a> {
 impl Started<'_> {
     fn detached(&self, sweep: Sweep) -> Result<Exit, SandboxError> {
         let printed = self.session.interrupt.check().and_then(|()| {
-            self.print_summary();
-            self.session
-                .output
-                .note(&format!("to stop it, run `rlmesh-sandbox stop {}`", short(&self.running.id)));
+            self.print_summary(&format!("rlmesh-sandbox stop {}", short(&self.running.id)));
             self.print_result()
         });
         // If its address could not be printed, the user would not know that the container runs.
@@ -82,17 +80,16 @@ impl Started<'_> {
     }
 
     fn in_the_foreground(&self) -> Result<Exit, SandboxError> {
-        self.print_summary();
-        self.session.output.note("the log follows; press Ctrl-C to stop");
+        self.print_summary("press Ctrl-C; its log follows");
         let ended = self.print_result().and_then(|()| self.follow());
         self.end_with(ended)
     }
 
     fn with_command(&self, command: &[OsString]) -> Result<Exit, SandboxError> {
-        self.print_summary();
+        self.print_summary("");
         let status = self.session.interrupt.check().and_then(|()| self.command(command));
-        if status.is_ok() {
-            self.warn_if_it_ended_early();
+        if let Ok(exit) = &status {
+            self.warn_of_the_environment(*exit);
         }
         self.end_with(status)
     }
@@ -106,20 +103,17 @@ impl Started<'_> {
     }
 
     /// Prints a summary of the environment to stderr.
-    fn print_summary(&self) {
-        let output = &self.session.output;
-        let source = match self.plan.resolved_source() {
+    fn print_summary(&self, to_stop: &str) {
+        let what = format!("{} is ready after {}", self.title(), text::seconds(self.running.took));
+        self.session.output.ready(&what, &text::running(self.running, to_stop));
+    }
+
+    /// The id of the environment, without `gym://`, or its other source.
+    fn title(&self) -> String {
+        match self.plan.resolved_source() {
             EnvironmentSourceRef::Hf(hf) => hf.to_string(),
-            // The id of the environment alone, without `gym://`.
-            _ => self.running.handshake.env_id.clone(),
-        };
-        let head = format!(
-            "{} {} is ready after {}",
-            output.paint(Paint::Good, "✓"),
-            text::safe(&source),
-            text::seconds(self.running.took)
-        );
-        output.note(&format!("{head}\n{}", text::running(self.running)));
+            _ => text::one_line(&self.running.handshake.env_id),
+        }
     }
 
     /// Prints the result.
@@ -147,12 +141,9 @@ impl Started<'_> {
             let found = self.docker.inspect(std::slice::from_ref(&self.running.id));
             match (found, followed) {
                 (Ok(found), _) => match found.first() {
-                    None => return Err(container_ended("was removed by another process")),
+                    None => return Ok(self.ended_elsewhere("removed")),
                     Some(container) if container.phase() == Phase::Ended => {
-                        return match container.state.exit_code {
-                            0 => Ok(Exit::Done),
-                            code => Err(container_ended(&format!("ended with exit code {code}"))),
-                        };
+                        return self.ended(container);
                     }
                     Some(_) => {}
                 },
@@ -163,6 +154,46 @@ impl Started<'_> {
             lines.tail = Some(0);
             std::thread::sleep(self.docker.waits.log_retry);
         }
+    }
+
+    /// The end of the foreground run whose container has ended.
+    fn ended(&self, container: &Inspection) -> Result<Exit, SandboxError> {
+        if self.docker.was_signalled(container) {
+            return Ok(self.ended_elsewhere("stopped"));
+        }
+        match container.state.exit_code {
+            0 => {
+                self.session.output.note(&format!("{} ended by itself", self.title()));
+                Ok(Exit::Done)
+            }
+            code => {
+                Err(self.explained(&format!("{} ended with exit code {code}", self.title()), Some(container)))
+            }
+        }
+    }
+
+    /// Says that not this program ended the environment.
+    fn ended_elsewhere(&self, how: &str) -> Exit {
+        self.session.output.note(&format!("{} was {how} from elsewhere", self.title()));
+        Exit::Signal(Signal::Terminate)
+    }
+
+    /// The error for an environment that failed while it was in use, explained by its log. `container` is `None` if it
+    /// still runs.
+    fn explained(&self, how: &str, container: Option<&Inspection>) -> SandboxError {
+        let log = self.docker.log_tail(&self.running.id).unwrap_or_default();
+        let state = container.map(|container| &container.state);
+        let end = ContainerEnd {
+            exit_code: state.map_or(1, |state| state.exit_code),
+            is_out_of_memory: state.is_some_and(|state| state.oom_killed),
+        };
+        let diagnosis = startup(self.plan, Some(end), &log, &Facts::default());
+        let message = match &diagnosis.cause {
+            Some(cause) => format!("{how}: {cause}"),
+            None => how.to_owned(),
+        };
+        let file = keep_log(self.session.client.settings(), &self.plan.resolved_source().slug(), &log);
+        SandboxError::ContainerEnded(diagnosis.into_problem(message, &log).log_file(file))
     }
 
     /// Runs the user's command to its end. Its exit code becomes the program's exit code.
@@ -218,22 +249,28 @@ impl Started<'_> {
         Ok(status)
     }
 
-    fn warn_if_it_ended_early(&self) {
+    /// Warns if the environment ended or failed while the command ran.
+    fn warn_of_the_environment(&self, command: Exit) {
         let Ok(found) = self.docker.inspect(std::slice::from_ref(&self.running.id)) else { return };
-        let how = match found.first() {
-            None => "was removed".to_owned(),
+        let (output, title) = (&self.session.output, self.title());
+        match found.first() {
+            None => output.warn(&format!("{title} was removed from elsewhere while the command ran")),
             Some(container) if container.phase() == Phase::Ended => {
-                format!("ended with exit code {}", container.state.exit_code)
+                if self.docker.was_signalled(container) {
+                    return output.warn(&format!("{title} was stopped from elsewhere while the command ran"));
+                }
+                let code = container.state.exit_code;
+                let how = format!("{title} ended with exit code {code} while the command ran");
+                output.warn_of(&self.explained(&how, Some(container)));
             }
-            Some(_) => return,
-        };
-        self.session.output.warn(&format!("the environment {how} while the command ran"));
-        if !found.is_empty() {
-            let log = self
-                .docker
-                .log_tail(&self.running.id)
-                .unwrap_or_else(|failure| format!("(no log: {failure})"));
-            self.session.output.note(&text::safe(&log));
+            // A command that fails most likely fails because of the last error of the environment.
+            Some(_) if command != Exit::Command(0) => {
+                let log = self.docker.log_tail(&self.running.id).unwrap_or_default();
+                if has_error(&log) {
+                    output.warn_of(&self.explained(&format!("the last error of {title}"), None));
+                }
+            }
+            Some(_) => {}
         }
     }
 }
@@ -254,10 +291,6 @@ impl From<SandboxError> for NotRun {
 fn shell_status(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-fn container_ended(how: &str) -> SandboxError {
-    SandboxError::Other(anyhow::anyhow!("the environment's container {how}"))
 }
 
 /// Replaces every `{address}` in a word. The word may not be valid UTF-8.

@@ -16,9 +16,13 @@ use serde::Serialize;
 use crate::cli::{ColorWhen, GlobalArgs, ListFormat, ProgressHow};
 use crate::error::SandboxError;
 use crate::progress::Event;
+use crate::sandbox::failure::is_rlmesh_notice;
 use crate::settings::terminal::Terminal;
 use progress::Progress;
 use text::VisibleStream;
+
+/// The most lines of a log that an error shows.
+const TELLING_LINES: usize = 8;
 
 /// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +53,7 @@ struct Inner {
     /// The progress bars on the terminal; other lines are printed above them.
     bars: MultiProgress,
     progress: Mutex<Progress>,
-    /// Escapes a container's log if stderr is a terminal; `None` otherwise.
-    log: Option<Mutex<VisibleStream>>,
-    /// The incomplete last line of a container's log that is printed as JSON.
+    /// The incomplete last line of a container's log.
     log_line: Mutex<Vec<u8>>,
 }
 
@@ -84,9 +86,8 @@ impl Output {
         };
         let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
         let progress = Mutex::new(Progress::new(how, bars.clone(), has_color));
-        let log = is_terminal.then(Mutex::default);
         let log_line = Mutex::default();
-        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log, log_line }) }
+        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log_line }) }
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -159,7 +160,15 @@ impl Output {
     /// Prints a note for the user.
     pub(crate) fn note(&self, text: &str) {
         if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
-            self.print_line(text);
+            self.print_line(&text::line(text));
+        }
+    }
+
+    /// Prints that something is ready, and its properties, which are lines that can be shown as they are.
+    pub(crate) fn ready(&self, what: &str, properties: &[String]) {
+        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+            let head = format!("{} {}", self.paint(Paint::Good, "✓"), text::line(what));
+            self.print_line(&[&[head], properties].concat().join("\n"));
         }
     }
 
@@ -168,7 +177,15 @@ impl Output {
         if self.inner.format == Format::Json {
             self.print_line(&json::message("warning", text));
         } else if self.inner.volume > Volume::Quiet {
-            self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::line(text)));
+        }
+    }
+
+    /// Prints a problem that did not make the program fail, like an error.
+    pub(crate) fn warn_of(&self, problem: &SandboxError) {
+        self.warn(&problem.to_string());
+        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+            self.details_and_hints(problem);
         }
     }
 
@@ -177,40 +194,38 @@ impl Output {
         if self.inner.volume == Volume::Verbose && self.inner.format == Format::Json {
             self.print_line(&json::message("trace", text));
         } else if self.inner.volume == Volume::Verbose {
-            self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
+            self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::line(text))));
         }
     }
 
-    /// Prints a piece of a container's log to stderr. A file or pipe receives it unchanged; on a terminal,
-    /// control characters are escaped.
+    /// Prints a piece of a container's log to stderr. Each line is marked, so that it does not look like one of this
+    /// program, and [`text::visible`]. `logs` prints the log itself.
     pub(crate) fn log(&self, bytes: &[u8]) {
-        if self.inner.volume == Volume::Quiet {
-            return;
-        }
-        if self.inner.format == Format::Json {
+        if self.inner.volume > Volume::Quiet {
             let mut pending = self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner);
-            text::for_each_line(&mut pending, bytes, &mut |line| {
-                self.print_line(&json::message("log", line));
-            });
-            return;
+            text::for_each_line(&mut pending, bytes, &mut |line| self.log_line(line));
         }
-        let visible;
-        let bytes = match &self.inner.log {
-            Some(stream) => {
-                visible = stream.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
-                visible.as_bytes()
-            }
-            None => bytes,
-        };
-        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
     }
 
     /// Prints the incomplete last line of a container's log.
     pub(crate) fn end_log(&self) {
         let rest = std::mem::take(&mut *self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner));
         if !rest.is_empty() {
-            self.print_line(&json::message("log", &String::from_utf8_lossy(&rest)));
+            self.log_line(&String::from_utf8_lossy(&rest));
         }
+    }
+
+    fn log_line(&self, line: &str) {
+        if is_rlmesh_notice(line) {
+            return;
+        }
+        let line = match self.inner.format {
+            Format::Json => json::message("log", line),
+            Format::Text | Format::Env => {
+                format!("{} {}", self.paint(Paint::Dim, "|"), text::visible(line)).trim_end().to_owned()
+            }
+        };
+        self.print_line(&line);
     }
 
     /// Prints a question, without a line break.
@@ -235,22 +250,27 @@ impl Output {
         self.print_line(&format!(
             "{} {}",
             self.paint(Paint::Error, "error:"),
-            text::safe(&error.to_string())
+            text::line(&error.to_string())
         ));
+        self.details_and_hints(error);
+    }
+
+    /// Prints the few telling lines, where the whole log is, and the hints.
+    fn details_and_hints(&self, error: &SandboxError) {
         let lines = match (error.log(), error.log_file()) {
             // Without the whole log in a file, more of it is shown.
             (Some(log), None) => Some(text::last_lines(log, 20)),
-            _ => error.details().map(str::to_owned),
+            _ => error.details().map(|details| text::last_lines(details, TELLING_LINES)),
         };
         if let Some(lines) = lines {
             self.print_line(&text::indented(&lines));
         }
         if let Some(file) = error.log_file() {
-            self.print_line(&format!("the whole log: {}", text::safe(&file.display().to_string())));
+            self.print_line(&format!("the whole log: {}", text::line(&file.display().to_string())));
         }
         // The hints come last, so that they stay on the screen.
         for hint in error.hints() {
-            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(&hint)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::line(&hint)));
         }
     }
 
@@ -258,7 +278,7 @@ impl Output {
     pub(crate) fn event(&self, event: &Event) {
         match event {
             Event::Warning(text) => self.warn(text),
-            Event::Note(text) => self.note(&text::safe(text)),
+            Event::Note(text) => self.note(text),
             _ => {}
         }
         let lines = self.progress().lines(event);

@@ -10,12 +10,6 @@ use crate::sandbox::start::Running;
 use crate::settings::isolation::IsolationLevel;
 use crate::settings::size::HumanSize;
 
-/// Removes control characters, and escapes what [`is_invisible`]: names, logs and errors may come from
-/// untrusted code.
-pub(crate) fn safe(text: &str) -> String {
-    visible(&text.chars().filter(|c| !is_control(*c)).collect::<String>())
-}
-
 /// The last lines of a text.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
@@ -24,24 +18,47 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
 
 /// The lines of an untrusted text, indented, so that none of them looks like a line of this program.
 pub(crate) fn indented(text: &str) -> String {
-    let lines = text.lines().map(|line| format!("  {}", safe(line)).trim_end().to_owned());
+    let lines = text.lines().map(|line| format!("  {}", visible(line)).trim_end().to_owned());
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Escapes control characters, and what [`is_invisible`].
+/// The same text without colours, and with other control characters and what [`is_invisible`] escaped. Line breaks
+/// and tabs stay. Whatever comes from a container, a build, docker or the Hub is shown like this.
 pub(crate) fn visible(text: &str) -> String {
-    let is_escaped = |c: char| is_control(c) || is_invisible(c);
-    text.chars()
-        .flat_map(|c| if is_escaped(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = color_length(rest).unwrap_or(c.len_utf8());
+        if length > c.len_utf8() {
+            // A colour.
+        } else if is_control(c) || is_invisible(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        rest = &rest[length..];
+    }
+    shown
+}
+
+/// The length of the colour code (`ESC [ … m`) that a text starts with.
+fn color_length(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix("\x1b[")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':')?;
+    (rest.as_bytes()[end] == b'm').then_some(2 + end + 1)
+}
+
+/// An untrusted text on one line.
+pub(crate) fn line(text: &str) -> String {
+    visible(text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
 /// The longest name that is shown, in characters.
 const LONGEST_NAME: usize = 200;
 
-/// An untrusted name on one line: control characters are escaped, and a long one is cut.
+/// An untrusted name on one line, cut if it is long.
 pub(crate) fn one_line(text: &str) -> String {
-    let text = visible(text).replace('\n', "\\n").replace('\t', "\\t");
+    let text = line(text);
     match text.char_indices().nth(LONGEST_NAME) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -106,10 +123,12 @@ impl VisibleStream {
 /// The longest line of a log that is kept in one piece, in bytes.
 const LONGEST_LOG_LINE: usize = 64 * 1024;
 
-/// Adds a piece of a log to the incomplete last line, and passes on each complete line without its line break.
+/// Adds a piece of a log to the incomplete last line, and passes on each complete line without its line break. A
+/// carriage return ends a line, too: progress bars are drawn with it.
 pub(crate) fn for_each_line(pending: &mut Vec<u8>, piece: &[u8], on_line: &mut dyn FnMut(&str)) {
     for byte in piece {
-        if *byte == b'\n' || pending.len() >= LONGEST_LOG_LINE {
+        let is_redrawn = *byte != b'\n' && pending.last() == Some(&b'\r');
+        if *byte == b'\n' || is_redrawn || pending.len() >= LONGEST_LOG_LINE {
             on_line(String::from_utf8_lossy(pending).trim_end_matches('\r'));
             pending.clear();
         }
@@ -123,6 +142,17 @@ pub(crate) fn for_each_line(pending: &mut Vec<u8>, piece: &[u8], on_line: &mut d
 fn incomplete(bytes: &[u8]) -> usize {
     if bytes.last() == Some(&b'\r') {
         return 1;
+    }
+    // A colour has only a few bytes.
+    let recent = bytes.len().saturating_sub(32);
+    if let Some(start) = bytes[recent..].iter().rposition(|byte| *byte == 0x1b).map(|at| recent + at) {
+        let is_open = |(at, byte): (usize, &u8)| match at {
+            0 => *byte == b'[',
+            _ => byte.is_ascii_digit() || matches!(byte, b';' | b':'),
+        };
+        if bytes[start + 1..].iter().enumerate().all(is_open) {
+            return bytes.len() - start;
+        }
     }
     // A character has at most four bytes, of which all but the first are 0b10……….
     let tail = bytes.iter().rev().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
@@ -142,10 +172,10 @@ pub(crate) fn seconds(duration: Duration) -> String {
     if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
-/// The properties of a running environment, one on each line.
-pub(crate) fn running(running: &Running) -> String {
+/// The properties of a running environment, and what to do with it, one on each line. `to_stop` says how to stop
+/// it; it is empty if something else uses and stops the environment.
+pub(crate) fn running(running: &Running, to_stop: &str) -> Vec<String> {
     let mut rows = vec![
-        ("address", running.address.clone()),
         ("container", format!("{} ({})", running.name, short(&running.id))),
         ("image", running.image.tag.clone()),
     ];
@@ -158,8 +188,14 @@ pub(crate) fn running(running: &Running) -> String {
         let times = format!("reset {}, step {}", milliseconds(report.reset), milliseconds(report.step));
         rows.push(("checked", times + &render.unwrap_or_default()));
     }
-    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:<12} {value}")).collect();
-    safe(&rows.join("\n"))
+    rows.push(("address", running.address.clone()));
+    if !to_stop.is_empty() {
+        let class = if running.handshake.num_envs > 1 { "RemoteVectorEnv" } else { "RemoteEnv" };
+        let address = &running.address;
+        rows.push(("python", format!("from rlmesh.numpy import {class}; env = {class}(\"{address}\")")));
+        rows.push(("to stop", to_stop.to_owned()));
+    }
+    rows.into_iter().map(|(name, value)| format!("  {name:<12} {}", one_line(&value))).collect()
 }
 
 /// What a strict sandbox may do, in a few words.
@@ -182,10 +218,9 @@ pub(crate) fn checked(running: &Running, stopped_in: Duration) -> String {
     rows.push(("start", milliseconds(running.started_in())));
     rows.extend(running.check.iter().flat_map(seen));
     rows.push(("stop", milliseconds(stopped_in)));
-    let one_line = |value: &str| value.replace(['\n', '\t'], " ");
     let rows: Vec<String> =
         rows.iter().map(|(name, value)| format!("{name:<12} {}", one_line(value))).collect();
-    safe(&rows.join("\n"))
+    rows.join("\n")
 }
 
 fn seen(report: &CheckReport) -> Vec<(&'static str, String)> {
@@ -277,27 +312,41 @@ mod tests {
 
     #[test]
     fn control_codes_do_not_reach_the_terminal() {
-        assert_eq!(safe("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m"), "a[2Jbc\nd\te31m");
+        for (text, shown) in [
+            ("a\x1b[2Jb\rc\nd\te\u{7}\u{9b}31m", "a\\u{1b}[2Jb\\u{d}c\nd\te\\u{7}\\u{9b}31m"),
+            (
+                "\x1b]0;title\x07\x1b]8;;http://x\x1b\\\\",
+                "\\u{1b}]0;title\\u{7}\\u{1b}]8;;http://x\\u{1b}\\\\",
+            ),
+            ("\x1b[2m2026\x1b[0m \x1b[1;38;5;2mok\x1b[m", "2026 ok"),
+            ("\x1b[31", "\\u{1b}[31"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        assert_eq!(line("a\nerror: b"), "a\\nerror: b");
     }
 
     #[test]
     fn a_line_of_a_log_never_looks_like_ours() {
-        assert_eq!(indented("hint: x\r\n\nerror: y\x1b[1G\u{b}hint: z"), "  hint: x\n\n  error: y[1Ghint: z");
+        assert_eq!(
+            indented("hint: x\r\n\nerror: y\x1b[1G\u{b}hint: z"),
+            "  hint: x\n\n  error: y\\u{1b}[1G\\u{b}hint: z"
+        );
     }
 
     #[test]
     fn invisible_characters_are_escaped() {
         for c in "\u{ad}\u{34f}\u{61c}\u{180e}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{202a}\u{202e}\u{2060}\u{2064}\u{2066}\u{206f}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0100}".chars() {
             let expected = format!("env{}.py", c.escape_unicode());
-            assert_eq!((safe(&format!("env{c}.py")), visible(&format!("env{c}.py"))), (expected.clone(), expected));
+            assert_eq!(visible(&format!("env{c}.py")), expected);
         }
         let ordinary = "näme 日本語 עברית 🎉 e\u{301} — ━╸";
-        assert_eq!((safe(ordinary).as_str(), visible(ordinary).as_str()), (ordinary, ordinary));
+        assert_eq!(visible(ordinary), ordinary);
     }
 
     #[test]
     fn a_stream_is_visible_in_pieces_of_any_size() {
-        let text = "é\x1b[2J\r\nü\u{202e}x\r50%\r100%\n\u{9b}31m€🎉";
+        let text = "é\x1b[2m\x1b[2J\r\nü\u{202e}x\r50%\r100%\n\u{9b}31m€🎉";
         let expected = "é\\u{1b}[2J\nü\\u{202e}x\n50%\n100%\n\\u{9b}31m€🎉";
         for size in 1..=text.len() {
             let mut stream = VisibleStream::default();
@@ -311,6 +360,18 @@ mod tests {
     fn durations_are_short() {
         assert_eq!(seconds(Duration::from_millis(849)), "0.8 s");
         assert_eq!(seconds(Duration::from_secs(75)), "75 s");
+    }
+
+    #[test]
+    fn a_redrawn_line_is_shown_without_waiting_for_its_end() {
+        let (mut pending, mut lines) = (Vec::new(), Vec::new());
+        for piece in ["10%\r20", "%\r", "30%\r\nnext\r\n\nlast"] {
+            for_each_line(&mut pending, piece.as_bytes(), &mut |line| lines.push(line.to_owned()));
+        }
+        assert_eq!(
+            (lines, pending),
+            (["10%", "20%", "30%", "next", ""].map(str::to_owned).to_vec(), b"last".to_vec())
+        );
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::sandbox::isolation::Circumstances;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready, Subject};
 use crate::sandbox::{isolation, orphans};
+use crate::settings::Settings;
 use crate::settings::isolation::{ContainerOptions, Network, Transport, Volume};
 use crate::settings::sandbox::{Ownership, RunOptions};
 use crate::source::EnvironmentSourceRef;
@@ -195,6 +196,12 @@ fn decide(image: &ImageRequest<'_>, options: &RunOptions) -> Result<(Isolation, 
     isolation::decide(&options.container, around)
 }
 
+/// Keeps the log of a container in a file. `None` if there is no folder for it.
+pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
+    let folder = settings.state_folder.as_ref()?.join("logs");
+    logs::write(&folder, "start", name, log)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -252,11 +259,7 @@ impl Start<'_> {
     /// Keeps the log of a failed start in a file, which the error names.
     fn with_log_file(&self, error: SandboxError) -> SandboxError {
         let name = self.image.plan.resolved_source().slug();
-        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
-        let file = match (folder, error.log()) {
-            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
-            _ => None,
-        };
+        let file = error.log().and_then(|log| keep_log(self.image.settings, &name, log));
         error.map_problem(|problem| problem.log_file(file))
     }
 

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::error::{Change, Problem};
+use crate::source::families::Family;
 use crate::source::{families, quoted};
 
 /// Ids of Gymnasium 1.4 that belong to no family.
@@ -26,6 +27,17 @@ pub(crate) fn judge(env_id: &str) -> Option<Problem> {
         return None;
     }
     replaced(env_id).or_else(|| unserved(env_id)).or_else(|| misspelt(env_id))
+}
+
+/// Every id that is listed and can be served, with its family, in alphabetical order.
+pub(crate) fn all() -> Vec<(&'static str, &'static Family)> {
+    let mut all: Vec<_> = LISTED
+        .iter()
+        .filter(|known| families::unserved_because(&known.text).is_none())
+        .map(|known| (known.text.as_str(), &families::all()[known.family]))
+        .collect();
+    all.sort_by_key(|(id, _)| *id);
+    all
 }
 
 static LISTED: LazyLock<Vec<Listed>> = LazyLock::new(|| {
@@ -279,7 +291,7 @@ fn folded(text: &str) -> String {
 }
 
 /// The edit distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > 2 {
         return a.len().abs_diff(b.len());

@@ -40,6 +40,9 @@ pub(crate) struct State {
     pub(crate) oom_killed: bool,
     #[serde(default)]
     pub(crate) error: String,
+    /// On the engine's clock.
+    #[serde(default)]
+    pub(crate) finished_at: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
