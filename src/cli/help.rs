@@ -35,9 +35,9 @@ pub(super) fn arranged(command: Command) -> Command {
     let command = command.long_version(LONG_VERSION.as_str()).after_long_help(PROGRAM);
     command.mut_args(in_order).mut_subcommands(|verb| {
         let verb = verb.mut_args(in_order);
-        let verb = match examples(verb.get_name()) {
-            "" => verb,
-            examples => verb.after_long_help(examples),
+        let verb = match (verb.get_after_long_help(), examples(verb.get_name())) {
+            (Some(_), _) | (None, "") => verb,
+            (None, examples) => verb.after_long_help(examples),
         };
         let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
         if !has_source {
@@ -179,7 +179,7 @@ mod tests {
         let help = command.get_subcommands().chain([&command]).filter_map(|verb| verb.get_after_long_help());
         let text: String = help.map(|help| format!("{help}\n")).collect();
         let lines = text.lines().filter_map(|line| line.strip_prefix("  rlmesh-sandbox "));
-        let lines: Vec<&str> = lines.map(|line| line.split(" > ").next().unwrap_or(line)).collect();
+        let lines: Vec<&str> = lines.map(|line| line.split(['>', '|']).next().unwrap_or(line)).collect();
         assert!(lines.len() > 20, "{lines:?}");
         for line in lines {
             let words = shlex::split(line).unwrap();

@@ -42,6 +42,18 @@ pub(super) fn of(argument: &Arg, word: &str, line: &Line<'_>, variables: &Variab
         }
         "env" if !word.contains('=') => variables.names().map(|name| Candidate::new(name, "")).collect(),
         "platform" => ["linux/amd64", "linux/arm64"].map(|platform| Candidate::new(platform, "")).into(),
+        "filter" => [
+            ("source=", "a part of what it serves"),
+            ("name=", "a part of its name"),
+            ("image=", "a part of its image"),
+            ("state=running", ""),
+            ("state=exited", ""),
+            ("owner=none", "started with -d"),
+            ("owner=alive", ""),
+            ("owner=gone", "`reap` removes it"),
+        ]
+        .map(|(value, description)| Candidate::new(value, description))
+        .into(),
         "build_memory" => {
             vec![Candidate::new("auto", "the engine's memory minus 8 GiB"), Candidate::new("off", "no limit")]
         }
