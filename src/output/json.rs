@@ -57,6 +57,8 @@ pub(crate) struct Started<'a> {
     source: &'a str,
     state: &'static str,
     num_envs: u32,
+    owner: Owner,
+    created: &'a str,
     env: Environment<'a>,
     versions: &'a BTreeMap<String, String>,
     built: bool,
@@ -88,6 +90,8 @@ impl<'a> Started<'a> {
             source,
             state: "running",
             num_envs: handshake.num_envs,
+            owner: OwnerState::from(running.ownership).into(),
+            created: &running.created,
             env: handshake.into(),
             versions: &handshake.versions,
             built: running.image.built_in.is_some(),
@@ -370,7 +374,7 @@ pub(crate) struct ListedImage<'a> {
 pub(crate) struct Pruned<'a> {
     /// `image`, `builder`, `cache` or `logs`.
     pub(crate) kind: &'static str,
-    /// The tags of an image, the name of a builder, or a folder.
+    /// A tag of the image, the name of a builder, or a folder.
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image_id: Option<&'a str>,
