@@ -1,6 +1,6 @@
 //! Asks the user on a terminal.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -25,7 +25,7 @@ impl Session {
     /// Interrupted.
     pub(super) fn confirm(&self, question: &str) -> Result<bool, SandboxError> {
         self.output.ask(&format!("{question} [y/N] "));
-        let (mut stdin, mut answer) = (io::stdin().lock(), Vec::new());
+        let mut answer = Vec::new();
         loop {
             self.interrupt.check()?;
             let pause = Timespec { tv_sec: 0, tv_nsec: PAUSE };
@@ -33,9 +33,9 @@ impl Session {
             if !matches!(ready, Ok(count) if count > 0) {
                 continue;
             }
-            // A terminal passes on whole lines.
             let mut byte = [0];
-            match stdin.read(&mut byte) {
+            // Not `Stdin::read`: it would take what is typed into a buffer that `poll` does not know.
+            match rustix::io::read(io::stdin(), &mut byte) {
                 Ok(1) if byte != *b"\n" && answer.len() < LONGEST_ANSWER => answer.extend(byte),
                 _ => break,
             }

@@ -12,11 +12,11 @@ use crate::output::table::{self, Column};
 use crate::output::{Format, text};
 
 const COLUMNS: [Column; 6] = [
-    Column::flexible("IMAGE", 24, 0),
+    Column::flexible("IMAGE", 40, 0),
     Column::fixed("ID", 3),
     Column::fixed("SIZE", 0),
     Column::fixed("AGE", 1),
-    Column::fixed("CONTAINERS", 2),
+    Column::fixed("USED", 2),
     Column::flexible("BASE IMAGE", 10, 4),
 ];
 

@@ -83,7 +83,7 @@ fn find(args: &PruneArgs, session: &Session) -> Result<Vec<Item>, SandboxError> 
         match find_builders(args.older_than, session, &mut items) {
             Err(error @ SandboxError::Interrupted(_)) => return Err(error),
             // Without buildx, there are no builders.
-            Err(error) => output_trace(session, &error),
+            Err(error) => session.output.trace(&format!("builders: {error}")),
             Ok(()) => {}
         }
     }
@@ -96,10 +96,6 @@ fn find(args: &PruneArgs, session: &Session) -> Result<Vec<Item>, SandboxError> 
     Ok(items)
 }
 
-fn output_trace(session: &Session, error: &SandboxError) {
-    session.output.trace(&format!("builders: {error}"));
-}
-
 fn find_images(older_than: Duration, docker: &Docker, items: &mut Vec<Item>) -> Result<(), SandboxError> {
     let (images, now) = (own_images::list(docker)?, SystemTime::now());
     if images.is_empty() {
@@ -110,7 +106,11 @@ fn find_images(older_than: Duration, docker: &Docker, items: &mut Vec<Item>) -> 
         let (is_removed, reason) = own_images::decide(&image, now, older_than);
         let bytes = sizes.as_ref().and_then(|sizes| sizes.get(&image.details.id).copied());
         let action = if is_removed { Action::WouldRemove } else { Action::Kept };
-        let name = image.tags.join(", ");
+        let name = match &image.tags[..] {
+            [one] => one.clone(),
+            [one, others @ ..] => format!("{one} and {} more names", others.len()),
+            [] => image.details.id.clone(),
+        };
         let what = What::Image { id: image.details.id, tags: image.tags };
         items.push(Item { what, name, bytes, files: None, action, reason });
     }
@@ -295,7 +295,10 @@ fn pruned(item: &Item) -> Pruned<'_> {
     };
     Pruned {
         kind,
-        name: &item.name,
+        name: match &item.what {
+            What::Image { tags, .. } => tags.first().map_or(item.name.as_str(), String::as_str),
+            _ => &item.name,
+        },
         image_id,
         action: item.action,
         reason: &item.reason,

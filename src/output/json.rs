@@ -370,7 +370,7 @@ pub(crate) struct ListedImage<'a> {
 pub(crate) struct Pruned<'a> {
     /// `image`, `builder`, `cache` or `logs`.
     pub(crate) kind: &'static str,
-    /// The tags of an image, the name of a builder, or a folder.
+    /// A tag of the image, the name of a builder, or a folder.
     pub(crate) name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image_id: Option<&'a str>,

@@ -122,8 +122,8 @@ mod tests {
             assert!(text.lines().all(|line| width_of(line) <= width), "{width}:\n{text}");
             assert!(text.contains("45d5") && text.lines().count() == 3, "{width}:\n{text}");
         }
-        assert_eq!(table(&columns(), &rows(), Some(20)), "ID    SOURCE\n45d5  CartPole-v1\nc0ff  日本語");
-        assert!(table(&columns(), &rows(), Some(28)).contains("CartPole-v1  cartp…"));
+        assert_eq!(table(&columns(), &rows(), Some(17)), "ID    SOURCE\n45d5  CartPole-v1\nc0ff  日本語");
+        assert!(table(&columns(), &rows(), Some(26)).contains("CartPole-v1  cartpo…"));
         assert_eq!(table(&columns(), &[], Some(12)), "ID  SOURCE");
     }
 

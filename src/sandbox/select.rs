@@ -34,7 +34,7 @@ impl Selector {
     /// Reads a text. The path of a folder is made absolute, as it is in the sandboxes' labels.
     ///
     /// # Errors
-    /// [`SandboxError::InvalidOption`] for an empty text.
+    /// [`SandboxError::InvalidOption`] for a text that can be none of these.
     pub(crate) fn new(text: &str) -> Result<Self, SandboxError> {
         let text = text.trim();
         if text.is_empty() {
@@ -54,7 +54,15 @@ impl Selector {
             Err(_) => None,
         };
         let text = text.strip_prefix('/').filter(|rest| !rest.contains('/')).unwrap_or(text);
-        Ok(Self { text: text.to_owned(), source, address: Address::read(text) })
+        let address = Address::read(text);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if source.is_none() && address.is_none() && !text.chars().all(is_name) {
+            return Err(SandboxError::InvalidOption(Problem::new(
+                format!("{text:?} is not a valid id, name, address or source"),
+                "run `rlmesh-sandbox ps` to list the sandboxes",
+            )));
+        }
+        Ok(Self { text: text.to_owned(), source, address })
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -266,7 +274,9 @@ mod tests {
         ] {
             assert_eq!(names(text), expected, "{text}");
         }
-        assert!(Selector::new(" ").is_err());
+        for text in ["", " ", "a b", "hf://x y"] {
+            assert!(Selector::new(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
