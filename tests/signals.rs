@@ -58,10 +58,7 @@ fn a_reader_that_has_seen_enough_of_a_log_ends_it_quietly() {
             &format!("logs {ID}"),
             Reply::stdout("a long line of a log that goes on and on\n".repeat(100_000)).hangs(),
         )
-        .on(
-            "container inspect *",
-            Reply::stdout(crate::support::fixture("inspect/running.json")),
-        );
+        .on("container inspect *", Reply::stdout(crate::support::fixture("inspect/running.json")));
     let run = Run::line("logs 45d51db4c7f0").docker(docker);
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = run.command();
