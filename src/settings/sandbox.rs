@@ -487,7 +487,7 @@ mod tests {
         assert_eq!(options.rlmesh_package, None);
         let wrong: Variables = [("RLMESH_SANDBOX_BASE_IMAGE", "--help")].into_iter().collect();
         let error = SandboxOptions::from_variables(&wrong).unwrap_err();
-        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""), "{error}");
+        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE \"--help\""), "{error}");
     }
 
     #[test]
