@@ -245,6 +245,7 @@ impl Client {
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
         start::check_owner(run.ownership)?;
+        start::check_name(self.docker()?, run.name.as_deref())?;
         image::check(plan, build)?;
         start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
     }

@@ -70,7 +70,7 @@ fn ps_shows_owners_and_hostile_texts_as_what_they_are() {
         });
     });
     let docker = || {
-        engine(&[hostile.clone()])
+        engine(std::slice::from_ref(&hostile))
             .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
     };
     let checked = Run::line("ps")

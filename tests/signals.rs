@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::run::{ID, UNWATCHED, up, up_with};
-use crate::support::{Reply, Run, WAITS, program, signal};
+use crate::support::{Reply, Run, StandIn, WAITS, program, signal};
 
 #[test]
 fn a_signal_right_after_the_command_has_started_reaches_it() {

@@ -9,6 +9,7 @@ use crate::engine::docker::inspection::Inspection;
 use crate::error::SandboxError;
 use crate::host::process::{self, Host};
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
+use crate::settings::sandbox::Ownership;
 
 /// A container of this tool or the SDK, in any state.
 #[derive(Debug, Clone)]
@@ -27,6 +28,16 @@ pub(crate) enum OwnerState {
     Gone(u32),
     /// The owner may run on another machine or in another PID namespace.
     Unknown(u32),
+}
+
+impl From<Ownership> for OwnerState {
+    fn from(ownership: Ownership) -> Self {
+        match ownership {
+            Ownership::ThisProcess => OwnerState::Alive(std::process::id()),
+            Ownership::Process(pid) => OwnerState::Alive(pid),
+            Ownership::Detached => OwnerState::None,
+        }
+    }
 }
 
 /// Every sandbox, in docker's order: the newest first.
@@ -160,7 +171,7 @@ pub(super) mod samples {
 mod tests {
     use super::*;
 
-    fn with(change: serde_json::Value) -> Sandbox {
+    fn with(change: &serde_json::Value) -> Sandbox {
         let mut container = serde_json::json!({
             "Id": "1bdd31fd12746f", "Name": "/x", "Created": "", "Config": {"Image": "x:1", "Labels": {}},
             "State": {"Status": "exited", "ExitCode": 3}, "NetworkSettings": {"Ports": null}
@@ -173,18 +184,18 @@ mod tests {
 
     #[test]
     fn the_number_of_copies_is_read_from_the_parameters() {
-        let env = |line: &str| with(serde_json::json!({ "Env": [line] })).num_envs();
+        let env = |line: &str| with(&serde_json::json!({ "Env": [line] })).num_envs();
         assert_eq!(env(r#"RLMESH_BOOTSTRAP_JSON={"spec":{"kind":"gym","num_envs":4}}"#), Some(4));
         assert_eq!(env("RLMESH_NUM_ENVS=2"), Some(2));
         assert_eq!(env("RLMESH_BOOTSTRAP_JSON={"), None);
         assert_eq!(env("A=1"), None);
         let prebuilt = serde_json::json!({"Labels": {"rlmesh.sandbox.source": "image://x:1"}, "Env": null});
-        assert_eq!(with(prebuilt).num_envs(), Some(1));
+        assert_eq!(with(&prebuilt).num_envs(), Some(1));
     }
 
     #[test]
     fn one_that_has_ended_has_no_address_but_an_exit_code() {
-        let sandbox = with(serde_json::json!({}));
+        let sandbox = with(&serde_json::json!({}));
         assert_eq!((sandbox.address(), sandbox.state().as_str()), (None, "exited (3)"));
         assert_eq!(sandbox.title(), "x:1");
     }
@@ -192,7 +203,7 @@ mod tests {
     #[test]
     fn what_is_mine() {
         let here = Host { host: Some("me".into()), boot: None, pid_namespace: None };
-        let labelled = |host: &str| with(serde_json::json!({"Labels": {"rlmesh.sandbox.owner-host": host}}));
+        let labelled = |host: &str| with(&serde_json::json!({"Labels": {"rlmesh.sandbox.owner-host": host}}));
         assert!(labelled("me").is_mine(&here, None) && !labelled("you").is_mine(&here, None));
         for (owner, is_mine) in [
             (OwnerState::Alive(7), false),

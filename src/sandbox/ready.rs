@@ -24,6 +24,8 @@ pub(crate) struct Ready {
     /// The address for rlmesh's clients.
     pub(crate) address: String,
     pub(crate) image_id: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
     pub(crate) handshake: Handshake,
 }
 
@@ -46,7 +48,8 @@ pub(crate) fn until_ready(
     let answer = handshake::wait(&address, left, &docker.interrupt, || wait.watch.has_ended());
     match on_a_runtime(answer)? {
         Ok(handshake) => {
-            Ok(Ready { address: format!("tcp://{address}"), image_id: container.image, handshake })
+            let (image_id, created) = (container.image, container.created);
+            Ok(Ready { address: format!("tcp://{address}"), image_id, created, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
         Err(reason) => Err(wait.not_ready(&reason)),

@@ -44,6 +44,9 @@ pub(crate) struct Running {
     pub(crate) name: String,
     /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
     pub(crate) address: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) ownership: Ownership,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
@@ -91,6 +94,17 @@ pub(crate) fn launch(
 /// [`SandboxError::InvalidOption`].
 pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
     owner(ownership).map(drop)
+}
+
+/// Checks that no container has the name, before anything is built for it.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
+pub(crate) fn check_name(docker: &Docker, name: Option<&str>) -> Result<(), SandboxError> {
+    match name {
+        Some(name) if docker.exists(name)? => Err(name_taken(name)),
+        _ => Ok(()),
+    }
 }
 
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
@@ -170,6 +184,8 @@ impl Start<'_> {
             id,
             name,
             address: ready.address,
+            created: ready.created,
+            ownership: self.options.ownership,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
