@@ -11,7 +11,7 @@ use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
@@ -24,7 +24,7 @@ use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready};
-use crate::sandbox::{isolation, orphans};
+use crate::sandbox::{isolation, lifetime, orphans};
 use crate::settings::Settings;
 use crate::settings::sandbox::{Ownership, RunOptions};
 
@@ -51,6 +51,8 @@ pub(crate) struct Running {
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// When its container was started.
+    pub(crate) started: Instant,
     /// What a client saw, if the environment was to be checked.
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
@@ -139,6 +141,12 @@ impl From<SandboxError> for FailedStart {
     }
 }
 
+/// The failure of a start whose image the engine does not have.
+fn no_image(image: &str) -> FailedStart {
+    let problem = Problem::new(format!("the engine does not have the image {image}"), "check its name");
+    FailedStart { reason: StartFailureReason::NoImage, error: SandboxError::ContainerStartup(problem) }
+}
+
 /// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
@@ -156,12 +164,21 @@ impl Start<'_> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
+        let started = Instant::now();
         let (name, id) = self.container(&owner, &folder)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
         let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
+            Err(error) => {
+                let error = self.with_log_file(error).map_problem(|problem| match self.options.ttl {
+                    Some(time) if started.elapsed() >= time => {
+                        problem.hint("its --ttl was over: allow more time")
+                    }
+                    _ => problem,
+                });
+                return Err(discard(docker, &name, &folder, error).into());
+            }
         };
         Ok(Running {
             id,
@@ -172,6 +189,7 @@ impl Start<'_> {
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
+            started,
             check,
             folder: Arc::new(folder),
         })
@@ -228,6 +246,14 @@ impl Start<'_> {
         let target = format!("{IMAGE_FOLDER}/bootstrap.json");
         labels.push((label::RUN, folder.name()));
         let (image, slug) = (plan.image_name(), source.slug());
+        let mut arguments: Vec<String> = file.iter().map(|_| target.clone()).collect();
+        if let Some(time) = self.options.ttl {
+            let Some(program) = lifetime::program(docker, plan, &arguments)? else {
+                return Err(no_image(&image));
+            };
+            arguments = lifetime::arguments(time, program);
+            labels.push((label::TTL, time.as_secs().to_string()));
+        }
         let mut attempt = 1;
         loop {
             let name = match &self.options.name {
@@ -243,6 +269,8 @@ impl Start<'_> {
                 env_file: env_file.as_deref(),
                 shm_size: self.options.shm_size,
                 file: file.as_deref().map(|file| (file, target.as_str())),
+                entrypoint: self.options.ttl.map(|_| lifetime::PROGRAM),
+                arguments: &arguments,
                 platform: match (&self.image.build.platform, &plan.image) {
                     (Some(platform), _) => Platform::Named(platform),
                     (None, PlannedImage::Built(_)) => Platform::Engines,
