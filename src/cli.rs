@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::sandbox::filter::{Filter, filter};
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
-use crate::settings::duration::{age, positive_timeout, since, timeout};
+use crate::settings::duration::{age, lifetime, positive_timeout, since, timeout};
 use crate::settings::isolation::{
     IsolationLevel, Limit, Network, Transport, Volume, add_host, cpus, device, file, gpus, memory,
     pids_limit, runtime, security_opt, tmpfs, ulimit, user, volume,
@@ -200,6 +200,9 @@ pub struct RunArgs {
     /// The name of the container [default: rlmesh-sandbox-, the environment, and four characters]
     #[arg(long, value_name = "NAME", help_heading = "Container options", value_parser = container_name)]
     pub name: Option<String>,
+    /// Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]
+    #[arg(long, value_name = "TIME", help_heading = "Container options", value_parser = lifetime)]
+    pub ttl: Option<Duration>,
     /// Use the environment once before its address is printed
     ///
     /// It is reset, stepped and rendered. If that fails, it is stopped.

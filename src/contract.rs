@@ -73,6 +73,8 @@ pub(crate) mod label {
     pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
     /// The run that started a container, as its run directory is named. Only this tool writes it.
     pub(crate) const RUN: &str = "rlmesh.sandbox.run";
+    /// How long a container may run, in seconds. Only this tool writes it.
+    pub(crate) const TTL: &str = "rlmesh.sandbox.ttl";
     /// What a container serves.
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.

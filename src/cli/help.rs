@@ -35,9 +35,9 @@ pub(super) fn arranged(command: Command) -> Command {
     let command = command.long_version(LONG_VERSION.as_str()).after_long_help(PROGRAM);
     command.mut_args(in_order).mut_subcommands(|verb| {
         let verb = verb.mut_args(in_order);
-        let verb = match examples(verb.get_name()) {
-            "" => verb,
-            examples => verb.after_long_help(examples),
+        let verb = match (verb.get_after_long_help(), examples(verb.get_name())) {
+            (Some(_), _) | (None, "") => verb,
+            (None, examples) => verb.after_long_help(examples),
         };
         let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
         if !has_source {

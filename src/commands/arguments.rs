@@ -72,7 +72,7 @@ pub(super) fn run_options(args: &RunArgs, variables: &Variables) -> Result<RunOp
         (None, false) => Ownership::ThisProcess,
     };
     let options = container_options(&args.container, variables)?;
-    Ok(RunOptions { ownership, name: args.name.clone(), check: args.check, ..options })
+    Ok(RunOptions { ownership, name: args.name.clone(), check: args.check, ttl: args.ttl, ..options })
 }
 
 /// # Errors

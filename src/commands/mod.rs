@@ -35,7 +35,7 @@ use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
 use crate::settings::Settings;
 use crate::settings::terminal::Terminal;
-use crate::settings::variables::Variables;
+use crate::settings::variables::{self, Variables};
 use signals::SignalHandler;
 
 /// What every command needs.
@@ -77,12 +77,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
             | Command::Ls(_)
             | Command::Completions(_)
     );
+    if !matches!(cli.command, Command::Completions(_)) {
+        warn_of_variables(&variables, &output);
+    }
+    let defaults = usage::defaults(&arguments, &variables);
     match dispatch(cli, variables, output.clone()) {
         Ok(exit) => exit,
         // `logs … | head` closes stdout early.
         Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
             let command = |changes: &[Change]| next_command::next_command(&arguments, changes);
+            let error = usage::with_origin(error, &defaults);
             let error = error.map_problem(|problem| problem.with_command(command));
             output.error(&error);
             error.exit()
@@ -113,6 +118,17 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Command::Logs(args) => logs::run(&args, &session),
         Command::Doctor(_) => doctor::run(&session),
         Command::Completions(args) => completions::run(&args, &session),
+    }
+}
+
+/// Warns of variables that have no effect because their names are wrong.
+fn warn_of_variables(variables: &Variables, output: &Output) {
+    for name in variables.unknown() {
+        let hint = match usage::nearest(name, variables::known()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "it has no effect".to_owned(),
+        };
+        output.warn(&format!("there is no variable {name}: {hint}"));
     }
 }
 

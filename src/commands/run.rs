@@ -20,6 +20,7 @@ use crate::output::{Format, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
 use crate::sandbox::failure::{ContainerEnd, Facts, has_error, startup};
+use crate::sandbox::lifetime;
 use crate::sandbox::orphans::Sweep;
 use crate::sandbox::start::{Running, keep_log};
 use crate::settings::sandbox::Ownership;
@@ -45,7 +46,8 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     let running = session.client.start(&plan, &build, &options, on_event)?;
     session.output.clear();
     let docker = session.client.docker()?;
-    let started = Started { session: &session, docker, plan: &plan, running: &running, grace };
+    let started =
+        Started { session: &session, docker, plan: &plan, running: &running, grace, ttl: options.ttl };
     if !args.command.is_empty() {
         return started.with_command(&args.command);
     }
@@ -62,6 +64,7 @@ struct Started<'a> {
     plan: &'a Plan,
     running: &'a Running,
     grace: Duration,
+    ttl: Option<Duration>,
 }
 
 impl Started<'_> {
@@ -80,7 +83,7 @@ impl Started<'_> {
     }
 
     fn in_the_foreground(&self) -> Result<Exit, SandboxError> {
-        self.print_summary("press Ctrl-C; its log follows");
+        self.print_summary("press Ctrl-C");
         let ended = self.print_result().and_then(|()| self.follow());
         self.end_with(ended)
     }
@@ -104,14 +107,20 @@ impl Started<'_> {
 
     /// Prints a summary of the environment to stderr.
     fn print_summary(&self, to_stop: &str) {
+        let to_stop = match self.ttl {
+            Some(time) if !to_stop.is_empty() => {
+                format!("{to_stop}, or it ends after {}", humantime::format_duration(time))
+            }
+            _ => to_stop.to_owned(),
+        };
         let what = format!("{} is ready after {}", self.title(), text::seconds(self.running.took));
-        self.session.output.ready(&what, &text::running(self.running, to_stop));
+        self.session.output.ready(&what, &text::running(self.running, &to_stop));
     }
 
     /// The id of the environment, without `gym://`, or its other source.
     fn title(&self) -> String {
         match self.plan.resolved_source() {
-            EnvironmentSourceRef::Hf(hf) => hf.to_string(),
+            source @ (EnvironmentSourceRef::Hf(_) | EnvironmentSourceRef::Folder(_)) => source.to_string(),
             _ => text::one_line(&self.running.handshake.env_id),
         }
     }
@@ -158,6 +167,10 @@ impl Started<'_> {
 
     /// The end of the foreground run whose container has ended.
     fn ended(&self, container: &Inspection) -> Result<Exit, SandboxError> {
+        if self.is_over(container) {
+            self.session.output.note(&format!("{} ended: its --ttl is over", self.title()));
+            return Ok(Exit::Done);
+        }
         if self.docker.was_signalled(container) {
             return Ok(self.ended_elsewhere("stopped"));
         }
@@ -170,6 +183,12 @@ impl Started<'_> {
                 Err(self.explained(&format!("{} ended with exit code {code}", self.title()), Some(container)))
             }
         }
+    }
+
+    /// Whether the time of the environment is over.
+    fn is_over(&self, container: &Inspection) -> bool {
+        let ran = self.running.started.elapsed();
+        self.ttl.is_some_and(|time| lifetime::is_over(container.state.exit_code, ran, time))
     }
 
     /// Says that not this program ended the environment.
@@ -256,6 +275,9 @@ impl Started<'_> {
         match found.first() {
             None => output.warn(&format!("{title} was removed from elsewhere while the command ran")),
             Some(container) if container.phase() == Phase::Ended => {
+                if self.is_over(container) {
+                    return output.warn(&format!("{title} ended while the command ran: its --ttl is over"));
+                }
                 if self.docker.was_signalled(container) {
                     return output.warn(&format!("{title} was stopped from elsewhere while the command ran"));
                 }

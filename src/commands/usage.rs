@@ -13,7 +13,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::cli::Cli;
 use crate::commands::next_command::{line, words};
 use crate::error::{InvalidValue, Problem, SandboxError, shell_word};
+use crate::settings::variables::{DEFAULTS, Variables};
 use line::Line;
+pub(super) use words::nearest;
 
 /// The most mistakes of one command line that are corrected.
 const MOST_MISTAKES: usize = 8;
@@ -44,6 +46,37 @@ pub(super) fn misunderstood(arguments: &[OsString]) -> Option<SandboxError> {
         let message = step.message.clone().unwrap_or_else(|| step.why.clone());
         SandboxError::InvalidOption(Problem::new(message, step.why.clone()).command(next(&step)))
     })
+}
+
+/// The values that come from variables, because the command line does not have their options: option, variable and
+/// value.
+pub(super) fn defaults(
+    arguments: &[OsString],
+    variables: &Variables,
+) -> Vec<(&'static str, &'static str, String)> {
+    let ours = arguments.iter().take_while(|word| *word != "--").map(|word| word.to_string_lossy());
+    let ours: Vec<_> = ours.collect();
+    let is_given = |option: &str| ours.iter().any(|word| word.split('=').next() == Some(option));
+    let set = DEFAULTS.iter().filter(|(option, _)| !is_given(option));
+    set.filter_map(|(option, variable)| {
+        Some((*option, *variable, variables.text(variable).ok()??.to_owned()))
+    })
+    .collect()
+}
+
+/// The error, which says so if it is about a value that comes from a variable.
+pub(super) fn with_origin(error: SandboxError, defaults: &[(&str, &str, String)]) -> SandboxError {
+    let said = [&[error.to_string()], error.hints().as_slice()].concat().join(" ");
+    let is_about = |(option, variable, value): &&(&str, &str, String)| {
+        !said.contains(variable)
+            && (said.contains(option) || value.len() > 3 && said.contains(value.as_str()))
+    };
+    match defaults.iter().find(is_about) {
+        Some((option, variable, _)) => {
+            error.map_problem(|problem| problem.hint(format!("{variable} sets {option}")))
+        }
+        None => error,
+    }
 }
 
 /// A correction of one mistake.

@@ -6,6 +6,7 @@ pub(crate) mod filter;
 pub(crate) mod gym_space;
 pub(crate) mod handshake;
 pub(crate) mod isolation;
+pub(crate) mod lifetime;
 pub(crate) mod listing;
 pub(crate) mod orphans;
 pub(crate) mod owner;

@@ -13,7 +13,7 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::docker::info::is_on_this_machine;
 use crate::engine::{EngineSite, Isolation, Mount, NewContainer, Platform, Reach};
-use crate::error::{Field, InvalidValue, SandboxError, cannot_read, invalid_option};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, cannot_read, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
@@ -28,7 +28,7 @@ use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::isolation::Circumstances;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready, Subject};
-use crate::sandbox::{isolation, orphans};
+use crate::sandbox::{isolation, lifetime, orphans};
 use crate::settings::Settings;
 use crate::settings::isolation::{ContainerOptions, Network, Transport, Volume};
 use crate::settings::sandbox::{Ownership, RunOptions};
@@ -64,6 +64,8 @@ pub(crate) struct Running {
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// When its container was started.
+    pub(crate) started: Instant,
     /// What a client saw, if the environment was to be checked.
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
@@ -214,6 +216,12 @@ impl From<SandboxError> for FailedStart {
     }
 }
 
+/// The failure of a start whose image the engine does not have.
+fn no_image(image: &str) -> FailedStart {
+    let problem = Problem::new(format!("the engine does not have the image {image}"), "check its name");
+    FailedStart { reason: StartFailureReason::NoImage, error: SandboxError::ContainerStartup(problem) }
+}
+
 /// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
@@ -233,12 +241,21 @@ impl Start<'_> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
+        let started = Instant::now();
         let (name, id, socket) = self.container(&owner, &folder, on_event)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
         let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, socket.as_ref(), on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
+            Err(error) => {
+                let error = self.with_log_file(error).map_problem(|problem| match self.options.ttl {
+                    Some(time) if started.elapsed() >= time => {
+                        problem.hint("its --ttl was over: allow more time")
+                    }
+                    _ => problem,
+                });
+                return Err(discard(docker, &name, &folder, error).into());
+            }
         };
         Ok(Running {
             id,
@@ -250,6 +267,7 @@ impl Start<'_> {
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
+            started,
             check,
             folder: Arc::new(folder),
             socket: socket.map(Arc::new),
@@ -401,7 +419,7 @@ impl Start<'_> {
         name: &str,
         socket: Option<&SocketDir>,
         id_file: &Path,
-    ) -> Result<Result<String, StartFailure>, SandboxError> {
+    ) -> Result<Result<String, StartFailure>, FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let mut labels = vec![
             (label::MARK.0, label::MARK.1.to_owned()),
@@ -451,12 +469,21 @@ impl Start<'_> {
             mounts.extend(folders.into_iter().map(volume));
         }
         let mut entrypoint = None;
+        if let Some(time) = self.options.ttl {
+            let Some(program) = lifetime::program(docker, plan, &arguments)? else {
+                return Err(no_image(&plan.image_name()));
+            };
+            arguments = lifetime::arguments(time, program);
+            entrypoint = Some(lifetime::PROGRAM);
+            labels.push((label::TTL, time.as_secs().to_string()));
+        }
         // Connecting takes the right to write to the socket, which only root has for the sockets of others.
         if let (Some(_), Some(user)) = (socket, process::ordinary_user()) {
             if plan.build().is_some() {
+                let program = entrypoint.map_or(ENTRYPOINT.to_vec(), |program| vec![program]);
+                let shell = ["-c", "umask 0; exec \"$@\"", "sh"].into_iter().chain(program);
+                arguments = shell.map(str::to_owned).chain(arguments).collect();
                 entrypoint = Some("sh");
-                let script = format!("umask 0; exec {} \"$@\"", ENTRYPOINT.join(" "));
-                arguments.splice(..0, ["-c".to_owned(), script, "sh".to_owned()]);
             } else if self.options.container.user.is_none() {
                 isolation.user = Some(user);
             }

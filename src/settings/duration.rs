@@ -31,6 +31,22 @@ pub(crate) fn positive_timeout(text: &str) -> Result<Duration, InvalidValue> {
     }
 }
 
+/// The longest lifetime.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Parses how long a sandbox may run: like a time-out, from a second to a year.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn lifetime(text: &str) -> Result<Duration, InvalidValue> {
+    const HINT: &str = "use a time from 1s to 365d, such as 90s, 30m or 2h";
+    let time = parse(text, LONGEST_LIFETIME, HINT)?;
+    if time < Duration::from_secs(1) {
+        return Err(InvalidValue::new("it is too short", HINT));
+    }
+    Ok(time)
+}
+
 /// Parses an age: like a time-out, but up to ten years.
 ///
 /// # Errors
@@ -75,6 +91,8 @@ mod tests {
             assert!(timeout(text).is_err(), "{text}");
         }
         assert!(positive_timeout("0").is_err());
+        assert_eq!(lifetime("1h 30m").unwrap(), Duration::from_secs(5400));
+        assert!(lifetime("0").is_err() && lifetime("0.5").is_err() && lifetime("2years").is_err());
     }
 
     #[test]

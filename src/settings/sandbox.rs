@@ -370,6 +370,8 @@ pub struct RunOptions {
     pub shm_size: Option<u64>,
     /// What the container may do, and what it is given.
     pub container: ContainerOptions,
+    /// How long it may run; then it is ended, even if the process that started it is gone. Default: no limit.
+    pub ttl: Option<Duration>,
     /// How long to wait until it answers the handshake. Default: 30 s.
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
@@ -387,6 +389,7 @@ impl Default for RunOptions {
             env: Vec::new(),
             shm_size: None,
             container: ContainerOptions::default(),
+            ttl: None,
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             check: false,
@@ -488,7 +491,7 @@ mod tests {
         assert_eq!(options.rlmesh_package, None);
         let wrong: Variables = [("RLMESH_SANDBOX_BASE_IMAGE", "--help")].into_iter().collect();
         let error = SandboxOptions::from_variables(&wrong).unwrap_err();
-        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""), "{error}");
+        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE \"--help\""), "{error}");
     }
 
     #[test]

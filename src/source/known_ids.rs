@@ -29,15 +29,17 @@ pub(crate) fn judge(env_id: &str) -> Option<Problem> {
     replaced(env_id).or_else(|| unserved(env_id)).or_else(|| misspelt(env_id))
 }
 
-/// Every id that is listed and can be served, with its family, in alphabetical order.
-pub(crate) fn all() -> Vec<(&'static str, &'static Family)> {
-    let mut all: Vec<_> = LISTED
+/// The listed ids that start with `start` in any case and can be served, with their families, in alphabetical order.
+pub(crate) fn starting_with(start: &str) -> Vec<(String, &'static Family)> {
+    let folded = start.to_lowercase();
+    let mut found: Vec<_> = families::all()
         .iter()
-        .filter(|known| families::unserved_because(&known.text).is_none())
-        .map(|known| (known.text.as_str(), &families::all()[known.family]))
+        .flat_map(|family| family.listed_ids().map(move |id| (id, family)))
+        .filter(|(id, _)| id.to_lowercase().starts_with(&folded))
+        .filter(|(id, _)| families::unserved_because(id).is_none())
         .collect();
-    all.sort_by_key(|(id, _)| *id);
-    all
+    found.sort_by(|(id, _), (other, _)| id.cmp(other));
+    found
 }
 
 static LISTED: LazyLock<Vec<Listed>> = LazyLock::new(|| {

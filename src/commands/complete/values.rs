@@ -191,23 +191,17 @@ impl Known<'_> {
 /// Environment ids. Those with a namespace are one candidate, until the namespace is typed.
 fn ids(word: &str) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
-    for (id, family) in known_ids::all() {
+    for (id, family) in known_ids::starting_with(word) {
+        // A namespace is typed up to its slash: `starting_with` has compared the rest.
+        let namespace = id.split_once('/').filter(|(namespace, _)| word.len() <= namespace.len());
         // There are hundreds: before anything is typed, Gymnasium's own will do.
-        if word.is_empty() && !family.is_gymnasiums() && !id.contains('/') {
+        if word.is_empty() && namespace.is_none() && !family.is_gymnasiums() {
             continue;
         }
-        let description =
-            if family.packages.is_empty() { "Gymnasium".to_owned() } else { family.packages.join(", ") };
-        let candidate = match id.split_once('/') {
-            Some((namespace, _))
-                if !word.to_lowercase().starts_with(&format!("{}/", namespace.to_lowercase())) =>
-            {
-                Candidate::new(format!("{namespace}/"), description)
-            }
-            _ => Candidate::new(id, description),
-        };
-        if candidates.last().is_none_or(|last| last.value != candidate.value) {
-            candidates.push(candidate);
+        let value = namespace.map_or(id.clone(), |(namespace, _)| format!("{namespace}/"));
+        if candidates.last().is_none_or(|last| last.value != value) {
+            let packages = family.packages.join(", ");
+            candidates.push(Candidate::new(value, if packages.is_empty() { "Gymnasium" } else { &packages }));
         }
     }
     candidates

@@ -389,7 +389,7 @@ impl Line {
                 ("give an environment: an id such as CartPole-v1, ./FOLDER, or hf://org/repo", "CartPole-v1")
             }
             "SHELL" => ("give the name of your shell: bash, zsh, fish, powershell or elvish", "bash"),
-            name if name.contains("ID") => ("give a sandbox: `rlmesh-sandbox ps` lists them", "ID"),
+            "SANDBOX" => ("give a sandbox: `rlmesh-sandbox ps` lists them", "ID"),
             _ => return None,
         };
         Some(Step::new(why, self.replaced_range(self.end..self.end, &[example])))

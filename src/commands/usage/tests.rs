@@ -1,4 +1,3 @@
-use super::words::nearest;
 use super::*;
 use crate::cli;
 use crate::commands::other_tools::{VERBS, Verb};
@@ -68,7 +67,6 @@ fn mistakes_end_in_the_command_to_type() {
         ("build -d CartPole-v1", "build CartPole-v1"),
         ("ps -a", "ps"),
         ("ps --env=A=1", "ps"),
-        ("stop -a", "stop --all"),
         ("run CartPole-v1 --num-workers=4", "run CartPole-v1 -n 4"),
         ("run CartPole-v1 --render_mode=rgb_array", "run CartPole-v1 -k render_mode=rgb_array"),
         ("run --env CartPole-v1", "run CartPole-v1"),
@@ -171,4 +169,31 @@ fn commands_of_other_tools_have_no_command_here() {
             );
         }
     }
+}
+
+#[test]
+fn the_variable_is_named_that_a_value_came_from() {
+    let variables: Variables =
+        [("RLMESH_SANDBOX_BASE_IMAGE", "nosuch:1"), ("RLMESH_SANDBOX_DOCKER", " ")].into_iter().collect();
+    let given = |line: &str| defaults(&arguments(line), &variables);
+    assert_eq!(given("run A-v0"), [("--base-image", "RLMESH_SANDBOX_BASE_IMAGE", "nosuch:1".to_owned())]);
+    assert_eq!(given("run A-v0 --base-image=x:1"), []);
+    assert_eq!(given("run A-v0 -- x --base-image y").len(), 1);
+    let error = |message: &str| SandboxError::ImageBuild(Problem::new(message, "a hint"));
+    let hints = |message: &str| with_origin(error(message), &given("run A-v0")).hints();
+    assert_eq!(hints("nosuch:1 does not exist")[1], "RLMESH_SANDBOX_BASE_IMAGE sets --base-image");
+    assert_eq!(hints("something else"), ["a hint"]);
+    assert_eq!(hints("RLMESH_SANDBOX_BASE_IMAGE \"nosuch:1\": x"), ["a hint"]);
+}
+
+#[test]
+fn wrong_names_of_variables_are_found() {
+    let variables: Variables =
+        [("RLMESH_SANDBOX_BASEIMAGE", "x"), ("RLMESH_SANDBOX_ADDRESS", "x"), ("RLMESH_PORT", "1")]
+            .into_iter()
+            .collect();
+    assert_eq!(variables.unknown().collect::<Vec<_>>(), ["RLMESH_SANDBOX_BASEIMAGE"]);
+    let known = || crate::settings::variables::known();
+    assert_eq!(nearest("RLMESH_SANDBOX_BASEIMAGE", known()), Some("RLMESH_SANDBOX_BASE_IMAGE"));
+    assert_eq!(nearest("RLMESH_SANDBOX_TOKEN", known()), None);
 }

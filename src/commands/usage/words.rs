@@ -5,7 +5,8 @@ use crate::source::known_ids::{self, distance};
 
 /// The name that is most likely meant: a near spelling, or the only one that starts like this.
 pub(in crate::commands) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = given.to_lowercase().replace('_', "-");
+    let fold = |text: &str| text.to_lowercase().replace('_', "-");
+    let folded = fold(given);
     let names: Vec<&str> = names.collect();
     let allowed = |name: &str| match name
         .trim_start_matches('-')
@@ -17,7 +18,7 @@ pub(in crate::commands) fn nearest<'a>(given: &str, names: impl Iterator<Item = 
         3..=6 => 1,
         _ => 2,
     };
-    let near = names.iter().map(|name| (distance(&folded, &name.to_lowercase()), *name));
+    let near = names.iter().map(|name| (distance(&folded, &fold(name)), *name));
     let near = near.filter(|(errors, name)| *errors <= allowed(name)).min_by_key(|(errors, _)| *errors);
     near.map(|(_, name)| name).or_else(|| {
         let is_long = folded.trim_start_matches('-').len() >= 3;

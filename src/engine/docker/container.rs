@@ -429,6 +429,9 @@ fn start_error(failure: Failure) -> SandboxError {
             "check the paths of --volume: they are paths on the engine's machine"
         }
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
+        _ if failure.stderr.contains("exec: \"timeout\"") => {
+            "--ttl needs the program `timeout`, which this image does not have: leave --ttl out"
+        }
         Cause::Status(125) => "read docker's message, and check that `docker info` works",
         Cause::Status(126 | 127) => {
             "the image's entrypoint cannot be run: check that the image serves rlmesh"

@@ -213,6 +213,31 @@ impl Docker {
         }
     }
 
+    /// The entrypoint and the command of an image; `None` if the engine does not have it.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] if the engine does not answer.
+    pub(crate) fn image_program(
+        &self,
+        name: &str,
+    ) -> Result<Option<(Vec<String>, Vec<String>)>, SandboxError> {
+        const FORMAT: &str = "[{{json .Config.Entrypoint}}, {{json .Config.Cmd}}]";
+        match self.command(["image", "inspect", "--format", FORMAT, name]).run() {
+            Ok(printed) => {
+                let [entrypoint, command]: [Option<Vec<String>>; 2] =
+                    serde_json::from_str(&printed.stdout)
+                        .map_err(|_| not_docker("docker image inspect", &printed.stdout))?;
+                Ok(Some((entrypoint.unwrap_or_default(), command.unwrap_or_default())))
+            }
+            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
+            Err(failure) => Err(failure.into_error(
+                &format!("docker cannot inspect the image {name}"),
+                "check that `docker image ls` works",
+                SandboxError::Docker,
+            )),
+        }
+    }
+
     /// The ids of the images with a label and a name pattern (`x-*`, where `*` does not match a slash), the
     /// newest first.
     ///
