@@ -167,11 +167,11 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let (global, format) = global_arguments(arguments);
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && format != Format::Json {
         let _ = error.print();
         return Exit::Usage;
     }
-    let (global, format) = global_arguments(arguments);
     let command = |changes: &[Change]| next_command::next_command(arguments, changes);
     let usage = usage_error(error).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);
@@ -205,6 +205,10 @@ fn usage_error(error: &clap::Error) -> SandboxError {
         error.source().and_then(|source| source.downcast_ref())
     {
         return SandboxError::InvalidSource(problem.clone());
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let hint = "run `rlmesh-sandbox --help` to list the commands";
+        return SandboxError::InvalidOption(Problem::new("a command is missing", hint));
     }
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n");
