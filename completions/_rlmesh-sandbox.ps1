@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is not needed any more: images, builders, cached files and logs')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check that this machine can run sandboxes, and suggest how to fix what is missing')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'rlmesh-sandbox;init' {
@@ -135,6 +136,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--cache-from', '--cache-from', [CompletionResultType]::ParameterName, 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)')
             [CompletionResult]::new('--owner-pid', '--owner-pid', [CompletionResultType]::ParameterName, 'With -d: the process that owns the container (a script''s $$); once it has ended, `reap` removes the container')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name of the container [default: rlmesh-sandbox-, the environment, and four characters]')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]')
             [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set a variable in the container; a name alone takes its value from here (can be repeated)')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Set a variable in the container; a name alone takes its value from here (can be repeated)')
             [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)')
@@ -412,6 +414,73 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;help' {
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a new environment, as a start for your own')
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build the image for an environment and print its tag')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Start an environment, wait until it answers, and print its address')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Start an environment, use it once as a client does, and stop it')
+            [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Stop sandboxes and remove their containers')
+            [CompletionResult]::new('reap', 'reap', [CompletionResultType]::ParameterValue, 'Remove sandboxes whose owner is gone')
+            [CompletionResult]::new('hash', 'hash', [CompletionResultType]::ParameterValue, 'Print the build hash of an environment, without Docker')
+            [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the files of a Hugging Face source, to review them before you trust it')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the sandboxes on this engine')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print a sandbox''s log, or that of the last failed build')
+            [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'List the images that this tool and the rlmesh SDK built')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is not needed any more: images, builders, cached files and logs')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check that this machine can run sandboxes, and suggest how to fix what is missing')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'rlmesh-sandbox;help;init' {
+            break
+        }
+        'rlmesh-sandbox;help;build' {
+            break
+        }
+        'rlmesh-sandbox;help;run' {
+            break
+        }
+        'rlmesh-sandbox;help;check' {
+            break
+        }
+        'rlmesh-sandbox;help;stop' {
+            break
+        }
+        'rlmesh-sandbox;help;reap' {
+            break
+        }
+        'rlmesh-sandbox;help;hash' {
+            break
+        }
+        'rlmesh-sandbox;help;ls' {
+            break
+        }
+        'rlmesh-sandbox;help;ps' {
+            break
+        }
+        'rlmesh-sandbox;help;inspect' {
+            break
+        }
+        'rlmesh-sandbox;help;logs' {
+            break
+        }
+        'rlmesh-sandbox;help;images' {
+            break
+        }
+        'rlmesh-sandbox;help;prune' {
+            break
+        }
+        'rlmesh-sandbox;help;doctor' {
+            break
+        }
+        'rlmesh-sandbox;help;completions' {
+            break
+        }
+        'rlmesh-sandbox;help;help' {
             break
         }
     })

@@ -45,6 +45,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand prune 'Remove what is not needed any more: images, builders, cached files and logs'
             cand doctor 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
             cand completions 'Print the completion script for a shell'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rlmesh-sandbox;init'= {
             cand --format 'The format of the result'
@@ -129,6 +130,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --cache-from 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)'
             cand --owner-pid 'With -d: the process that owns the container (a script''s $$); once it has ended, `reap` removes the container'
             cand --name 'The name of the container [default: rlmesh-sandbox-, the environment, and four characters]'
+            cand --ttl 'Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]'
             cand -e 'Set a variable in the container; a name alone takes its value from here (can be repeated)'
             cand --env 'Set a variable in the container; a name alone takes its value from here (can be repeated)'
             cand --env-file 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)'
@@ -394,6 +396,56 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rlmesh-sandbox;help'= {
+            cand init 'Write a new environment, as a start for your own'
+            cand build 'Build the image for an environment and print its tag'
+            cand run 'Start an environment, wait until it answers, and print its address'
+            cand check 'Start an environment, use it once as a client does, and stop it'
+            cand stop 'Stop sandboxes and remove their containers'
+            cand reap 'Remove sandboxes whose owner is gone'
+            cand hash 'Print the build hash of an environment, without Docker'
+            cand ls 'List the files of a Hugging Face source, to review them before you trust it'
+            cand ps 'List the sandboxes on this engine'
+            cand inspect 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
+            cand logs 'Print a sandbox''s log, or that of the last failed build'
+            cand images 'List the images that this tool and the rlmesh SDK built'
+            cand prune 'Remove what is not needed any more: images, builders, cached files and logs'
+            cand doctor 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
+            cand completions 'Print the completion script for a shell'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'rlmesh-sandbox;help;init'= {
+        }
+        &'rlmesh-sandbox;help;build'= {
+        }
+        &'rlmesh-sandbox;help;run'= {
+        }
+        &'rlmesh-sandbox;help;check'= {
+        }
+        &'rlmesh-sandbox;help;stop'= {
+        }
+        &'rlmesh-sandbox;help;reap'= {
+        }
+        &'rlmesh-sandbox;help;hash'= {
+        }
+        &'rlmesh-sandbox;help;ls'= {
+        }
+        &'rlmesh-sandbox;help;ps'= {
+        }
+        &'rlmesh-sandbox;help;inspect'= {
+        }
+        &'rlmesh-sandbox;help;logs'= {
+        }
+        &'rlmesh-sandbox;help;images'= {
+        }
+        &'rlmesh-sandbox;help;prune'= {
+        }
+        &'rlmesh-sandbox;help;doctor'= {
+        }
+        &'rlmesh-sandbox;help;completions'= {
+        }
+        &'rlmesh-sandbox;help;help'= {
         }
     ]
     $completions[$command]
