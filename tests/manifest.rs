@@ -27,7 +27,7 @@ fn a_statefulset_has_every_restriction_and_each_pod_an_address() {
     assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
     let container = &pod["containers"][0];
     assert_eq!(container["image"], "r.example/c:1");
-    assert_eq!(container["resources"]["limits"], json!({"cpu": "1500m", "memory": "1024Mi"}));
+    assert_eq!(container["resources"]["limits"], json!({"cpu": "1.5", "memory": "1024Mi"}));
     assert_eq!(
         container["securityContext"],
         json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})

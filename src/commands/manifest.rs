@@ -18,7 +18,7 @@ pub(super) fn run(args: &ManifestArgs, session: Session) -> Result<Exit, Sandbox
         image: args.image.clone(),
         ttl: args.ttl,
         memory: args.memory,
-        cpus: args.cpus,
+        cpus: args.cpus.clone(),
         tmp_size: args.tmp_size,
     };
     let manifest = session.client.manifest(&args.sandbox.source, options, &of_manifest, on_event)?;

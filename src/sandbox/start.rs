@@ -1,56 +1,64 @@
 //! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod conditions;
+pub(crate) mod container;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
-use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
+use crate::contract::CONTAINER_PREFIX;
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
-use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
+use crate::engine::{Isolation, Reach};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
-use crate::host::run_dir::{RunDir, write_private};
-use crate::image::{Image, ImageRequest, build_context};
-use crate::plan::bootstrap::bootstrap_json;
-use crate::plan::{Plan, PlannedImage, Serving};
+use crate::host::run_dir::RunDir;
+use crate::host::socket_dir::SocketDir;
+use crate::image::{Image, ImageRequest};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::owner::Owner;
-use crate::sandbox::ready::{self, Ready};
+use crate::sandbox::ready::{self, Ready, Subject};
 use crate::sandbox::{isolation, orphans};
+use crate::settings::Settings;
+use crate::settings::isolation::{ContainerOptions, Network, Transport};
 use crate::settings::sandbox::{Ownership, RunOptions};
-
-/// Makes Python print a stack when it crashes.
-pub(crate) const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
-
-/// The largest payload that is passed in an environment variable, in bytes: Linux's limit is 128 KiB.
-pub(crate) const LARGEST_VARIABLE: usize = 100 * 1024;
+pub(crate) use conditions::check_first;
+use conditions::decide;
 
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
+
+/// How many starts are tried if the engine lacks something that can be replaced.
+const STARTS_TRIED: usize = 4;
 
 /// A container that has answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…`.
     pub(crate) address: String,
+    pub(crate) isolation: Isolation,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) ownership: Ownership,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// When its container was started.
+    pub(crate) started: Instant,
     /// What a client saw, if the environment was to be checked.
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
     folder: Arc<RunDir>,
+    /// The folder of its Unix socket.
+    socket: Option<Arc<SocketDir>>,
 }
 
 /// Makes sure that the engine has the plan's image, starts its container, and waits for the handshake.
@@ -63,7 +71,10 @@ pub(crate) fn launch(
     options: &RunOptions,
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
-    let start = Start { image, options, began: Instant::now() };
+    let began = Instant::now();
+    let (isolation, notes) = decide(&image, options)?;
+    notes.into_iter().for_each(|note| on_event(Event::Note(note)));
+    let mut start = Start { image, options, isolation, has_init: true, began };
     let image = if image.takes_existing() {
         // The image usually exists, and starting a container is faster than checking first.
         match start.attempt(None, on_event) {
@@ -72,7 +83,7 @@ pub(crate) fn launch(
                 StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
                 // The image that exists may be for another platform.
                 StartFailureReason::NoImage | StartFailureReason::OtherPlatform => image.ensure(on_event)?,
-                StartFailureReason::NameTaken | StartFailureReason::Other => return Err(failed.error),
+                _ => return Err(failed.error),
             },
         }
     } else {
@@ -82,7 +93,7 @@ pub(crate) fn launch(
     start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
 }
 
-/// Checks that the owner exists, before anything is built for it.
+/// Checks that the owner exists.
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`].
@@ -106,6 +117,12 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     }
 }
 
+/// Keeps the log of a container in a file. `None` if there is no folder for it.
+pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
+    let folder = settings.state_folder.as_ref()?.join("logs");
+    logs::write(&folder, "start", name, log)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -118,50 +135,68 @@ impl From<SandboxError> for FailedStart {
     }
 }
 
+/// The failure of a start whose image the engine does not have.
+fn no_image(image: &str) -> FailedStart {
+    let problem = Problem::new(format!("the engine does not have the image {image}"), "check its name");
+    FailedStart { reason: StartFailureReason::NoImage, error: SandboxError::ContainerStartup(problem) }
+}
+
 /// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
     options: &'a RunOptions,
+    isolation: Isolation,
+    has_init: bool,
     began: Instant,
 }
 
 impl Start<'_> {
     /// Starts a container from the engine's current image, and waits for the handshake.
     fn attempt(
-        &self,
+        &mut self,
         built_in: Option<Duration>,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
-        let (name, id) = self.container(&owner, &folder)?;
+        let started = Instant::now();
+        let (name, id, socket) = self.container(&owner, &folder, on_event)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
-        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
+        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, socket.as_ref(), on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
+            Err(error) => {
+                let error = self.with_log_file(error).map_problem(|problem| match self.options.ttl {
+                    Some(time) if started.elapsed() >= time => {
+                        problem.hint("its --ttl was over: allow more time")
+                    }
+                    _ => problem,
+                });
+                return Err(discard(docker, &name, &folder, error).into());
+            }
         };
         Ok(Running {
             id,
             name,
             address: ready.address,
+            isolation: self.isolation.clone(),
+            created: ready.created,
+            ownership: self.options.ownership,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
+            started,
             check,
             folder: Arc::new(folder),
+            socket: socket.map(Arc::new),
         })
     }
 
     /// Keeps the log of a failed start in a file, which the error names.
     fn with_log_file(&self, error: SandboxError) -> SandboxError {
         let name = self.image.plan.resolved_source().slug();
-        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
-        let file = match (folder, error.log()) {
-            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
-            _ => None,
-        };
+        let file = error.log().and_then(|log| keep_log(self.image.settings, &name, log));
         error.map_problem(|problem| problem.log_file(file))
     }
 
@@ -170,10 +205,12 @@ impl Start<'_> {
     fn until_ready(
         &self,
         id: &str,
+        socket: Option<&SocketDir>,
         on_event: &mut Listener<'_>,
     ) -> Result<(Ready, Duration, Option<CheckReport>), SandboxError> {
         let (docker, plan, options) = (self.image.docker, self.image.plan, &self.options);
-        let ready = ready::until_ready(docker, plan, id, options.ready_timeout)?;
+        let subject = Subject { id, isolation: &self.isolation, socket };
+        let ready = ready::until_ready(docker, plan, subject, options.ready_timeout)?;
         let took = self.began.elapsed();
         for warning in handshake::review(plan, &ready.handshake)? {
             on_event(Event::Warning(warning));
@@ -183,77 +220,125 @@ impl Start<'_> {
         }
         on_event(Event::Checking);
         let limit = docker.waits.check.max(options.ready_timeout);
-        let report = check::check(docker, plan, id, &ready.handshake, limit)?;
+        let report = check::check(docker, plan, &self.isolation, id, &ready.handshake, limit)?;
         Ok((ready, took, Some(report)))
     }
 
-    /// The variables that the environment's family needs, and the user's, which win.
-    fn users_variables(&self) -> BTreeMap<&str, &str> {
-        let needed = self.image.plan.serving.variables.iter();
-        needed.chain(&self.options.env).map(|(name, value)| (name.as_str(), value.as_str())).collect()
-    }
-
-    /// Starts the container, and returns its name and id.
-    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), FailedStart> {
+    /// Starts the container, and returns its name, its id and its socket directory.
+    fn container(
+        &mut self,
+        owner: &Owner,
+        folder: &RunDir,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(String, String, Option<SocketDir>), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
-        let source = plan.resolved_source();
-        let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
-        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
-        labels.extend(owner.labels());
-        let (mut variables, file) = payload(plan, folder.path())?;
-        let users_variables = self.users_variables();
-        if !users_variables.iter().any(|(name, _)| *name == FAULT_HANDLER.0) {
-            variables.push((FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned()));
-        }
-        let env_file = write_env_file(folder.path(), &users_variables)?;
-        let target = format!("{IMAGE_FOLDER}/bootstrap.json");
-        let (image, slug) = (plan.image_name(), source.slug());
-        let mut attempt = 1;
+        let slug = plan.resolved_source().slug();
+        let (mut attempt, mut names_taken) = (0, 0);
         loop {
-            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            attempt += 1;
+            let name = match &self.options.name {
+                Some(name) => name.clone(),
+                None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
+            };
             folder.set_container(&name)?;
-            let new = NewContainer {
-                image: &image,
-                name: &name,
-                labels: &labels,
-                variables: &variables,
-                env_file: env_file.as_deref(),
-                shm_size: self.options.shm_size,
-                file: file.as_deref().map(|file| (file, target.as_str())),
-                platform: match (&self.image.build.platform, &plan.image) {
-                    (Some(platform), _) => Platform::Named(platform),
-                    (None, PlannedImage::Built(_)) => Platform::Engines,
-                    (None, PlannedImage::Prebuilt(_)) => Platform::Any,
-                },
-                isolation: &isolation::standard(),
+            let socket = match self.isolation.reach {
+                Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder)?),
+                Reach::Port(..) => None,
             };
             let id_file = folder.path().join(format!("container-id-{attempt}"));
-            match docker.run_container(&new, &id_file) {
-                Ok(id) => return Ok((name, id)),
+            let failed = match self.run(owner, folder, &name, socket.as_ref(), &id_file)? {
+                Ok(id) => return Ok((name, id, socket)),
+                Err(failed) => failed,
+            };
+            match failed.reason {
                 // The container of that name is not ours: it must not be removed.
-                Err(failed) if failed.reason == StartFailureReason::NameTaken => {
+                StartFailureReason::NameTaken => {
                     folder.clear_container()?;
-                    if attempt == NAMES_TRIED {
+                    if self.options.name.is_some() {
+                        return Err(FailedStart { reason: failed.reason, error: name_taken(&name) });
+                    }
+                    names_taken += 1;
+                    if names_taken == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
-                    attempt += 1;
                 }
-                Err(failed) => return Err(clean_up(docker, &name, folder, failed)),
+                reason if attempt < STARTS_TRIED && self.can_adapt(reason, socket.is_some()) => {
+                    let failed = clean_up(docker, &name, folder, failed);
+                    if folder.is_kept() {
+                        return Err(failed);
+                    }
+                    self.adapt(reason, on_event)?;
+                }
+                _ => return Err(clean_up(docker, &name, folder, failed)),
             }
         }
     }
+
+    /// Whether another start can do without what this one lacked.
+    fn can_adapt(&self, reason: StartFailureReason, has_socket: bool) -> bool {
+        let network = self.isolation.network.as_str();
+        match reason {
+            StartFailureReason::NoNetwork => {
+                [isolation::NETWORK, isolation::NETWORK_WITHOUT_EGRESS].contains(&network)
+            }
+            StartFailureReason::NoFolder => {
+                has_socket
+                    && self.options.container.transport.is_none()
+                    && self.options.container.network != Some(Network::None)
+            }
+            StartFailureReason::NoInit => self.has_init,
+            _ => false,
+        }
+    }
+
+    /// Prepares another start.
+    fn adapt(&mut self, reason: StartFailureReason, on_event: &mut Listener<'_>) -> Result<(), SandboxError> {
+        let docker = self.image.docker;
+        match reason {
+            StartFailureReason::NoNetwork => {
+                let egress = self.isolation.network == isolation::NETWORK;
+                docker.create_network(&self.isolation.network, egress)?;
+            }
+            StartFailureReason::NoInit => {
+                on_event(Event::Warning(
+                    "the engine has no docker-init: ended processes of the environment are not collected"
+                        .to_owned(),
+                ));
+                self.has_init = false;
+            }
+            _ => {
+                let elsewhere = RunOptions {
+                    container: ContainerOptions {
+                        transport: Some(Transport::Tcp),
+                        ..self.options.container.clone()
+                    },
+                    ..self.options.clone()
+                };
+                on_event(Event::Note(
+                    "the engine does not see this machine's folders: serving over TCP, in a network without egress"
+                        .to_owned(),
+                ));
+                self.isolation = decide(&self.image, &elsewhere)?.0;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
-/// from its own environment, because it takes settings of its own from that: `DOCKER_HOST`, `PATH`.
-fn write_env_file(folder: &Path, variables: &BTreeMap<&str, &str>) -> Result<Option<PathBuf>, SandboxError> {
-    if variables.is_empty() {
-        return Ok(None);
-    }
-    let file = folder.join("variables");
-    let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    write_private(&file, &lines)?;
-    Ok(Some(file))
+/// Four random characters that are easy to read and to type.
+fn name_end(random: u128) -> String {
+    // Without vowels and what looks like another character.
+    const CHARACTERS: &[u8; 27] = b"23456789bcdfghjkmnpqrstvwxz";
+    let count = CHARACTERS.len() as u128;
+    let digit = |at: u32| CHARACTERS[((random / count.pow(at)) % count) as usize] as char;
+    (0..4).map(digit).collect()
+}
+
+fn name_taken(name: &str) -> SandboxError {
+    invalid_option(
+        format!("there is already a container with the name {name}"),
+        format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
+    )
 }
 
 /// Removes what a failed start may have left behind.
@@ -287,50 +372,6 @@ fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) ->
     }
 }
 
-type ContainerVariables = Vec<(&'static str, String)>;
-
-/// The parameters of the container: in environment variables, or in a file if they are too large.
-fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<PathBuf>), SandboxError> {
-    let serving = &plan.serving;
-    if let Some(build) = plan.build() {
-        let payload = bootstrap_json(&build.spec, serving);
-        if payload.len() <= LARGEST_VARIABLE {
-            return Ok((vec![(variable::BOOTSTRAP_JSON, payload)], None));
-        }
-        return Ok((Vec::new(), Some(build_context::write_bootstrap(folder, &payload)?)));
-    }
-    Ok((variables_of_prebuilt(serving)?, None))
-}
-
-/// The parameters of a prebuilt image's container.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`] for kwargs that are too large.
-pub(crate) fn variables_of_prebuilt(serving: &Serving) -> Result<ContainerVariables, SandboxError> {
-    let mut variables = Vec::new();
-    if !serving.kwargs.is_empty() {
-        let kwargs = serde_json::to_string(&serving.kwargs).context("cannot write the kwargs as JSON")?;
-        if kwargs.len() > LARGEST_VARIABLE {
-            return Err(invalid_option(
-                format!(
-                    "{} are {} bytes long; for a prebuilt image, the limit is {LARGEST_VARIABLE}",
-                    Field::KWARGS,
-                    kwargs.len()
-                ),
-                "put the data into the image, or use a Gymnasium id or hf://org/repo@commit as the source",
-            ));
-        }
-        variables.push((variable::MAKE_KWARGS, kwargs));
-    }
-    if serving.num_envs != 1 {
-        variables.push((variable::NUM_ENVS, serving.num_envs.to_string()));
-    }
-    if let Some(mode) = serving.vectorization_mode {
-        variables.push((variable::VECTORIZATION_MODE, mode.to_string()));
-    }
-    Ok(variables)
-}
-
 impl Running {
     /// The time from the start of the container to the answered handshake.
     pub(crate) fn started_in(&self) -> Duration {
@@ -342,6 +383,7 @@ impl Running {
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn keep(&self) -> Result<(), SandboxError> {
+        self.socket.iter().for_each(|socket| socket.keep());
         self.folder.clear_container()
     }
 
@@ -362,5 +404,17 @@ impl Running {
                 SandboxError::Docker,
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_has_four_characters() {
+        assert_eq!((name_end(0), name_end(1)), ("2222".to_owned(), "3222".to_owned()));
+        let end = name_end(u128::MAX);
+        assert!(end.len() == 4 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{end}");
     }
 }

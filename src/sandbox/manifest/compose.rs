@@ -48,7 +48,7 @@ pub(super) fn documents(sandboxes: &Sandboxes<'_>) -> Result<(Vec<Value>, String
             "deploy": {
                 "replicas": options.replicas,
                 "resources": {"limits": {
-                    "cpus": options.cpus.to_string(),
+                    "cpus": options.cpus,
                     "memory": options.memory.to_string(),
                     "pids": sandboxes.processes,
                 }},

@@ -127,7 +127,7 @@ fn pod(sandboxes: &Sandboxes<'_>) -> Value {
             },
             "resources": {
                 "requests": {"cpu": "250m", "memory": quantity(options.memory.min(256 << 20))},
-                "limits": {"cpu": cores(options.cpus), "memory": quantity(options.memory)},
+                "limits": {"cpu": options.cpus, "memory": quantity(options.memory)},
             },
             "securityContext": {
                 "allowPrivilegeEscalation": false,
@@ -144,11 +144,6 @@ fn pod(sandboxes: &Sandboxes<'_>) -> Value {
 fn quantity(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     if bytes >= MIB && bytes.is_multiple_of(MIB) { format!("{}Mi", bytes / MIB) } else { bytes.to_string() }
-}
-
-/// Cores as Kubernetes writes them: in thousandths.
-fn cores(cpus: f64) -> String {
-    format!("{:.0}m", (cpus * 1000.0).max(1.0))
 }
 
 fn usage(name: &str, replicas: u32) -> String {

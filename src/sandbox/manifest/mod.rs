@@ -13,9 +13,9 @@ use crate::contract::variable;
 use crate::error::{InvalidValue, SandboxError, invalid_option};
 use crate::plan::Plan;
 use crate::plan::bootstrap::bootstrap_json;
-use crate::sandbox::start::{FAULT_HANDLER, LARGEST_VARIABLE, variables_of_prebuilt};
+use crate::sandbox::start::container::{FAULT_HANDLER, LARGEST_VARIABLE, variables_of_prebuilt};
 
-/// The user of the environment in a container. No user of an image or a host usually has this id.
+/// The number of [`crate::sandbox::isolation::ORDINARY_USER`].
 const USER: u32 = 65532;
 
 /// The folder that environments may write to, and their home.
@@ -48,8 +48,8 @@ pub struct ManifestOptions {
     pub ttl: Option<Duration>,
     /// The memory limit of each container, in bytes.
     pub memory: u64,
-    /// The CPU limit of each container, in cores.
-    pub cpus: f64,
+    /// The CPU limit of each container, in cores: `1.5`.
+    pub cpus: String,
     /// The size limit of the writable folder, in bytes.
     pub tmp_size: u64,
 }
@@ -64,7 +64,7 @@ impl Default for ManifestOptions {
             image: None,
             ttl: None,
             memory: 2 << 30,
-            cpus: 2.0,
+            cpus: "2".to_owned(),
             tmp_size: 1 << 30,
         }
     }
@@ -204,6 +204,12 @@ impl Serialize for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::isolation::ORDINARY_USER;
+
+    #[test]
+    fn the_user_is_that_of_strict_sandboxes() {
+        assert_eq!(format!("{USER}:{USER}"), ORDINARY_USER);
+    }
 
     #[test]
     fn names_are_dns_labels() {
