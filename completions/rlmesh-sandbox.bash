@@ -85,7 +85,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__build)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --config --no-config --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --tag --push --label --cache-to --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -172,6 +172,21 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -W "sync async" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --installer)
@@ -241,7 +256,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__check)
-            opts="-p -i -k -n -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --config --no-config --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +343,21 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -W "sync async" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --installer)
@@ -472,7 +502,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__hash)
-            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --tag --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --config --no-config --tag --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -559,6 +589,21 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -W "sync async" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --format)
@@ -743,7 +788,7 @@ _rlmesh__sandbox() {
             return 0
             ;;
         rlmesh__subcmd__sandbox__subcmd__run)
-            opts="-p -i -k -n -d -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --check --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
+            opts="-p -i -k -n -d -e -q -v -h --base-image --rlmesh-package --package --import --wrap --lock --apt --as-of --no-auto --trust-remote-code --allow-unpinned-hf --max-source-size --build-memory --kwarg --kwargs --num-envs --vectorization-mode --config --no-config --rebuild --installer --ca-cert --platform --pull --cache-from --dry-run --detach --owner-pid --check --env --env-file --shm-size --ready-timeout --stop-timeout --format --quiet --verbose --color --progress --docker --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -830,6 +875,21 @@ _rlmesh__sandbox() {
                     ;;
                 --vectorization-mode)
                     COMPREPLY=($(compgen -W "sync async" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --installer)

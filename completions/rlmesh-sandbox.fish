@@ -76,10 +76,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
 async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l config -d 'Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in this folder or the nearest one above]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
 pip\t'Always pip'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l tag -d 'Give the image this additional name (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l push -d 'Give the image this additional name and push it to its registry (can be repeated)' -r
@@ -98,6 +99,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l no-config -d 'Use no project file'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l pull -d 'Pull a newer base image if the registry has one, and build again'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
@@ -119,10 +121,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l kw
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
 async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l config -d 'Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in this folder or the nearest one above]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
 pip\t'Always pip'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); once it has ended, `reap` removes the container' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s e -l env -d 'Set a variable in the container; a name alone takes its value from here (can be repeated)' -r
@@ -144,6 +147,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l do
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l no-config -d 'Use no project file'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l pull -d 'Pull a newer base image if the registry has one, and build again'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
@@ -167,10 +171,11 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
 async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l config -d 'Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in this folder or the nearest one above]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l installer -d 'The installer for Python packages [default: uv, or pip where uv is not available]' -r -f -a "uv\t'uv, or pip if uv is not available'
 pip\t'Always pip'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l ca-cert -d 'Certificates (PEM) that the build trusts in addition to its base image\'s, or `auto` for the file that SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s e -l env -d 'Set a variable in the container; a name alone takes its value from here (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l env-file -d 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)' -r -F
@@ -190,6 +195,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l no-config -d 'Use no project file'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l rebuild -d 'Build the image even if it exists'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l pull -d 'Pull a newer base image if the registry has one, and build again'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
@@ -243,6 +249,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l k
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
 async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l config -d 'Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in this folder or the nearest one above]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -256,6 +263,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l d
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l no-config -d 'Use no project file'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Also print each docker command as it runs'

@@ -15,6 +15,7 @@ mod hash;
 mod hf;
 mod left_behind;
 mod listing;
+mod project_file;
 mod reap;
 mod reap_builders;
 mod reuse;

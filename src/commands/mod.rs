@@ -11,6 +11,7 @@ mod init;
 mod logs;
 mod ls;
 mod next_command;
+mod project;
 mod ps;
 mod reap;
 mod reap_builders;
@@ -32,6 +33,7 @@ use crate::output::{Format, Output};
 use crate::settings::Settings;
 use crate::settings::terminal::Terminal;
 use crate::settings::variables::Variables;
+use project::CommandLine;
 use signals::SignalHandler;
 
 /// What every command needs.
@@ -47,11 +49,16 @@ pub(crate) struct Session {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let terminal = Terminal::from_variables(&variables);
-    let cli = match Cli::try_parse_from(&arguments) {
+    let line = match CommandLine::read(arguments.clone(), &variables) {
+        Ok(line) => line,
+        Err(error) => return refused(error, &CommandLine::plain(arguments), terminal),
+    };
+    let cli = match Cli::try_parse_from(line.words()) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &arguments, terminal),
+        Err(error) => return not_parsed(&error, &line, terminal),
     };
     let output = Output::new(&cli.global, format(&cli.command), terminal);
+    line.print_notes(&output);
     let is_listing =
         matches!(cli.command, Command::Logs(_) | Command::Ps(_) | Command::Ls(_) | Command::Completions(_));
     match dispatch(cli, variables, output.clone()) {
@@ -59,7 +66,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         // `logs … | head` closes stdout early.
         Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            let command = |changes: &[Change]| next_command::next_command(&arguments, changes);
+            let command = |changes: &[Change]| line.next(changes);
             let error = error.map_problem(|problem| problem.with_command(command));
             output.error(&error);
             error.exit()
@@ -138,7 +145,7 @@ fn format(command: &Command) -> Format {
 }
 
 /// Prints help and version as results, and everything else as a usage error in the program's own format.
-fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -> Exit {
+fn not_parsed(error: &clap::Error, line: &CommandLine, terminal: Terminal) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
@@ -146,11 +153,15 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
         let _ = error.print();
         return Exit::Usage;
     }
-    let (global, format) = global_arguments(arguments);
-    let command = |changes: &[Change]| next_command::next_command(arguments, changes);
-    let usage = usage_error(error).map_problem(|problem| problem.with_command(command));
-    Output::new(&global, format, terminal).error(&usage);
-    usage.exit()
+    refused(usage_error(error), line, terminal)
+}
+
+/// Reports an error in a command line or its project file.
+fn refused(error: SandboxError, line: &CommandLine, terminal: Terminal) -> Exit {
+    let (global, format) = global_arguments(line.words());
+    let error = error.map_problem(|problem| problem.with_command(|changes| line.next(changes)));
+    Output::new(&global, format, terminal).error(&error);
+    error.exit()
 }
 
 /// Finds `--color`, `--quiet` and `--format` on a command line that could not be parsed.
