@@ -10,6 +10,7 @@ mod build;
 mod build_flags;
 mod check;
 mod checked_first;
+mod doctor;
 mod generated;
 mod hash;
 mod hf;
