@@ -16,6 +16,7 @@ mod hash;
 mod hf;
 mod left_behind;
 mod listing;
+mod packaging;
 mod project_file;
 mod reap;
 mod reap_builders;
