@@ -75,10 +75,12 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.messages.join("\n"));
     let explanation = explain(&step.name, output, report.as_ref(), &evidence);
     let message = explanation.message.unwrap_or_else(|| shortened(&cause, LONGEST_CAUSE));
+    let mut telling = telling_lines(output, report.as_ref());
+    telling.retain(|line| line.trim_start_matches("error: ") != message);
     let mut problem = Problem::new(format!("the image was not built: {message}"), explanation.hint)
         .changes(explanation.changes)
         .details(format!("failing step: {}", title(&step.name)))
-        .details(telling_lines(output, report.as_ref()).join("\n"));
+        .details(telling.join("\n"));
     for hint in explanation.more_hints {
         problem = problem.hint(hint);
     }
