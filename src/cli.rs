@@ -331,6 +331,9 @@ pub struct LogsArgs {
 }
 
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing
+///
+/// Each line is printed as soon as its check ends, and each check has a time limit: ok, warn (sandboxes run, but
+/// something may be missing) or no, with the command that helps. The exit code is 7 if there is a no.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The format of the result

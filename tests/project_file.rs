@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Run, StandIn};
+use crate::run::{ID, inspection};
+use crate::support::server::Server;
+use crate::support::{Reply, Run, StandIn, fixture};
 
 const FILE: &str = "rlmesh-sandbox.toml";
 
@@ -106,6 +108,27 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     let of = |line: &str| printed(with_file("[environments.x]\nsource='X-v0'\nkwargs={a=1,b=2}", line));
     assert_eq!(of("run --dry-run x -k b=3"), plain(&["run", "--dry-run", "X-v0", "-k", "a=1", "-k", "b=3"]));
     assert_eq!(of("run --dry-run x --kwargs {\"c\":1}"), plain(&["run", "--dry-run", "X-v0", "-k", "c=1"]));
+}
+
+#[test]
+fn variables_of_the_command_line_win_wherever_they_are() {
+    let copy = "for word; do case $before in --env-file) cp -p \"$word\" \"$STAND_IN/file\";; esac; before=$word; done";
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(copy))
+        .on("container inspect *", Reply::stdout(inspection("inspect/running.json", &server)))
+        .on("wait *", Reply::default().hangs())
+        .on("logs --follow *", Reply::default().hangs());
+    let run = Run::line("run -d CartPole-v1 -e B=flag --env-file variables").docker(docker);
+    std::fs::write(run.here().join(FILE), "env = { A = 'x', B = 'x', C = 'x' }").unwrap();
+    std::fs::write(run.here().join("variables"), "A=file\n").unwrap();
+    let checked = run.any_stdout().any_stderr().check();
+    let variables = checked.left("file");
+    for line in ["A=file", "B=flag", "C=x"] {
+        assert!(variables.lines().any(|found| found == line), "{line}: {variables}");
+    }
+    assert!(!variables.lines().any(|line| line == "A=x"), "{variables}");
 }
 
 #[test]
@@ -302,6 +325,7 @@ fn the_next_command_is_the_one_to_type() {
         next(&old, &format!("--color=never run --config {FILE} -k a=1")),
         format!("hint: rlmesh-sandbox --color=never {expected} CartPole-v1 -k a=1")
     );
+    assert_eq!(next(cart, "run crat -d"), "hint: rlmesh-sandbox run cart -d");
     // A source of the command line is replaced there.
     assert_eq!(next(&old, "run CartPole-v7"), "hint: rlmesh-sandbox run CartPole-v1");
 }

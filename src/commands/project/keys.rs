@@ -101,7 +101,7 @@ pub(super) fn checked(file: &ProjectFile) -> Result<ProjectFile, SandboxError> {
 }
 
 /// Why a text cannot be an environment's name. A name must not look like another source.
-fn wrong_name(name: &str) -> Option<&'static str> {
+pub(super) fn wrong_name(name: &str) -> Option<&'static str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let version = name.rsplit_once("-v").map(|(_, version)| version);
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_word) {
@@ -130,12 +130,12 @@ fn checked_entry(file: &ProjectFile, entry: &Entry, is_named: bool) -> Result<En
         let source = source_from(source, &file.folder).map_err(with_place)?;
         return Ok(Entry { value: Value::String(source), ..entry.clone() });
     }
-    if let Some(reason) = why_refused(key) {
-        return Err(wrong(&format!("{key} cannot be set in a project file"), reason));
-    }
     let Some((verb, option)) = VERBS.iter().find_map(|verb| Some((*verb, option_of(verb, key)?))) else {
         return Err(wrong(&format!("unknown key {key}"), &near_key(key, is_named)));
     };
+    if let Some(reason) = why_refused(&option) {
+        return Err(wrong(&format!("{key} cannot be set in a project file"), reason));
+    }
     let mut value = entry.value.clone();
     localize(&option, &mut value, &file.folder).map_err(with_place)?;
     let words = words_of(&option, &value).map_err(with_place)?;
@@ -150,8 +150,15 @@ fn checked_entry(file: &ProjectFile, entry: &Entry, is_named: bool) -> Result<En
     Ok(Entry { value, ..entry.clone() })
 }
 
-fn why_refused(key: &str) -> Option<&'static str> {
-    REFUSED.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, reason)| *reason)
+/// Why a project file cannot set an option. What isolates an environment is for its user to decide; a file can ask
+/// for what an environment needs to work.
+fn why_refused(option: &Arg) -> Option<&'static str> {
+    let key = option.get_long().unwrap_or_default();
+    let refused = REFUSED.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, reason)| *reason);
+    let isolates = option.get_help_heading() == Some("Isolation options")
+        && !["cpus", "gpus", "memory", "tmpfs"].contains(&key);
+    refused.or(isolates
+        .then_some("it decides what an environment may do on this machine: pass it on the command line"))
 }
 
 /// The hint for a key that does not exist.
@@ -163,7 +170,7 @@ fn near_key(key: &str, is_named: bool) -> String {
             ContextValue::String(name) => name.split([' ', '=']).next()?.trim_start_matches("--").to_owned(),
             _ => return None,
         };
-        option_of(verb, &name).filter(|_| why_refused(&name).is_none()).map(|_| name)
+        option_of(verb, &name).filter(|option| why_refused(option).is_none()).map(|_| name)
     });
     match near {
         Some(name) => format!("did you mean {name}?"),

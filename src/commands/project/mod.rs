@@ -14,10 +14,12 @@ use crate::cli;
 use crate::commands::next_command::next_command;
 use crate::error::{Change, Problem, SandboxError};
 use crate::output::{Output, text};
+use crate::settings::container_variables;
 use crate::settings::project_file::{self, ProjectFile};
 use crate::settings::variables::Variables;
 use crate::source::EnvironmentSourceRef;
-use keys::{checked, option_of, variable_of, words_of};
+use crate::source::known_ids::distance;
+use keys::{checked, option_of, variable_of, words_of, wrong_name};
 
 /// The commands that use a project file.
 const VERBS: [&str; 4] = ["run", "build", "check", "hash"];
@@ -102,6 +104,8 @@ struct Probe {
     source: Option<OsString>,
     config: Option<PathBuf>,
     no_config: bool,
+    /// The names of the variables in the files of --env-file.
+    in_env_files: Vec<String>,
     matches: ArgMatches,
 }
 
@@ -131,6 +135,10 @@ impl Probe {
             source: matches.get_one::<OsString>(SOURCE).cloned(),
             config: matches.get_one::<PathBuf>("config").cloned(),
             no_config: matches.get_flag("no_config"),
+            in_env_files: match matches.try_get_many::<PathBuf>("env_file") {
+                Ok(Some(files)) => files.flat_map(|file| container_variables::names(file)).collect(),
+                Ok(None) | Err(_) => Vec::new(),
+            },
             matches: matches.clone(),
         })
     }
@@ -170,7 +178,11 @@ fn expand(
 ) -> Result<Option<Expanded>, SandboxError> {
     let file = checked(file)?;
     let environment = match &probe.source {
-        Some(name) => file.environments.iter().find(|environment| environment.name.as_str() == name),
+        Some(name) => {
+            let found = file.environments.iter().find(|environment| environment.name.as_str() == name);
+            found.is_none().then(|| misspelt(&file, name)).flatten().map_or(Ok(()), Err)?;
+            found
+        }
         None => match &file.environments[..] {
             [] => return Ok(None),
             [one] => Some(one),
@@ -197,9 +209,14 @@ fn expand(
             if (is_image && are_defaults && is_for_builds) || (is_single && probe.has(&option, variables)) {
                 continue;
             }
+            let mut value = entry.value.clone();
+            // The program reads --env-file before --env, so variables in such a file would lose.
+            if let (Some("env"), Value::Object(variables)) = (option.get_long(), &mut value) {
+                variables.retain(|name, _| !probe.in_env_files.contains(name));
+            }
             match merged.iter_mut().find(|(known, _)| known.get_id() == option.get_id()) {
-                Some((_, before)) => merge(before, &entry.value),
-                None => merged.push((option, entry.value.clone())),
+                Some((_, before)) => merge(before, &value),
+                None => merged.push((option, value)),
             }
         }
     }
@@ -239,6 +256,22 @@ fn expand(
             )
         }),
     }))
+}
+
+/// The error for a source that is most likely a misspelt name of an environment.
+fn misspelt(file: &ProjectFile, given: &OsStr) -> Option<SandboxError> {
+    let given = given.to_str().filter(|given| wrong_name(given).is_none())?;
+    let most = if given.len() < 5 { 1 } else { 2 };
+    let names = file.environments.iter().map(|environment| &environment.name);
+    let (_, near) = names
+        .map(|name| (distance(given, name), name))
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)?;
+    let problem = Problem::new(
+        format!("{} has no environment {given}", file.path.display()),
+        format!("for the environment of Gymnasium with this name, use gym://{given}"),
+    );
+    Some(SandboxError::InvalidSource(problem.changes([Change::Source(near.clone())])))
 }
 
 fn is_image(source: &OsStr) -> bool {

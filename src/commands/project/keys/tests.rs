@@ -14,10 +14,9 @@ fn options() -> BTreeMap<String, Arg> {
     let all = VERBS.iter().filter_map(|verb| program.find_subcommand(verb));
     let names = all.flat_map(|verb| verb.get_arguments().filter_map(Arg::get_long).map(str::to_owned));
     names
-        .filter(|key| why_refused(key).is_none())
         .filter_map(|key| {
             let option = VERBS.iter().find_map(|verb| option_of(verb, &key))?;
-            Some((key, option))
+            why_refused(&option).is_none().then_some((key, option))
         })
         .collect()
 }
