@@ -28,6 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -41,9 +42,13 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('hash', 'hash', [CompletionResultType]::ParameterValue, 'Print the build hash of an environment, without Docker')
             [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the files of a Hugging Face source, to review them before you trust it')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the sandboxes on this engine')
-            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print a sandbox''s log')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print a sandbox''s log, or that of the last failed build')
+            [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'List the images that this tool and the rlmesh SDK built')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is not needed any more: images, builders, cached files and logs')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check that this machine can run sandboxes, and suggest how to fix what is missing')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'rlmesh-sandbox;init' {
@@ -55,6 +60,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -102,6 +108,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -131,6 +138,8 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'Build for this platform instead of the engine''s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]')
             [CompletionResult]::new('--cache-from', '--cache-from', [CompletionResultType]::ParameterName, 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)')
             [CompletionResult]::new('--owner-pid', '--owner-pid', [CompletionResultType]::ParameterName, 'With -d: the process that owns the container (a script''s $$); once it has ended, `reap` removes the container')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name of the container [default: rlmesh-sandbox-, the environment, and four characters]')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]')
             [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Set a variable in the container; a name alone takes its value from here (can be repeated)')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Set a variable in the container; a name alone takes its value from here (can be repeated)')
             [CompletionResult]::new('--env-file', '--env-file', [CompletionResultType]::ParameterName, 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)')
@@ -155,6 +164,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -204,6 +214,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -215,28 +226,31 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
             [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Stop every sandbox on this engine, including those of other users')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other users')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other users')
+            [CompletionResult]::new('--mine', '--mine', [CompletionResultType]::ParameterName, 'Stop every sandbox except those that belong to other running processes or to other machines')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'With --all: do not ask before sandboxes of other processes are stopped')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'With --all: do not ask before sandboxes of other processes are stopped')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rlmesh-sandbox;reap' {
-            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
             [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be removed, and why the rest stays, but remove nothing')
-            [CompletionResult]::new('--cache', '--cache', [CompletionResultType]::ParameterName, 'Empty the cache of files from the Hugging Face Hub instead')
-            [CompletionResult]::new('--builders', '--builders', [CompletionResultType]::ParameterName, 'Remove unused builders of --build-memory instead, and report the disk space that this frees')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -274,6 +288,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -288,11 +303,14 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rlmesh-sandbox;ps' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)')
+            [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
@@ -301,21 +319,80 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;inspect' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rlmesh-sandbox;logs' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print only the last N lines')
             [CompletionResult]::new('--tail', '--tail', [CompletionResultType]::ParameterName, 'Print only the last N lines')
+            [CompletionResult]::new('--lines', '--lines', [CompletionResultType]::ParameterName, 'Print only the last N lines')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
             [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--build', '--build', [CompletionResultType]::ParameterName, 'Print the log of the last failed build instead')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Follow the log until the container ends or you press Ctrl-C')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Follow the log until the container ends or you press Ctrl-C')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Print when each line was written')
+            [CompletionResult]::new('--timestamps', '--timestamps', [CompletionResultType]::ParameterName, 'Print when each line was written')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;images' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;prune' {
+            [CompletionResult]::new('--older-than', '--older-than', [CompletionResultType]::ParameterName, 'Remove only what is older than this: images by when they were built or tagged, the rest by its last use; in seconds or as 90m, 24h, 7d')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'The format of the result')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours [default: auto, which also honours NO_COLOR]')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How to show progress [default: auto]')
+            [CompletionResult]::new('--docker', '--docker', [CompletionResultType]::ParameterName, 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]')
+            [CompletionResult]::new('--images', '--images', [CompletionResultType]::ParameterName, 'Remove images')
+            [CompletionResult]::new('--builders', '--builders', [CompletionResultType]::ParameterName, 'Remove builders of --build-memory, with their caches')
+            [CompletionResult]::new('--cache', '--cache', [CompletionResultType]::ParameterName, 'Remove cached files from the Hugging Face Hub')
+            [CompletionResult]::new('--logs', '--logs', [CompletionResultType]::ParameterName, 'Remove logs of failed builds and starts')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be removed, and why the rest stays, but remove nothing')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -329,6 +406,7 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -341,8 +419,76 @@ Register-ArgumentCompleter -Native -CommandName 'rlmesh-sandbox' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Also print each docker command as it runs')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'rlmesh-sandbox;help' {
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a new environment, as a start for your own')
+            [CompletionResult]::new('build', 'build', [CompletionResultType]::ParameterValue, 'Build the image for an environment and print its tag')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Start an environment, wait until it answers, and print its address')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Start an environment, use it once as a client does, and stop it')
+            [CompletionResult]::new('stop', 'stop', [CompletionResultType]::ParameterValue, 'Stop sandboxes and remove their containers')
+            [CompletionResult]::new('reap', 'reap', [CompletionResultType]::ParameterValue, 'Remove sandboxes whose owner is gone')
+            [CompletionResult]::new('hash', 'hash', [CompletionResultType]::ParameterValue, 'Print the build hash of an environment, without Docker')
+            [CompletionResult]::new('ls', 'ls', [CompletionResultType]::ParameterValue, 'List the files of a Hugging Face source, to review them before you trust it')
+            [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the sandboxes on this engine')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print a sandbox''s log, or that of the last failed build')
+            [CompletionResult]::new('images', 'images', [CompletionResultType]::ParameterValue, 'List the images that this tool and the rlmesh SDK built')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is not needed any more: images, builders, cached files and logs')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check that this machine can run sandboxes, and suggest how to fix what is missing')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'rlmesh-sandbox;help;init' {
+            break
+        }
+        'rlmesh-sandbox;help;build' {
+            break
+        }
+        'rlmesh-sandbox;help;run' {
+            break
+        }
+        'rlmesh-sandbox;help;check' {
+            break
+        }
+        'rlmesh-sandbox;help;stop' {
+            break
+        }
+        'rlmesh-sandbox;help;reap' {
+            break
+        }
+        'rlmesh-sandbox;help;hash' {
+            break
+        }
+        'rlmesh-sandbox;help;ls' {
+            break
+        }
+        'rlmesh-sandbox;help;ps' {
+            break
+        }
+        'rlmesh-sandbox;help;inspect' {
+            break
+        }
+        'rlmesh-sandbox;help;logs' {
+            break
+        }
+        'rlmesh-sandbox;help;images' {
+            break
+        }
+        'rlmesh-sandbox;help;prune' {
+            break
+        }
+        'rlmesh-sandbox;help;doctor' {
+            break
+        }
+        'rlmesh-sandbox;help;completions' {
+            break
+        }
+        'rlmesh-sandbox;help;help' {
             break
         }
     })

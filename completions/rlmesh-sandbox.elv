@@ -25,6 +25,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -38,9 +39,13 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand hash 'Print the build hash of an environment, without Docker'
             cand ls 'List the files of a Hugging Face source, to review them before you trust it'
             cand ps 'List the sandboxes on this engine'
-            cand logs 'Print a sandbox''s log'
+            cand inspect 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
+            cand logs 'Print a sandbox''s log, or that of the last failed build'
+            cand images 'List the images that this tool and the rlmesh SDK built'
+            cand prune 'Remove what is not needed any more: images, builders, cached files and logs'
             cand doctor 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
             cand completions 'Print the completion script for a shell'
+            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'rlmesh-sandbox;init'= {
             cand --format 'The format of the result'
@@ -51,6 +56,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -97,6 +103,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -125,6 +132,8 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --platform 'Build for this platform instead of the engine''s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]'
             cand --cache-from 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)'
             cand --owner-pid 'With -d: the process that owns the container (a script''s $$); once it has ended, `reap` removes the container'
+            cand --name 'The name of the container [default: rlmesh-sandbox-, the environment, and four characters]'
+            cand --ttl 'Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]'
             cand -e 'Set a variable in the container; a name alone takes its value from here (can be repeated)'
             cand --env 'Set a variable in the container; a name alone takes its value from here (can be repeated)'
             cand --env-file 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)'
@@ -149,6 +158,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -197,6 +207,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -207,27 +218,30 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
             cand --progress 'How to show progress [default: auto]'
             cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
-            cand --all 'Stop every sandbox on this engine, including those of other users'
+            cand -a 'Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other users'
+            cand --all 'Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other users'
+            cand --mine 'Stop every sandbox except those that belong to other running processes or to other machines'
+            cand -y 'With --all: do not ask before sandboxes of other processes are stopped'
+            cand --yes 'With --all: do not ask before sandboxes of other processes are stopped'
             cand -q 'Print only results and errors'
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rlmesh-sandbox;reap'= {
-            cand --older-than 'With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d'
             cand --format 'The format of the result'
             cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
             cand --progress 'How to show progress [default: auto]'
             cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
             cand --dry-run 'Print what would be removed, and why the rest stays, but remove nothing'
-            cand --cache 'Empty the cache of files from the Hugging Face Hub instead'
-            cand --builders 'Remove unused builders of --build-memory instead, and report the disk space that this frees'
             cand -q 'Print only results and errors'
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -264,6 +278,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -277,10 +292,13 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rlmesh-sandbox;ps'= {
+            cand -f 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)'
+            cand --filter 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)'
             cand --format 'The format of the result'
             cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
             cand --progress 'How to show progress [default: auto]'
@@ -289,20 +307,76 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
-        &'rlmesh-sandbox;logs'= {
-            cand --tail 'Print only the last N lines'
+        &'rlmesh-sandbox;inspect'= {
+            cand --format 'The format of the result'
             cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
             cand --progress 'How to show progress [default: auto]'
             cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
-            cand -f 'Follow the log until the container ends or you press Ctrl-C'
-            cand --follow 'Follow the log until the container ends or you press Ctrl-C'
             cand -q 'Print only results and errors'
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rlmesh-sandbox;logs'= {
+            cand -n 'Print only the last N lines'
+            cand --tail 'Print only the last N lines'
+            cand --lines 'Print only the last N lines'
+            cand --since 'Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z'
+            cand --format 'The format of the result'
+            cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
+            cand --progress 'How to show progress [default: auto]'
+            cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
+            cand --build 'Print the log of the last failed build instead'
+            cand -f 'Follow the log until the container ends or you press Ctrl-C'
+            cand --follow 'Follow the log until the container ends or you press Ctrl-C'
+            cand -t 'Print when each line was written'
+            cand --timestamps 'Print when each line was written'
+            cand -q 'Print only results and errors'
+            cand --quiet 'Print only results and errors'
+            cand -v 'Also print each docker command as it runs'
+            cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rlmesh-sandbox;images'= {
+            cand --format 'The format of the result'
+            cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
+            cand --progress 'How to show progress [default: auto]'
+            cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
+            cand -q 'Print only results and errors'
+            cand --quiet 'Print only results and errors'
+            cand -v 'Also print each docker command as it runs'
+            cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rlmesh-sandbox;prune'= {
+            cand --older-than 'Remove only what is older than this: images by when they were built or tagged, the rest by its last use; in seconds or as 90m, 24h, 7d'
+            cand --format 'The format of the result'
+            cand --color 'When to use colours [default: auto, which also honours NO_COLOR]'
+            cand --progress 'How to show progress [default: auto]'
+            cand --docker 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]'
+            cand --images 'Remove images'
+            cand --builders 'Remove builders of --build-memory, with their caches'
+            cand --cache 'Remove cached files from the Hugging Face Hub'
+            cand --logs 'Remove logs of failed builds and starts'
+            cand --dry-run 'Print what would be removed, and why the rest stays, but remove nothing'
+            cand -y 'Do not ask'
+            cand --yes 'Do not ask'
+            cand -q 'Print only results and errors'
+            cand --quiet 'Print only results and errors'
+            cand -v 'Also print each docker command as it runs'
+            cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -315,6 +389,7 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -326,8 +401,59 @@ set edit:completion:arg-completer[rlmesh-sandbox] = {|@words|
             cand --quiet 'Print only results and errors'
             cand -v 'Also print each docker command as it runs'
             cand --verbose 'Also print each docker command as it runs'
+            cand --json 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'rlmesh-sandbox;help'= {
+            cand init 'Write a new environment, as a start for your own'
+            cand build 'Build the image for an environment and print its tag'
+            cand run 'Start an environment, wait until it answers, and print its address'
+            cand check 'Start an environment, use it once as a client does, and stop it'
+            cand stop 'Stop sandboxes and remove their containers'
+            cand reap 'Remove sandboxes whose owner is gone'
+            cand hash 'Print the build hash of an environment, without Docker'
+            cand ls 'List the files of a Hugging Face source, to review them before you trust it'
+            cand ps 'List the sandboxes on this engine'
+            cand inspect 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
+            cand logs 'Print a sandbox''s log, or that of the last failed build'
+            cand images 'List the images that this tool and the rlmesh SDK built'
+            cand prune 'Remove what is not needed any more: images, builders, cached files and logs'
+            cand doctor 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
+            cand completions 'Print the completion script for a shell'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'rlmesh-sandbox;help;init'= {
+        }
+        &'rlmesh-sandbox;help;build'= {
+        }
+        &'rlmesh-sandbox;help;run'= {
+        }
+        &'rlmesh-sandbox;help;check'= {
+        }
+        &'rlmesh-sandbox;help;stop'= {
+        }
+        &'rlmesh-sandbox;help;reap'= {
+        }
+        &'rlmesh-sandbox;help;hash'= {
+        }
+        &'rlmesh-sandbox;help;ls'= {
+        }
+        &'rlmesh-sandbox;help;ps'= {
+        }
+        &'rlmesh-sandbox;help;inspect'= {
+        }
+        &'rlmesh-sandbox;help;logs'= {
+        }
+        &'rlmesh-sandbox;help;images'= {
+        }
+        &'rlmesh-sandbox;help;prune'= {
+        }
+        &'rlmesh-sandbox;help;doctor'= {
+        }
+        &'rlmesh-sandbox;help;completions'= {
+        }
+        &'rlmesh-sandbox;help;help'= {
         }
     ]
     $completions[$command]

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_rlmesh_sandbox_global_optspecs
-    string join \n q/quiet v/verbose color= progress= docker= h/help V/version
+    string join \n q/quiet v/verbose json color= progress= docker= h/help V/version
 end
 
 function __fish_rlmesh_sandbox_needs_command
@@ -34,6 +34,7 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -s V -l version -d 'Print version'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "init" -d 'Write a new environment, as a start for your own'
@@ -45,9 +46,13 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ls" -d 'List the files of a Hugging Face source, to review them before you trust it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ps" -d 'List the sandboxes on this engine'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "inspect" -d 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log, or that of the last failed build'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "images" -d 'List the images that this tool and the rlmesh SDK built'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "prune" -d 'Remove what is not needed any more: images, builders, cached files and logs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "doctor" -d 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -60,6 +65,7 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
@@ -105,6 +111,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
@@ -128,6 +135,8 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ca
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l platform -d 'Build for this platform instead of the engine\'s own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l cache-from -d 'Import the build cache from here, as for `docker buildx build`: type=registry,ref=… (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l owner-pid -d 'With -d: the process that owns the container (a script\'s $$); once it has ended, `reap` removes the container' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l name -d 'The name of the container [default: rlmesh-sandbox-, the environment, and four characters]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l ttl -d 'Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s e -l env -d 'Set a variable in the container; a name alone takes its value from here (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l env-file -d 'Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l shm-size -d 'The size of /dev/shm, such as 1g [default: Docker\'s, 64m]' -r
@@ -155,6 +164,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s d 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l check -d 'Reset, step and render the environment once before its address is printed; if that fails, stop it'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
@@ -201,10 +211,12 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l 
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l dry-run -d 'Print the Dockerfile and the bootstrap JSON, but build nothing'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s t -l timeout -d 'How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
-json\t''"
+json\t'One array'
+jsonl\t'One object on each line'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
@@ -213,13 +225,16 @@ plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l all -d 'Stop every sandbox on this engine, including those of other users'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s a -l all -d 'Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other users'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l mine -d 'Stop every sandbox except those that belong to other running processes or to other machines'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s y -l yes -d 'With --all: do not ask before sandboxes of other processes are stopped'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l older-than -d 'With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
-json\t''"
+json\t'One array'
+jsonl\t'One object on each line'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
@@ -229,10 +244,9 @@ json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l dry-run -d 'Print what would be removed, and why the rest stays, but remove nothing'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l cache -d 'Empty the cache of files from the Hugging Face Hub instead'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l builders -d 'Remove unused builders of --build-memory instead, and report the disk space that this frees'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand reap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
@@ -267,6 +281,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l n
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l tag -d 'Print the image tag instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand hash" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l show -d 'Print this file, such as env.py, instead of the list' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
@@ -281,9 +296,12 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s f -l filter -d 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
-json\t''"
+json\t'One array'
+jsonl\t'One object on each line'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
@@ -294,8 +312,26 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l tail -d 'Print only the last N lines' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -s q -l quiet -d 'Print only results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s n -l tail -l lines -d 'Print only the last N lines' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l since -d 'Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l format -d 'The format of the result' -r -f -a "text\t'As the container wrote it'
+jsonl\t'One object for each line'"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
 never\t''"
@@ -304,10 +340,50 @@ plain\t'One line per finished step'
 json\t'One JSON object per event, on stderr'
 none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l build -d 'Print the log of the last failed build instead'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s f -l follow -d 'Follow the log until the container ends or you press Ctrl-C'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s t -l timestamps -d 'Print when each line was written'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t'One array'
+jsonl\t'One object on each line'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -s q -l quiet -d 'Print only results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand images" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l older-than -d 'Remove only what is older than this: images by when they were built or tagged, the rest by its last use; in seconds or as 90m, 24h, 7d' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
+json\t'One array'
+jsonl\t'One object on each line'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l images -d 'Remove images'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l builders -d 'Remove builders of --build-memory, with their caches'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l cache -d 'Remove cached files from the Hugging Face Hub'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l logs -d 'Remove logs of failed builds and starts'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l dry-run -d 'Print what would be removed, and why the rest stays, but remove nothing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -s y -l yes -d 'Do not ask'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -s q -l quiet -d 'Print only results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -320,6 +396,7 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t''
@@ -331,4 +408,21 @@ none\t''"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s q -l quiet -d 'Print only results and errors'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "init" -d 'Write a new environment, as a start for your own'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "build" -d 'Build the image for an environment and print its tag'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "run" -d 'Start an environment, wait until it answers, and print its address'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "check" -d 'Start an environment, use it once as a client does, and stop it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "stop" -d 'Stop sandboxes and remove their containers'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "ls" -d 'List the files of a Hugging Face source, to review them before you trust it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "ps" -d 'List the sandboxes on this engine'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "inspect" -d 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "logs" -d 'Print a sandbox\'s log, or that of the last failed build'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "images" -d 'List the images that this tool and the rlmesh SDK built'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "prune" -d 'Remove what is not needed any more: images, builders, cached files and logs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "doctor" -d 'Check that this machine can run sandboxes, and suggest how to fix what is missing'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand help; and not __fish_seen_subcommand_from init build run check stop reap hash ls ps inspect logs images prune doctor completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

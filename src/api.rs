@@ -13,9 +13,11 @@ use crate::plan::resolve::{self, Lookups, Purpose};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
+use crate::sandbox::listing::{self, Sandbox};
 use crate::sandbox::orphans::{self, Findings, Sweep};
+use crate::sandbox::select::Selector;
 use crate::sandbox::start::{self, Running};
-use crate::sandbox::stop::{self, Stopped, Which};
+use crate::sandbox::stop::{self, Chosen, Which};
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions};
 use crate::settings::sandbox::{RunOptions, SandboxOptions};
@@ -150,7 +152,7 @@ impl Client {
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
     pub fn stop_container(&self, container: &str, grace: Duration) -> Result<(), SandboxError> {
-        self.stop(&Which::These(vec![container.to_owned()]), grace).map(drop)
+        stop::stop_container(self.docker()?, container, grace)
     }
 
     /// Removes every sandbox whose owner is proven gone, and returns the ids of the removed containers.
@@ -160,7 +162,7 @@ impl Client {
     pub fn reap_orphaned_containers(&self) -> Result<Vec<String>, SandboxError> {
         let mut removed = Vec::new();
         self.orphans()?
-            .remove(self.docker()?, &mut |candidate| removed.push(candidate.container.id.clone()))?;
+            .remove(self.docker()?, &mut |candidate| removed.push(candidate.sandbox.id().to_owned()))?;
         Ok(removed)
     }
 
@@ -243,6 +245,7 @@ impl Client {
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
         start::check_owner(run.ownership)?;
+        start::check_name(self.docker()?, run.name.as_deref())?;
         image::check(plan, build)?;
         start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
     }
@@ -256,8 +259,28 @@ impl Client {
         Ok(ImageRequest { docker: self.docker()?, settings: &self.settings, plan, build, publish })
     }
 
-    pub(crate) fn stop(&self, which: &Which, grace: Duration) -> Result<Stopped, SandboxError> {
-        stop::stop(self.docker()?, which, grace)
+    /// Every sandbox on the engine.
+    pub(crate) fn sandboxes(&self) -> Result<Vec<Sandbox>, SandboxError> {
+        listing::list(self.docker()?)
+    }
+
+    /// The one sandbox that a text names: its id, name, address or source.
+    pub(crate) fn sandbox(&self, text: &str) -> Result<Sandbox, SandboxError> {
+        let (selector, all) = (Selector::new(text)?, self.sandboxes()?);
+        if selector.matches(&all).is_empty() {
+            stop::refuse_other_container(self.docker()?, &selector)?;
+        }
+        selector.one(&all).cloned()
+    }
+
+    /// Finds the sandboxes to stop.
+    pub(crate) fn choose(&self, which: &Which) -> Result<Chosen, SandboxError> {
+        stop::choose(self.docker()?, which)
+    }
+
+    pub(crate) fn stop(&self, sandboxes: &[Sandbox], grace: Duration) -> Result<(), SandboxError> {
+        let ids: Vec<String> = sandboxes.iter().map(|sandbox| sandbox.id().to_owned()).collect();
+        stop::stop(self.docker()?, &ids, grace)
     }
 
     pub(crate) fn orphans(&self) -> Result<Findings, SandboxError> {

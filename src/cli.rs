@@ -8,12 +8,14 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
+use crate::sandbox::filter::{Filter, filter};
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
-use crate::settings::duration::{age, positive_timeout, timeout};
+use crate::settings::duration::{age, lifetime, positive_timeout, since, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
+    VectorizationMode, base_image, container_name, count, date, debian_package, import, process_id,
+    requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -45,7 +47,7 @@ Exit codes:
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
 #[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
-#[command(propagate_version = false, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -64,7 +66,10 @@ pub enum Command {
     Hash(HashArgs),
     Ls(LsArgs),
     Ps(PsArgs),
+    Inspect(InspectArgs),
     Logs(LogsArgs),
+    Images(ImagesArgs),
+    Prune(PruneArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
 }
@@ -78,6 +83,9 @@ pub struct GlobalArgs {
     /// Also print each docker command as it runs
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Print results and errors as JSON: short for --format json, or jsonl where that is a stream
+    #[arg(long, global = true)]
+    pub json: bool,
     /// When to use colours [default: auto, which also honours NO_COLOR]
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
     pub color: Option<ColorWhen>,
@@ -114,6 +122,26 @@ pub enum ResultFormat {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ListFormat {
+    /// For people, and for `$(…)`
+    #[default]
+    Text,
+    /// One array
+    Json,
+    /// One object on each line
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// As the container wrote it
+    #[default]
+    Text,
+    /// One object for each line
+    Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -176,6 +204,12 @@ pub struct RunArgs {
     /// container
     #[arg(long, value_name = "PID", help_heading = "Container options", requires = "detach", value_parser = process_id)]
     pub owner_pid: Option<u32>,
+    /// The name of the container [default: rlmesh-sandbox-, the environment, and four characters]
+    #[arg(long, value_name = "NAME", help_heading = "Container options", value_parser = container_name)]
+    pub name: Option<String>,
+    /// Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]
+    #[arg(long, value_name = "TIME", help_heading = "Container options", value_parser = lifetime)]
+    pub ttl: Option<Duration>,
     /// Reset, step and render the environment once before its address is printed; if that fails, stop it
     #[arg(long, help_heading = "Container options")]
     pub check: bool,
@@ -228,49 +262,98 @@ Examples:
 
 /// Stop sandboxes and remove their containers
 ///
-/// A container that no longer exists is not an error. A container that is not a sandbox is never touched.
+/// SANDBOX is an id or its start, a name or its start, an address, or the source that it serves. Nothing is stopped
+/// if one of them matches no sandbox, or several without --all. A whole id whose container no longer exists is not an
+/// error. A container that is not a sandbox is never touched.
 #[derive(Debug, Args)]
+#[command(after_long_help = STOP_EXAMPLES)]
 pub struct StopArgs {
-    /// The sandboxes to stop, by id, start of an id, or name
-    #[arg(value_name = "ID|NAME", required_unless_present = "all", conflicts_with = "all")]
-    pub containers: Vec<String>,
-    /// Stop every sandbox on this engine, including those of other users
-    #[arg(long)]
+    /// The sandboxes to stop, by id, name, address or source
+    #[arg(value_name = "SANDBOX", required_unless_present_any = ["all", "mine"])]
+    pub sandboxes: Vec<String>,
+    /// Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other
+    /// users
+    #[arg(short, long)]
     pub all: bool,
+    /// Stop every sandbox except those that belong to other running processes or to other machines
+    #[arg(long, conflicts_with = "sandboxes")]
+    pub mine: bool,
+    /// With --all: do not ask before sandboxes of other processes are stopped
+    #[arg(short, long)]
+    pub yes: bool,
     /// How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m
     #[arg(short, long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub timeout: Duration,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ResultFormat,
+    pub format: ListFormat,
 }
+
+const STOP_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox stop 45d51db4c7f0
+  rlmesh-sandbox stop CartPole-v1
+  rlmesh-sandbox stop tcp://127.0.0.1:49153
+  rlmesh-sandbox stop --all --mine";
 
 /// Remove sandboxes whose owner is gone
 ///
 /// A sandbox belongs to the process that started it. If that process is killed before it can clean up, its
 /// container and run directory stay behind; `reap` removes them. If it is not certain that the owner is gone
 /// (another machine, another PID namespace), `reap` leaves the sandbox alone.
-///
-/// With --builders, `reap` instead removes builders of --build-memory that have not been used for a while. A
-/// builder that is building is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
     /// Print what would be removed, and why the rest stays, but remove nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Empty the cache of files from the Hugging Face Hub instead
-    #[arg(long)]
-    pub cache: bool,
-    /// Remove unused builders of --build-memory instead, and report the disk space that this frees
-    #[arg(long)]
-    pub builders: bool,
-    /// With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d
-    #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders", value_parser = age)]
-    pub older_than: Duration,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ResultFormat,
+    pub format: ListFormat,
 }
+
+/// Remove what is not needed any more: images, builders, cached files and logs
+///
+/// Removes images that no container uses, builders of --build-memory that no build uses, files from the Hugging Face
+/// Hub, and logs of failed builds and starts, and reports how much disk space this gives back. Everything that is
+/// removed can be made again. Only images that this tool or the rlmesh SDK built, and that have no other name, are
+/// removed. On a terminal, it asks first.
+///
+/// To remove sandboxes whose owner is gone, use `rlmesh-sandbox reap`.
+#[derive(Debug, Args)]
+#[command(after_long_help = PRUNE_EXAMPLES)]
+pub struct PruneArgs {
+    /// Remove images
+    #[arg(long)]
+    pub images: bool,
+    /// Remove builders of --build-memory, with their caches
+    #[arg(long)]
+    pub builders: bool,
+    /// Remove cached files from the Hugging Face Hub
+    #[arg(long)]
+    pub cache: bool,
+    /// Remove logs of failed builds and starts
+    #[arg(long)]
+    pub logs: bool,
+    /// Print what would be removed, and why the rest stays, but remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove only what is older than this: images by when they were built or tagged, the rest by its last use; in
+    /// seconds or as 90m, 24h, 7d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = age)]
+    pub older_than: Duration,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
+}
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox prune --dry-run
+  rlmesh-sandbox prune --older-than 7d
+  rlmesh-sandbox prune --images --older-than 0";
 
 /// List the files of a Hugging Face source, to review them before you trust it
 ///
@@ -309,25 +392,79 @@ pub struct HashArgs {
 }
 
 /// List the sandboxes on this engine
+///
+/// With -q, only their ids. On a terminal, the table fits its width.
 #[derive(Debug, Args)]
+#[command(after_long_help = PS_EXAMPLES)]
 pub struct PsArgs {
+    /// List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be
+    /// repeated)
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = filter)]
+    pub filter: Vec<Filter>,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
+}
+
+const PS_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox ps --filter source=CartPole
+  rlmesh-sandbox ps -q --filter owner=none
+  rlmesh-sandbox ps --json | jq -r '.[].address'";
+
+/// Show all about a sandbox: what it serves, its spaces and versions, its limits and labels
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The sandbox, by id, name, address or source
+    #[arg(value_name = "SANDBOX")]
+    pub sandbox: String,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
-/// Print a sandbox's log
+/// Print a sandbox's log, or that of the last failed build
 #[derive(Debug, Args)]
+#[command(after_long_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
-    /// The sandbox, by id, start of an id, or name
-    #[arg(value_name = "ID|NAME")]
-    pub container: String,
+    /// The sandbox, by id, name, address or source
+    #[arg(value_name = "SANDBOX", required_unless_present = "build")]
+    pub sandbox: Option<String>,
+    /// Print the log of the last failed build instead
+    #[arg(long, conflicts_with_all = ["sandbox", "follow", "since", "timestamps"])]
+    pub build: bool,
     /// Follow the log until the container ends or you press Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
     /// Print only the last N lines
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", visible_alias = "lines")]
     pub tail: Option<u64>,
+    /// Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<String>,
+    /// Print when each line was written
+    #[arg(short, long)]
+    pub timestamps: bool,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: LogFormat,
+}
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox logs -f CartPole-v1
+  rlmesh-sandbox logs -n 20 --since 10m 45d51db4c7f0
+  rlmesh-sandbox logs --build";
+
+/// List the images that this tool and the rlmesh SDK built
+///
+/// With -q, only their tags. The size includes layers that images share. `rlmesh-sandbox prune` removes images that no
+/// container uses.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
 }
 
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing

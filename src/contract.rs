@@ -15,7 +15,8 @@ pub const BOOTSTRAP_SCHEMA_VERSION: u32 = 1;
 /// What image names start with; the slug and, as the tag, the start of the build hash follow.
 pub(crate) const IMAGE_PREFIX: &str = "rlmesh-sandbox-";
 
-/// What container names start with; the slug and 32 hex digits follow.
+/// What the default names of containers start with; the slug follows, and four characters of this tool or 32 hex
+/// digits of the SDK. Containers are recognized by their label, not by their name.
 pub(crate) const CONTAINER_PREFIX: &str = "rlmesh-sandbox-";
 
 /// The folder in the image for rlmesh's files; also the working directory.
@@ -66,6 +67,10 @@ pub(crate) mod label {
     pub(crate) const OWNER_START: &str = "rlmesh.sandbox.owner-start";
     pub(crate) const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
     pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
+    /// The run that started a container, as its run directory is named. Only this tool writes it.
+    pub(crate) const RUN: &str = "rlmesh.sandbox.run";
+    /// How long a container may run, in seconds. Only this tool writes it.
+    pub(crate) const TTL: &str = "rlmesh.sandbox.ttl";
     /// What a container serves.
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.

@@ -14,13 +14,13 @@ const REPORT: &str = "{\"report\":{\"reset_seconds\":0.0031,\"step_seconds\":0.0
     \"rewards\":[\"-inf\",\"1.0\"],\"terminated\":true,\"truncated\":false,\"info_keys\":[\"episode_ids\",\"a\\u001b[2J\"],\"frame\":null}}\n";
 
 /// What the script prints if all works.
-fn works() -> Reply {
+pub(crate) fn works() -> Reply {
     Reply::stdout(format!("{CALLS}{{\"call\":\"step\"}}\n{REPORT}"))
         .hook("printf '%s' \"$RLMESH_SANDBOX_SCRIPT\" >\"$STAND_IN/script\"")
 }
 
 /// An engine on which CartPole-v1 comes up, and whose exec answers like this.
-fn with_exec(exec: Reply) -> (StandIn, Server) {
+pub(crate) fn with_exec(exec: Reply) -> (StandIn, Server) {
     let (docker, server) = up();
     let docker = docker
         .on(EXEC, exec)

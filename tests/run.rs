@@ -90,7 +90,7 @@ fn detached() {
         "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
          --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
-         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
+         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--label rlmesh.sandbox.run=rlmesh-sandbox-run-<random> --env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
     ))
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);
@@ -147,7 +147,8 @@ fn the_result_as_json_and_as_variables() {
             "{{\"address\":\"tcp://127.0.0.1:<port>\",\"container_id\":\"{ID}\",\
              \"container_name\":\"rlmesh-sandbox-cartpole-v1-<uuid>\",\"image\":\"{TAG}\",\"image_id\":\"{IMAGE_ID}\",\
              \"build_hash\":\"7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d\",\
-             \"source\":\"gym://CartPole-v1\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
+             \"source\":\"gym://CartPole-v1\",\"state\":\"running\",\"num_envs\":1,\
+             \"owner\":{{\"pid\":null,\"state\":\"none\"}},\"created\":\"2026-11-23T07:01:25.823105079Z\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
              \"observation_space\":{{\"type\":\"box\",\"shape\":[4],\"dtype\":\"float32\",\
              \"low\":[-4.800000190734863,\"-inf\",-0.41887903213500977,\"-inf\"],\
              \"high\":[4.800000190734863,\"inf\",0.41887903213500977,\"inf\"]}},\
@@ -156,6 +157,22 @@ fn the_result_as_json_and_as_variables() {
              \"built\":false,\"seconds\":0}}\n"
         ))
         .check();
+}
+
+#[test]
+fn under_a_name_of_the_users() {
+    let (docker, _server) = up();
+    let missing = Reply::fails(1, "Error response from daemon: No such container: trainer\n");
+    let docker = docker.on("container inspect --format {{.Id}} -- trainer", missing);
+    let checked = Run::line("-q run -d CartPole-v1 --name trainer")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .check();
+    assert!(
+        checked.calls.iter().any(|call| call.starts_with("run -d --name trainer ")),
+        "{:?}",
+        checked.calls
+    );
 }
 
 #[test]

@@ -58,6 +58,27 @@ fn a_name_that_is_taken_is_tried_again_and_never_removed() {
 }
 
 #[test]
+fn a_name_of_the_users_that_is_taken_is_refused() {
+    const TAKEN: &str = "error: there is already a container with the name trainer\n\
+         hint: use another --name, or stop that one with `rlmesh-sandbox stop trainer`\n";
+    let find = "container inspect --format {{.Id}} -- trainer";
+    let docker = StandIn::new().on("ps --all*", Reply::default()).on(find, Reply::stdout(format!("{ID}\n")));
+    let run = Run::line("run CartPole-v1 --name trainer");
+    let checked = run.docker(docker).status(2).stderr(TAKEN).check();
+    assert!(!checked.calls.iter().any(|call| call.starts_with("run")), "{:?}", checked.calls);
+    // Or after that look.
+    let conflict = "docker: Error response from daemon: Conflict. The container name \"/trainer\" is already in use by container \"abc\".\n";
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on(find, Reply::fails(1, "Error response from daemon: No such container: trainer\n"))
+        .on("run -d *", Reply::fails(125, conflict));
+    let run = Run::line("run CartPole-v1 --name trainer");
+    let calls = run.docker(docker).status(2).stderr(TAKEN).check().calls;
+    assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 1, "{calls:?}");
+    assert!(!calls.iter().any(|call| call.starts_with("rm")), "{calls:?}");
+}
+
+#[test]
 fn the_container_ends_while_it_starts() {
     let log = "Traceback (most recent call last):\ngymnasium.error.NameNotFound: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?\n\nRuntimeError: failed to create gym environment 'CartPol-v1' with gymnasium\n";
     let docker = started(Reply::stdout(fixture("inspect/exited.json")))

@@ -70,7 +70,8 @@ pub(super) fn run_options(args: &RunArgs, variables: &Variables) -> Result<RunOp
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
-    Ok(RunOptions { ownership, check: args.check, ..container_options(&args.container, variables)? })
+    let options = container_options(&args.container, variables)?;
+    Ok(RunOptions { ownership, name: args.name.clone(), check: args.check, ttl: args.ttl, ..options })
 }
 
 /// # Errors

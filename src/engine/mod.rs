@@ -17,9 +17,12 @@ pub(crate) struct NewContainer<'a> {
     pub(crate) shm_size: Option<u64>,
     /// Variables of this tool. Their values must not be on a command line, where other users could see them.
     pub(crate) variables: &'a [(&'static str, String)],
-    /// A file to copy into the container before it starts, and its path there, which is also the entrypoint's
-    /// argument.
+    /// A file to copy into the container before it starts, and its path there.
     pub(crate) file: Option<(&'a Path, &'a str)>,
+    /// The program to run instead of the image's.
+    pub(crate) entrypoint: Option<&'a str>,
+    /// The program's arguments.
+    pub(crate) arguments: &'a [String],
     pub(crate) platform: Platform<'a>,
     pub(crate) isolation: &'a Isolation,
 }

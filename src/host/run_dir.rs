@@ -81,6 +81,11 @@ impl RunDir {
         &self.path
     }
 
+    /// The name of the folder, which no other run has.
+    pub(crate) fn name(&self) -> String {
+        name_of(&self.path)
+    }
+
     /// Records that a container of this name is about to be started.
     ///
     /// # Errors
@@ -133,6 +138,10 @@ pub(crate) fn write_private(file: &Path, text: &str) -> Result<(), SandboxError>
         .map_err(|error| cannot_write(file, &error))
 }
 
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// The state of the run directories in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -156,6 +165,11 @@ pub(crate) struct Abandoned {
 }
 
 impl Abandoned {
+    /// The name of the folder.
+    pub(crate) fn name(&self) -> String {
+        name_of(&self.path)
+    }
+
     /// Removes the run directory.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ use failure::{Fault, Request};
 use fetch::{Download, Failed, Fetched};
 
 pub(crate) use checkout::Checkout;
-pub(crate) use eviction::{clear, survey};
+pub(crate) use eviction::prune;
 pub(crate) use retry::Retries;
 pub(crate) use tree::{Tree, TreeFile};
 

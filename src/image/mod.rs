@@ -5,6 +5,7 @@ pub(crate) mod build_log;
 pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod memory_limit;
+pub(crate) mod own_images;
 pub(crate) mod reuse;
 
 use std::path::Path;

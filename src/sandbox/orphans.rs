@@ -1,17 +1,19 @@
 //! Finds and removes what killed runs left behind: orphaned containers and run directories.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::contract::label;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
 use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
+use crate::sandbox::listing::{OwnerState, Sandbox};
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
 
 /// How long after its creation a container without an owner may still be starting.
@@ -23,7 +25,7 @@ const BATCH: usize = 100;
 /// A container, and what to do with it.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    pub(crate) container: Inspection,
+    pub(crate) sandbox: Sandbox,
     pub(crate) decision: Decision,
 }
 
@@ -84,8 +86,8 @@ struct OrphanCheck<'a> {
     here: Host,
     /// Containers that runs are starting now.
     starting: HashSet<String>,
-    /// Containers that killed runs were starting.
-    abandoned: HashSet<String>,
+    /// Containers that killed runs were starting, and the names of the runs' folders.
+    abandoned: HashMap<String, String>,
     /// The time on the engine's clock, which may differ from this machine's.
     engine_time: OnceCell<Option<SystemTime>>,
 }
@@ -93,7 +95,8 @@ struct OrphanCheck<'a> {
 impl<'a> OrphanCheck<'a> {
     fn new(docker: &'a Docker, request: Request, survey: &Survey) -> Self {
         let starting = survey.starting.iter().cloned().collect();
-        let abandoned = survey.abandoned.iter().filter_map(|folder| folder.container.clone()).collect();
+        let run = |folder: &Abandoned| Some((folder.container.clone()?, folder.name()));
+        let abandoned = survey.abandoned.iter().filter_map(run).collect();
         Self { docker, request, here: Host::here(), starting, abandoned, engine_time: OnceCell::new() }
     }
 
@@ -111,14 +114,19 @@ impl<'a> OrphanCheck<'a> {
             Decision::Orphan(_) if self.starting.contains(container.name()) => {
                 Decision::Keep(Reason::Starting)
             }
-            Decision::Keep(reason)
-                if self.abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
-            {
+            Decision::Keep(reason) if self.is_abandoned(&container) && reason != Reason::BeingRemoved => {
                 Decision::Orphan(Proof::StartAbandoned)
             }
             decision => decision,
         };
-        Candidate { container, decision }
+        let owner = OwnerState::of(&container, decision);
+        Candidate { sandbox: Sandbox { container, owner }, decision }
+    }
+
+    /// Whether a killed run was starting this container. A later run may have used the name again.
+    fn is_abandoned(&self, container: &Inspection) -> bool {
+        let run = self.abandoned.get(container.name());
+        run.is_some_and(|run| container.label(label::RUN).is_none_or(|label| label == run))
     }
 
     /// Whether a container was created so recently that it may still be starting; true if the engine's time
@@ -155,7 +163,8 @@ impl Findings {
         let orphans: Vec<Candidate> = self.containers.into_iter().filter(is_orphan).collect();
         let mut failed = None;
         for batch in orphans.chunks(BATCH) {
-            let ids: Vec<String> = batch.iter().map(|candidate| candidate.container.id.clone()).collect();
+            let ids: Vec<String> =
+                batch.iter().map(|candidate| candidate.sandbox.container.id.clone()).collect();
             let left = match docker.remove_containers(&ids) {
                 Ok(()) => HashSet::new(),
                 Err(failure) => {
@@ -169,7 +178,7 @@ impl Findings {
             };
             batch
                 .iter()
-                .filter(|candidate| !left.contains(&candidate.container.id))
+                .filter(|candidate| !left.contains(candidate.sandbox.id()))
                 .for_each(&mut *on_removed);
         }
         if let Some((count, failure)) = failed {

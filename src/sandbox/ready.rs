@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use crate::contract::CONTAINER_PORT;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
-use crate::engine::docker::log::{Follow, LogLines};
+use crate::engine::docker::log::LogLines;
 use crate::engine::docker::tail::Tail;
 use crate::engine::{EngineSite, Phase};
 use crate::error::{Problem, SandboxError, Signal};
@@ -24,6 +24,8 @@ pub(crate) struct Ready {
     /// The address for rlmesh's clients.
     pub(crate) address: String,
     pub(crate) image_id: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
     pub(crate) handshake: Handshake,
 }
 
@@ -46,10 +48,28 @@ pub(crate) fn until_ready(
     let answer = handshake::wait(&address, left, &docker.interrupt, || wait.watch.has_ended());
     match on_a_runtime(answer)? {
         Ok(handshake) => {
-            Ok(Ready { address: format!("tcp://{address}"), image_id: container.image, handshake })
+            let (image_id, created) = (container.image, container.created);
+            Ok(Ready { address: format!("tcp://{address}"), image_id, created, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
         Err(reason) => Err(wait.not_ready(&reason)),
+    }
+}
+
+/// Asks a running environment once more what it is. The inner error says why there is no answer.
+///
+/// # Errors
+/// Interrupted, or a runtime that cannot be started.
+pub(crate) fn ask(
+    address: &str,
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<Result<Handshake, String>, SandboxError> {
+    match on_a_runtime(handshake::wait(address, limit, interrupt, || false))? {
+        Ok(handshake) => Ok(Ok(handshake)),
+        Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
+        Err(NotReady::TimedOut(reason) | NotReady::NotRlmesh(reason)) => Ok(Err(reason)),
+        Err(NotReady::Ended) => Ok(Err("it has ended".to_owned())),
     }
 }
 
@@ -220,7 +240,7 @@ impl Watch {
                 return;
             }
             let mut keep = |chunk: &[u8]| log.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-            let everything = LogLines { follow: Follow::UntilTheEnd, tail: None };
+            let everything = LogLines::ALL;
             let mut followed = docker.follow_log(&id, everything, &mut keep);
             while docker.interrupt.check().is_ok() {
                 // A log can end early or be unreadable; only the container's state is reliable.

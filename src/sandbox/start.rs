@@ -11,7 +11,7 @@ use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
@@ -24,7 +24,8 @@ use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready};
-use crate::sandbox::{isolation, orphans};
+use crate::sandbox::{isolation, lifetime, orphans};
+use crate::settings::Settings;
 use crate::settings::sandbox::{Ownership, RunOptions};
 
 /// Makes Python print a stack when it crashes.
@@ -43,10 +44,15 @@ pub(crate) struct Running {
     pub(crate) name: String,
     /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
     pub(crate) address: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) ownership: Ownership,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// When its container was started.
+    pub(crate) started: Instant,
     /// What a client saw, if the environment was to be checked.
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
@@ -90,6 +96,17 @@ pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
     owner(ownership).map(drop)
 }
 
+/// Checks that no container has the name, before anything is built for it.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
+pub(crate) fn check_name(docker: &Docker, name: Option<&str>) -> Result<(), SandboxError> {
+    match name {
+        Some(name) if docker.exists(name)? => Err(name_taken(name)),
+        _ => Ok(()),
+    }
+}
+
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     let pid = match ownership {
         Ownership::ThisProcess => std::process::id(),
@@ -106,6 +123,12 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     }
 }
 
+/// Keeps the log of a container in a file. `None` if there is no folder for it.
+pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
+    let folder = settings.state_folder.as_ref()?.join("logs");
+    logs::write(&folder, "start", name, log)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -116,6 +139,12 @@ impl From<SandboxError> for FailedStart {
     fn from(error: SandboxError) -> Self {
         Self { reason: StartFailureReason::Other, error }
     }
+}
+
+/// The failure of a start whose image the engine does not have.
+fn no_image(image: &str) -> FailedStart {
+    let problem = Problem::new(format!("the engine does not have the image {image}"), "check its name");
+    FailedStart { reason: StartFailureReason::NoImage, error: SandboxError::ContainerStartup(problem) }
 }
 
 /// One start, and what it needs.
@@ -135,20 +164,32 @@ impl Start<'_> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
+        let started = Instant::now();
         let (name, id) = self.container(&owner, &folder)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
         let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
+            Err(error) => {
+                let error = self.with_log_file(error).map_problem(|problem| match self.options.ttl {
+                    Some(time) if started.elapsed() >= time => {
+                        problem.hint("its --ttl was over: allow more time")
+                    }
+                    _ => problem,
+                });
+                return Err(discard(docker, &name, &folder, error).into());
+            }
         };
         Ok(Running {
             id,
             name,
             address: ready.address,
+            created: ready.created,
+            ownership: self.options.ownership,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
+            started,
             check,
             folder: Arc::new(folder),
         })
@@ -157,11 +198,7 @@ impl Start<'_> {
     /// Keeps the log of a failed start in a file, which the error names.
     fn with_log_file(&self, error: SandboxError) -> SandboxError {
         let name = self.image.plan.resolved_source().slug();
-        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
-        let file = match (folder, error.log()) {
-            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
-            _ => None,
-        };
+        let file = error.log().and_then(|log| keep_log(self.image.settings, &name, log));
         error.map_problem(|problem| problem.log_file(file))
     }
 
@@ -207,10 +244,22 @@ impl Start<'_> {
         }
         let env_file = write_env_file(folder.path(), &users_variables)?;
         let target = format!("{IMAGE_FOLDER}/bootstrap.json");
+        labels.push((label::RUN, folder.name()));
         let (image, slug) = (plan.image_name(), source.slug());
+        let mut arguments: Vec<String> = file.iter().map(|_| target.clone()).collect();
+        if let Some(time) = self.options.ttl {
+            let Some(program) = lifetime::program(docker, plan, &arguments)? else {
+                return Err(no_image(&image));
+            };
+            arguments = lifetime::arguments(time, program);
+            labels.push((label::TTL, time.as_secs().to_string()));
+        }
         let mut attempt = 1;
         loop {
-            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            let name = match &self.options.name {
+                Some(name) => name.clone(),
+                None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
+            };
             folder.set_container(&name)?;
             let new = NewContainer {
                 image: &image,
@@ -220,6 +269,8 @@ impl Start<'_> {
                 env_file: env_file.as_deref(),
                 shm_size: self.options.shm_size,
                 file: file.as_deref().map(|file| (file, target.as_str())),
+                entrypoint: self.options.ttl.map(|_| lifetime::PROGRAM),
+                arguments: &arguments,
                 platform: match (&self.image.build.platform, &plan.image) {
                     (Some(platform), _) => Platform::Named(platform),
                     (None, PlannedImage::Built(_)) => Platform::Engines,
@@ -233,6 +284,9 @@ impl Start<'_> {
                 // The container of that name is not ours: it must not be removed.
                 Err(failed) if failed.reason == StartFailureReason::NameTaken => {
                     folder.clear_container()?;
+                    if self.options.name.is_some() {
+                        return Err(FailedStart { reason: failed.reason, error: name_taken(&name) });
+                    }
                     if attempt == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
@@ -242,6 +296,22 @@ impl Start<'_> {
             }
         }
     }
+}
+
+/// Four random characters that are easy to read and to type.
+fn name_end(random: u128) -> String {
+    // Without vowels and what looks like another character.
+    const CHARACTERS: &[u8; 27] = b"23456789bcdfghjkmnpqrstvwxz";
+    let count = CHARACTERS.len() as u128;
+    let digit = |at: u32| CHARACTERS[((random / count.pow(at)) % count) as usize] as char;
+    (0..4).map(digit).collect()
+}
+
+fn name_taken(name: &str) -> SandboxError {
+    invalid_option(
+        format!("there is already a container with the name {name}"),
+        format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
+    )
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
@@ -354,5 +424,17 @@ impl Running {
                 SandboxError::Docker,
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_has_four_characters() {
+        assert_eq!((name_end(0), name_end(1)), ("2222".to_owned(), "3222".to_owned()));
+        let end = name_end(u128::MAX);
+        assert!(end.len() == 4 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{end}");
     }
 }

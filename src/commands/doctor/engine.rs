@@ -20,10 +20,13 @@ const LITTLE_DISK: u64 = 5 << 30;
 /// Less free disk space is not enough, in bytes.
 const TOO_LITTLE_DISK: u64 = 1 << 30;
 
+/// Images of more than this are worth a look, in bytes.
+const MANY_IMAGES: u64 = 20 << 30;
+
 /// Less memory is not enough for most environments, in bytes.
 const LITTLE_MEMORY: u64 = 2 << 30;
 
-/// A builder that was not used for this long is left over: the default of `reap --builders`.
+/// A builder that was not used for this long is left over: the default of `prune`.
 const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// What decides which context docker uses.
@@ -162,10 +165,15 @@ pub(super) fn sandboxes(docker: &Docker, temp_folder: &Path) -> Result<Finding, 
 pub(super) fn images(docker: &Docker) -> Result<Finding, SandboxError> {
     let sizes = docker.image_sizes("rlmesh-sandbox-*")?;
     let all: u64 = sizes.iter().sum();
-    Ok(Finding::ok(match sizes.len() {
+    let found = match sizes.len() {
         0 => "none of rlmesh-sandbox".to_owned(),
         count => format!("{count} of rlmesh-sandbox, at most {}: they share layers", HumanBytes(all)),
-    }))
+    };
+    Ok(if all > MANY_IMAGES {
+        Finding::warn(found, "rlmesh-sandbox prune --images")
+    } else {
+        Finding::ok(found)
+    })
 }
 
 /// The builders of --build-memory, which keep a cache of their own.
@@ -180,7 +188,7 @@ pub(super) fn builders(docker: &Docker, cache: Option<&Path>) -> Result<Finding,
         (0, _) => none,
         (_, 0) => Finding::ok(all),
         (_, unused) => {
-            Finding::warn(format!("{all}; {unused} not used for a day"), "rlmesh-sandbox reap --builders")
+            Finding::warn(format!("{all}; {unused} not used for a day"), "rlmesh-sandbox prune --builders")
         }
     })
 }

@@ -210,9 +210,15 @@ pub(super) fn completion(shell: Shell) -> Result<Finding, SandboxError> {
 }
 
 /// What this program keeps on this machine.
-pub(super) fn files(settings: &Settings, variables: &Variables) -> Result<Finding, SandboxError> {
+pub(super) fn files(
+    settings: &Settings,
+    variables: &Variables,
+    interrupt: &Interrupt,
+) -> Result<Finding, SandboxError> {
     let cache = match cache_folder(variables) {
-        Some(folder) => hub::survey(&folder)?.map_or(0, |content| content.size),
+        Some(folder) => {
+            hub::prune(&folder, Duration::ZERO, true, interrupt)?.map_or(0, |content| content.size)
+        }
         None => 0,
     };
     let logs: u64 = settings
@@ -223,5 +229,9 @@ pub(super) fn files(settings: &Settings, variables: &Variables) -> Result<Findin
         .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
         .sum();
     let found = format!("{} of the Hub in the cache, {} of logs", HumanBytes(cache), HumanBytes(logs));
-    Ok(if cache > 5 << 30 { Finding::warn(found, "rlmesh-sandbox reap --cache") } else { Finding::ok(found) })
+    Ok(if cache > 5 << 30 {
+        Finding::warn(found, "rlmesh-sandbox prune --cache")
+    } else {
+        Finding::ok(found)
+    })
 }

@@ -87,7 +87,9 @@ impl Examination<'_> {
         self.check("Python", limit, stalls, move |interrupt| machine::python(python, &interrupt))?;
         let shell = machine::Shell::of(&variables);
         self.check("completion", limit, "check the home folder", move |_| machine::completion(shell))?;
-        self.check("files", limit, "check the home folder", move |_| machine::files(&settings, &variables))?;
+        self.check("files", limit, "check the home folder", move |interrupt| {
+            machine::files(&settings, &variables, &interrupt)
+        })?;
         Ok(())
     }
 
@@ -210,9 +212,9 @@ fn line(output: &Output, check: &Check) -> String {
         Status::No => (Paint::Error, "no"),
     };
     let mark = output.paint(paint, &format!("{mark:<4}"));
-    let line = format!("{mark}  {:<12} {}", check.name, text::safe(&check.found).replace('\n', " "));
+    let line = format!("{mark}  {:<12} {}", check.name, text::line(&check.found));
     match &check.hint {
-        Some(hint) => format!("{line}\n      {} {}", output.paint(Paint::Hint, "hint:"), text::safe(hint)),
+        Some(hint) => format!("{line}\n      {} {}", output.paint(Paint::Hint, "hint:"), text::line(hint)),
         None => line,
     }
 }

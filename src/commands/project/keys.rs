@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::cli::{self, Cli};
 use crate::commands::project::{SOURCE, VERBS};
-use crate::commands::usage_error;
+use crate::commands::usage::usage_error;
 use crate::error::{InvalidValue, SandboxError};
 use crate::settings::project_file::{ENVIRONMENTS, Entry, Environment, ProjectFile};
+use crate::settings::variables::DEFAULTS;
 use crate::source::EnvironmentSourceRef;
 use crate::source::local_requirement::LocalRequirement;
 
@@ -49,6 +50,9 @@ const REFUSED: [(&[&str], &str); 7] = [
             "progress",
             "config",
             "no-config",
+            "json",
+            "name",
+            "ttl",
         ],
         "it is about one command, not about an environment: pass it on the command line",
     ),
@@ -67,10 +71,11 @@ pub(super) fn option_of(verb: &str, key: &str) -> Option<Arg> {
         .then(|| option.clone())
 }
 
-/// The variable that an option's help names.
-pub(super) fn variable_of(option: &Arg) -> Option<String> {
-    let help = option.get_help()?.to_string();
-    Some(help.split_once("[env: ")?.1.split_once(']')?.0.to_owned())
+/// The variable that sets an option.
+pub(super) fn variable_of(option: &Arg) -> Option<&'static str> {
+    let name = format!("--{}", option.get_long()?);
+    let dockers = [("--platform", "DOCKER_DEFAULT_PLATFORM")];
+    DEFAULTS.iter().chain(&dockers).find(|(option, _)| *option == name).map(|(_, variable)| *variable)
 }
 
 /// Checks every key and value of a file, and makes its paths usable from the current folder.
@@ -142,7 +147,7 @@ fn checked_entry(file: &ProjectFile, entry: &Entry, is_named: bool) -> Result<En
     let line = ["rlmesh-sandbox", verb, "CartPole-v1"].map(str::to_owned).into_iter().chain(words);
     if let Err(error) = Cli::try_parse_from(line) {
         let has_hint = error.source().is_some_and(|source| source.is::<InvalidValue>());
-        let error = usage_error(&error);
+        let error = usage_error(&error, &[]);
         let hint = error.hints().into_iter().next().filter(|_| has_hint);
         let hint = hint.unwrap_or_else(|| format!("`rlmesh-sandbox {verb} --help` describes --{key}"));
         return Err(wrong(&error.to_string(), &hint));

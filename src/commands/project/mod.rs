@@ -71,6 +71,11 @@ impl CommandLine {
         Ok(Self { given, project })
     }
 
+    /// The words that the user gave.
+    pub(super) fn given(&self) -> &[OsString] {
+        &self.given
+    }
+
     /// The words to parse.
     pub(super) fn words(&self) -> &[OsString] {
         self.project.as_ref().map_or(&self.given, |expanded| &expanded.words)
@@ -80,7 +85,7 @@ impl CommandLine {
     pub(super) fn print_notes(&self, output: &Output) {
         let Some(expanded) = &self.project else { return };
         expanded.ignored.iter().for_each(|ignored| output.warn(ignored));
-        output.note(&text::safe(&expanded.note));
+        output.note(&text::line(&expanded.note));
         next_command(&expanded.without_file, &[]).into_iter().for_each(|command| output.trace(&command));
     }
 
@@ -147,7 +152,7 @@ impl Probe {
     fn has(&self, option: &Arg, variables: &Variables) -> bool {
         let source = self.matches.value_source(option.get_id().as_str());
         source.is_some_and(|source| source != ValueSource::DefaultValue)
-            || variable_of(option).is_some_and(|name| variables.path(&name).is_some())
+            || variable_of(option).is_some_and(|name| variables.path(name).is_some())
     }
 
     /// Where the command line has the command.

@@ -227,6 +227,9 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
     if let Some(size) = new.shm_size {
         option("--shm-size", format!("{size}b").into());
     }
+    if let Some(program) = new.entrypoint {
+        option("--entrypoint", program.into());
+    }
     if let Some(file) = new.env_file {
         option("--env-file", file.into());
     }
@@ -239,7 +242,7 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
         option("--env", name.into());
     }
     arguments.push(new.image.into());
-    arguments.extend(new.file.map(|(_, target)| target.into()));
+    arguments.extend(new.arguments.iter().map(OsString::from));
     arguments
 }
 
@@ -320,6 +323,9 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
 fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
+        _ if failure.stderr.contains("exec: \"timeout\"") => {
+            "--ttl needs the program `timeout`, which this image does not have: leave --ttl out"
+        }
         Cause::Status(125) => "read docker's message, and check that `docker info` works",
         Cause::Status(126 | 127) => {
             "the image's entrypoint cannot be run: check that the image serves rlmesh"

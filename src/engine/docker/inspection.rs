@@ -20,6 +20,8 @@ pub(crate) struct Inspection {
     pub(crate) image: String,
     pub(crate) state: State,
     pub(crate) config: Config,
+    #[serde(default)]
+    pub(crate) host_config: HostConfig,
     network_settings: NetworkSettings,
 }
 
@@ -33,6 +35,9 @@ pub(crate) struct State {
     pub(crate) oom_killed: bool,
     #[serde(default)]
     pub(crate) error: String,
+    /// On the engine's clock.
+    #[serde(default)]
+    pub(crate) finished_at: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +45,21 @@ pub(crate) struct State {
 pub(crate) struct Config {
     pub(crate) image: String,
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    env: Option<Vec<String>>,
+}
+
+/// The limits of a container; 0 or `None` means no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HostConfig {
+    /// In bytes.
+    pub(crate) memory: u64,
+    /// In billionths of a processor.
+    pub(crate) nano_cpus: u64,
+    pub(crate) pids_limit: Option<i64>,
+    /// The size of `/dev/shm` in bytes.
+    pub(crate) shm_size: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -58,6 +78,13 @@ struct PortBinding {
     host_port: String,
 }
 
+impl HostConfig {
+    /// The limit in processors.
+    pub(crate) fn cpus(&self) -> Option<f64> {
+        (self.nano_cpus > 0).then_some(self.nano_cpus as f64 / 1e9)
+    }
+}
+
 impl Inspection {
     /// The name, without docker's leading slash.
     pub(crate) fn name(&self) -> &str {
@@ -66,6 +93,19 @@ impl Inspection {
 
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// Every label, sorted by name.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.labels.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of a variable that the container was created with.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let variables = self.config.env.iter().flatten();
+        variables
+            .filter_map(|line| line.split_once('='))
+            .find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// Whether this tool or the rlmesh SDK created it.

@@ -132,9 +132,23 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str, facts: 
     Diagnosis { cause, hints: advice.hints, changes: advice.changes, telling: log.telling() }
 }
 
+/// Whether a log contains an error of the environment.
+pub(crate) fn has_error(log: &str) -> bool {
+    Log::read(log).cause().is_some()
+}
+
 /// The lines of a log that are worth showing.
 pub(crate) fn telling(log: &str) -> String {
     Log::read(log).telling()
+}
+
+/// Whether a line of a log is only rlmesh's own: an address inside the container, or advice for packages that serve
+/// environments.
+pub(crate) fn is_rlmesh_notice(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("RLMesh sandbox serving tcp://") && line.split(' ').count() == 4
+        || line.contains(": WorkflowEditionWarning: no workflow edition declared")
+        || line == "s = EnvServer("
 }
 
 /// A failure and everything that is known about it.
