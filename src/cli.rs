@@ -409,6 +409,9 @@ pub struct ImagesArgs {
 }
 
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing
+///
+/// Each line is printed as soon as its check ends, and each check has a time limit: ok, warn (sandboxes run, but
+/// something may be missing) or no, with the command that helps. The exit code is 7 if there is a no.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The format of the result
@@ -439,7 +442,7 @@ pub struct SandboxArgs {
     /// CartPole-v1, ./FOLDER, hf://org/repo@commit, or image://REF
     ///
     /// A folder has an env.py or a Python package. A repository of the Hugging Face Hub may name a suite and a task:
-    /// hf://org/repo@commit:suite/task.
+    /// hf://org/repo@commit:suite/task. Or the name of an environment in the project file.
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
@@ -510,6 +513,21 @@ pub struct SandboxArgs {
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]
     #[arg(long, value_name = "MODE", help_heading = "Environment options")]
     pub vectorization_mode: Option<VectorizationMode>,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+/// Which project file is used. It is read before the command line is parsed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Project file options")]
+pub struct ProjectArgs {
+    /// Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in
+    /// this folder or the nearest one above]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no project file
+    #[arg(long)]
+    pub no_config: bool,
 }
 
 /// How the image is built.
@@ -526,7 +544,7 @@ pub struct ImageArgs {
     /// SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]
     #[arg(long, value_name = "FILE|auto", value_hint = ValueHint::FilePath)]
     pub ca_cert: Option<PathBuf>,
-    /// Build for this platform instead of the engine's own, such as linux/arm64
+    /// Build for this platform instead of the engine's own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]
     #[arg(long, value_name = "OS/ARCH", value_parser = platform_of)]
     pub platform: Option<String>,
     /// Pull a newer base image if the registry has one, and build again

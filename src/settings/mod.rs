@@ -8,6 +8,8 @@ pub(crate) mod duration;
 pub(crate) mod hub;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
+#[cfg(feature = "cli")]
+pub(crate) mod project_file;
 pub(crate) mod requirement;
 pub(crate) mod sandbox;
 pub(crate) mod size;
