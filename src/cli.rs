@@ -460,6 +460,9 @@ pub struct ImagesArgs {
 }
 
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing
+///
+/// Each line is printed as soon as its check ends, and each check has a time limit: ok, warn (sandboxes run, but
+/// something may be missing) or no, with the command that helps. The exit code is 7 if there is a no.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// The format of the result
@@ -490,13 +493,13 @@ pub struct SandboxArgs {
     /// CartPole-v1, ./FOLDER, hf://org/repo@commit, or image://REF
     ///
     /// A folder has an env.py or a Python package. A repository of the Hugging Face Hub may name a suite and a task:
-    /// hf://org/repo@commit:suite/task.
+    /// hf://org/repo@commit:suite/task. Or the name of an environment in the project file.
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
-    /// The image to build on [default: python:3.11-slim]
+    /// The image to build on [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]
     ///
-    /// It needs Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE].
+    /// It needs Python 3.10 or newer.
     #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
@@ -561,6 +564,21 @@ pub struct SandboxArgs {
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]
     #[arg(long, value_name = "MODE", help_heading = "Environment options")]
     pub vectorization_mode: Option<VectorizationMode>,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+/// Which project file is used. It is read before the command line is parsed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Project file options")]
+pub struct ProjectArgs {
+    /// Use this project file [default: rlmesh-sandbox.toml, or the table tool.rlmesh-sandbox of pyproject.toml, in
+    /// this folder or the nearest one above]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no project file
+    #[arg(long)]
+    pub no_config: bool,
 }
 
 /// How the image is built.
@@ -577,7 +595,7 @@ pub struct ImageArgs {
     /// SSL_CERT_FILE names; they do not become part of the image [env: RLMESH_SANDBOX_CA_CERT]
     #[arg(long, value_name = "FILE|auto", value_hint = ValueHint::FilePath)]
     pub ca_cert: Option<PathBuf>,
-    /// Build for this platform instead of the engine's own, such as linux/arm64
+    /// Build for this platform instead of the engine's own, such as linux/arm64 [env: DOCKER_DEFAULT_PLATFORM]
     #[arg(long, value_name = "OS/ARCH", value_parser = platform_of)]
     pub platform: Option<String>,
     /// Pull a newer base image if the registry has one, and build again

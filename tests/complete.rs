@@ -54,6 +54,15 @@ fn repositories_of_the_cache() {
 }
 
 #[test]
+fn environments_of_the_project_file() {
+    let run = Run::new(["__complete", "2", "x", "run", "po"]).docker(StandIn::missing());
+    let text = "[environments.pong]\nsource = 'ALE/Pong-v5'\n[environments.other]\nsource = 'X-v0'\n";
+    std::fs::write(run.here().join("rlmesh-sandbox.toml"), text).unwrap();
+    let checked = run.stdout_with(["pong\tALE/Pong-v5, in the project file\n"]).check();
+    assert!(!checked.stdout.contains("other\t"), "{}", checked.stdout);
+}
+
+#[test]
 fn silent_without_an_engine() {
     for docker in [StandIn::missing, StandIn::dead] {
         complete("x stop ", docker(), "");

@@ -1,4 +1,4 @@
-//! `ps`, `inspect`, `logs` and `doctor`: what is there.
+//! `ps`, `inspect` and `logs`: what is there.
 
 use serde_json::json;
 
@@ -174,49 +174,4 @@ fn a_log_of_nothing() {
              hint: start one with `rlmesh-sandbox run SOURCE`\n",
         )
         .check();
-}
-
-fn healthy() -> StandIn {
-    StandIn::new()
-        .on(
-            "version --format *",
-            Reply::stdout("{\"Version\":\"26.1.5\",\"Os\":\"linux\",\"Arch\":\"amd64\"}\n"),
-        )
-        .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
-        .on("image inspect *", Reply::stdout("sha256:0\n"))
-        .on("ps *", Reply::default())
-}
-
-#[test]
-fn doctor_finds_nothing_wrong() {
-    Run::line("doctor")
-        .docker(healthy().on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n")))
-        .stdout(
-            "ok  temp folder  <world>/tmp\n\
-             ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
-             ok  buildx       v0.29.1\n\
-             ok  base image   the engine has python:3.11-slim\n\
-             ok  sandboxes    0 on this engine\n",
-        )
-        .check();
-}
-
-#[test]
-fn doctor_says_what_to_fix() {
-    Run::line("doctor")
-        .docker(healthy().on("buildx version", Reply::fails(1, "docker: unknown command: docker buildx\n")))
-        .status(7)
-        .stdout(
-            "ok  temp folder  <world>/tmp\n\
-             ok  engine       26.1.5 on linux/amd64, behind a local socket\n\
-             no  buildx       docker buildx is not installed, but it is needed to build images\n    \
-             hint: install buildx 0.13 or newer, from the package docker-buildx-plugin (docker-buildx on Debian): https://docs.docker.com/go/buildx/\n\
-             ok  base image   the engine has python:3.11-slim\n\
-             ok  sandboxes    0 on this engine\n",
-        )
-        .check();
-    let checked = Run::line("doctor --format json").docker(StandIn::missing()).status(7).any_stdout().check();
-    let examined: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
-    assert_eq!(examined["ok"], false);
-    assert_eq!(examined["checks"][1]["name"], "docker");
 }

@@ -38,6 +38,10 @@ const ENVIRONMENT: &[(&str, &str)] = &[
         "How the Hub is reached, as Hugging Face's own client reads them.",
     ),
     ("TMPDIR, HOME, XDG_CACHE_HOME, XDG_STATE_HOME", "Where files are written."),
+    (
+        "VIRTUAL_ENV, CONDA_PREFIX, SHELL, XDG_DATA_HOME, XDG_CONFIG_HOME",
+        "What `rlmesh-sandbox doctor` looks at: your Python, and completion in your shell.",
+    ),
     ("NO_COLOR, TERM", "Whether output has colours and progress bars."),
 ];
 

@@ -17,6 +17,7 @@ mod ls;
 mod manifest;
 mod next_command;
 mod other_tools;
+mod project;
 mod prune;
 mod ps;
 mod reap;
@@ -37,6 +38,7 @@ use crate::output::{Format, Output};
 use crate::settings::Settings;
 use crate::settings::terminal::Terminal;
 use crate::settings::variables::{self, Variables};
+use project::CommandLine;
 use signals::SignalHandler;
 
 /// What every command needs.
@@ -59,12 +61,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         let _ = Output::new(&global, format, terminal).raw_result(answer.as_bytes());
         return Exit::Done;
     }
-    let cli = match cli::parse(&arguments) {
+    let line = match CommandLine::read(arguments.clone(), &variables) {
+        Ok(line) => line,
+        Err(error) => return refused(error, &CommandLine::plain(arguments), terminal),
+    };
+    let cli = match cli::parse(line.words()) {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error, &arguments, terminal),
+        Err(error) => return not_parsed(&error, &line, terminal),
     };
     let format = if cli.global.json { Format::Json } else { format(&cli.command) };
     let output = Output::new(&cli.global, format, terminal);
+    line.print_notes(&output);
     if let Some(error) = usage::misunderstood(&arguments) {
         output.error(&error);
         return error.exit();
@@ -87,7 +94,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
         // `logs … | head` closes stdout early.
         Err(error) if is_listing && is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            let command = |changes: &[Change]| next_command::next_command(&arguments, changes);
+            let command = |changes: &[Change]| line.next(changes);
             let error = usage::with_origin(error, &defaults);
             let error = error.map_problem(|problem| problem.with_command(command));
             output.error(&error);
@@ -194,19 +201,24 @@ fn format(command: &Command) -> Format {
 }
 
 /// Prints help and version as results, and everything else as a usage error in the program's own format.
-fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -> Exit {
+fn not_parsed(error: &clap::Error, line: &CommandLine, terminal: Terminal) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
-    let (global, format) = global_arguments(arguments);
+    let (_, format) = global_arguments(line.words());
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && format != Format::Json {
         let _ = error.print();
         return Exit::Usage;
     }
-    let command = |changes: &[Change]| next_command::next_command(arguments, changes);
-    let usage = usage::usage_error(error, arguments).map_problem(|problem| problem.with_command(command));
-    Output::new(&global, format, terminal).error(&usage);
-    usage.exit()
+    refused(usage::usage_error(error, line.given()), line, terminal)
+}
+
+/// Reports an error in a command line or its project file.
+fn refused(error: SandboxError, line: &CommandLine, terminal: Terminal) -> Exit {
+    let (global, format) = global_arguments(line.words());
+    let error = error.map_problem(|problem| problem.with_command(|changes| line.next(changes)));
+    Output::new(&global, format, terminal).error(&error);
+    error.exit()
 }
 
 /// Finds `--color`, `--quiet` and `--format` on a command line that could not be parsed.

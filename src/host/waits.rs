@@ -25,6 +25,8 @@ pub(crate) struct Waits {
     pub(crate) check: Duration,
     /// For docker to answer while a shell waits for completions.
     pub(crate) completion: Duration,
+    /// For a check of `doctor`.
+    pub(crate) examination: Duration,
     /// Before a failed docker command about a container that starts is tried again.
     pub(crate) inspect_retry: Duration,
     /// Before a log that was interrupted is followed again.
@@ -48,6 +50,7 @@ impl Waits {
             watch_delay: seconds(0.4),
             check: seconds(60.0),
             completion: seconds(1.0),
+            examination: seconds(10.0),
             inspect_retry: seconds(0.2),
             log_retry: seconds(0.5),
             hub_retry: seconds(0.3),

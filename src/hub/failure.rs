@@ -159,6 +159,24 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The error for a request about no repository.
+    #[cfg(feature = "cli")]
+    pub(crate) fn on_the_way(self, endpoint: &str) -> SandboxError {
+        let reason = match self {
+            Fault::Interrupted(signal) => return SandboxError::Interrupted(signal),
+            Fault::System(error) => return error,
+            Fault::NoConnection { reason, .. } | Fault::Proxy(reason) => reason,
+            Fault::NotTrusted { reason, .. } => format!("its certificate is not trusted: {reason}"),
+            other => other.summary(),
+        };
+        SandboxError::SourceResolution(Problem::new(
+            format!("{endpoint} does not answer: {reason}"),
+            "only hf:// sources need it: check the network, HTTPS_PROXY and HF_ENDPOINT, or set HF_HUB_OFFLINE=1",
+        ))
+    }
+}
+
 /// What is requested, for messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {

@@ -59,6 +59,26 @@ impl Hub {
         Self { settings: settings.clone(), interrupt, client: OnceCell::new() }
     }
 
+    /// Asks whether the Hub answers, and accepts the token if there is one.
+    ///
+    /// # Errors
+    /// [`SandboxError::SourceResolution`]; [`SandboxError::Interrupted`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn ping(&self) -> Result<(), SandboxError> {
+        let address = self.settings.address("/api/whoami-v2");
+        match (self.client()?.get(&address, 0, client::Reach::Hub), &self.settings.token) {
+            // Without a token, it is an answer that the Hub knows no user.
+            (Ok(_), _) | (Err(Fault::Refused(_)), None) => Ok(()),
+            (Err(Fault::Refused(refusal)), Some(token)) if matches!(refusal.status, 401 | 403) => {
+                Err(SandboxError::SourceResolution(Problem::new(
+                    format!("the Hub refuses the token from {}", token.origin()),
+                    "create a new token, or remove this one: public repositories do not need one",
+                )))
+            }
+            (Err(fault), _) => Err(fault.on_the_way(self.settings.endpoint_text())),
+        }
+    }
+
     /// Looks up the current commit of a source's revision. A full commit id needs no lookup.
     ///
     /// # Errors

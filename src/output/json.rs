@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -432,9 +432,28 @@ pub(crate) struct Examined<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
+    pub(crate) status: Status,
+    /// Whether sandboxes can run.
     pub(crate) ok: bool,
     pub(crate) found: String,
     pub(crate) hint: Option<String>,
+    /// How long it took.
+    #[serde(serialize_with = "in_milliseconds")]
+    pub(crate) seconds: f64,
+}
+
+/// What a check of `doctor` comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Ok,
+    /// Sandboxes can run, but something may be missing.
+    Warn,
+    No,
+}
+
+fn in_milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(rounded(*seconds))
 }
 
 #[derive(Serialize)]

@@ -101,6 +101,14 @@ pub(crate) fn read(
     Ok(found)
 }
 
+/// The names of the variables in a file. What is wrong with it is for [`read`] to report.
+#[cfg(feature = "cli")]
+pub(crate) fn names(file: &Path) -> Vec<String> {
+    let text = text_of(file).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| variable(line.trim_start()).ok());
+    lines.map(|(name, _)| name).collect()
+}
+
 fn with_value(
     name: &str,
     value: Option<String>,

@@ -10,6 +10,8 @@ pub(crate) mod hub;
 pub(crate) mod isolation;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
+#[cfg(feature = "cli")]
+pub(crate) mod project_file;
 pub(crate) mod requirement;
 pub(crate) mod sandbox;
 pub(crate) mod size;

@@ -11,6 +11,7 @@ use crate::engine::docker::Docker;
 use crate::hub;
 use crate::settings::Settings;
 use crate::settings::hub::cache_folder;
+use crate::settings::project_file;
 use crate::settings::variables::Variables;
 use crate::source::{families, is_path, known_ids};
 
@@ -121,13 +122,34 @@ impl Known<'_> {
             }
             return candidates;
         }
-        let mut candidates = if word.is_empty() { paths::here(Wanted::Environment) } else { Vec::new() };
+        let mut candidates = self.named_environments();
+        if word.is_empty() {
+            candidates.extend(paths::here(Wanted::Environment));
+        }
         candidates.extend(ids(word));
         candidates.extend([
             Candidate::new("hf://", "a repository of the Hugging Face Hub"),
             Candidate::new("image://", "an image that serves an environment"),
         ]);
         candidates
+    }
+
+    /// The environments of the project file.
+    fn named_environments(&self) -> Vec<Candidate> {
+        let file = match self.line.values_of("config").last() {
+            Some(file) => project_file::read(Path::new(file)).ok(),
+            None if self.line.values_of("no_config").next().is_some() => None,
+            None => std::env::current_dir().ok().and_then(|here| project_file::find(&here).ok().flatten()),
+        };
+        let environments = file.map(|file| file.environments).unwrap_or_default();
+        environments
+            .into_iter()
+            .map(|environment| {
+                let source = environment.entries.iter().find(|entry| entry.key == "source");
+                let source = source.and_then(|entry| entry.value.as_str()).unwrap_or_default();
+                Candidate::new(environment.name, format!("{source}, in the project file"))
+            })
+            .collect()
     }
 
     /// The repositories in the cache. `run` needs a commit, `ls` does not.

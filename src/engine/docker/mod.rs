@@ -7,6 +7,8 @@ pub(crate) mod child;
 pub(crate) mod container;
 pub(crate) mod events;
 pub(crate) mod exec;
+#[cfg(feature = "cli")]
+pub(crate) mod facts;
 pub(crate) mod image;
 pub(crate) mod info;
 pub(crate) mod inspection;

@@ -1,0 +1,1 @@
+../../../../../../completions/rlmesh-sandbox.fish
