@@ -66,6 +66,11 @@ pub(crate) mod label {
     pub(crate) const OWNER_START: &str = "rlmesh.sandbox.owner-start";
     pub(crate) const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
     pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
+    /// The container's own name. A copy of a container or a container of an image with these labels has another
+    /// name. Only this tool writes it.
+    pub(crate) const NAME: &str = "rlmesh.sandbox.name";
+    /// The labels that the SDK writes.
+    pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
     /// What a container serves.
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.

@@ -1,8 +1,9 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 
-use crate::support::{Reply, Run, StandIn, fixture, signal};
+use crate::support::{Owned, Reply, Run, StandIn, eventually, fixture, signal};
 
 const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
@@ -384,4 +385,36 @@ fn a_temporary_folder_that_cannot_be_written() {
              hint: free some space there, or set TMPDIR to a writable folder\n",
         )
         .check();
+}
+
+#[test]
+fn runs_that_start_together_build_an_image_once() {
+    let docker = with_buildx()
+        .on(&format!("image inspect * {TAG}"), missing_image().until("built"))
+        .on(&format!("image inspect * {TAG}"), Reply::stdout(format!("{ID}\n")))
+        .on("image inspect *", missing_image())
+        .on(
+            "buildx build *",
+            Reply::default().hook("mkdir \"$STAND_IN/building\"").hangs_until("go"),
+        );
+    let run = Run::line("build CartPole-v1").docker(docker).stdout(format!("{TAG}\n")).any_stderr();
+    let (mut first, mut second) = (run.command(), run.command());
+    let mut first = Owned(first.spawn().unwrap());
+    drop(first.0.stdin.take());
+    eventually("the build", || run.stand_in().folder().join("building").exists().then_some(()));
+    let mut second = Owned(second.spawn().unwrap());
+    drop(second.0.stdin.take());
+    let mut said = String::new();
+    std::io::BufReader::new(second.0.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, format!("waiting for another build of {TAG}\n"));
+    run.stand_in().release("built");
+    run.stand_in().release("go");
+    for process in [first, second] {
+        let output = process.output();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{TAG}\n"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let checked = run.check();
+    let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
+    assert_eq!(builds, 1, "{:?}", checked.calls);
 }

@@ -5,6 +5,7 @@ pub(crate) mod build_log;
 pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod memory_limit;
+pub(crate) mod one_build;
 pub(crate) mod reuse;
 
 use std::path::Path;
@@ -122,6 +123,17 @@ impl ImageRequest<'_> {
     /// As [`Self::ensure`].
     pub(crate) fn make(&self, on_event: &mut Listener<'_>) -> Result<Image, SandboxError> {
         let tag = self.plan.image_name();
+        let lock = match &self.plan.image {
+            PlannedImage::Built(_) => {
+                one_build::lock(self.settings.cache_folder.as_deref(), &tag, self.docker, on_event)?
+            }
+            PlannedImage::Prebuilt(_) => None,
+        };
+        if lock.as_ref().is_some_and(|lock| lock.may_have_built)
+            && let Some(image) = self.find(on_event)?
+        {
+            return Ok(image);
+        }
         let started = Instant::now();
         let id = match &self.plan.image {
             PlannedImage::Built(build) => {

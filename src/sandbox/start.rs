@@ -198,7 +198,7 @@ impl Start<'_> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let source = plan.resolved_source();
         let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
-        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
+        labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
         labels.extend(owner.labels());
         let (mut variables, file) = payload(plan, folder.path())?;
         let users_variables = self.users_variables();
@@ -212,6 +212,7 @@ impl Start<'_> {
         loop {
             let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
             folder.set_container(&name)?;
+            let labels: Vec<_> = labels.iter().cloned().chain([(label::NAME, name.clone())]).collect();
             let new = NewContainer {
                 image: &image,
                 name: &name,

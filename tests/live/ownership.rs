@@ -102,6 +102,11 @@ fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
     assert!(!exists(&id));
 }
 
+/// A name that the SDK could give a container.
+fn sdk_name() -> String {
+    format!("rlmesh-sandbox-test-{}", uuid::Uuid::new_v4().simple())
+}
+
 #[test]
 fn a_run_sweeps_before_it_starts() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
@@ -111,7 +116,9 @@ fn a_run_sweeps_before_it_starts() {
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", namespace.display());
     let labels = ["--label", "rlmesh.sandbox=1", "--label", &pid, "--label", &namespace];
-    let orphan = docker(&[&["run", "-d"], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat());
+    let name = sdk_name();
+    let orphan =
+        docker(&[&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat());
     live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
     assert!(!exists(&orphan));
 }
@@ -120,7 +127,10 @@ fn a_run_sweeps_before_it_starts() {
 fn many_orphans_go_at_once() {
     let (_guard, live) = (alone(), Live::new());
     let orphans: Vec<String> = (0..12)
-        .map(|_| docker(&["create", "--label", "rlmesh.sandbox=1", "python:3.11-slim", "true"]))
+        .map(|_| {
+            let mark = ["--label", "rlmesh.sandbox=1"];
+            docker(&[&["create", "--name", &sdk_name()], &mark[..], &["python:3.11-slim", "true"]].concat())
+        })
         .collect();
     let reaped = live.run(&["-q", "reap"]).ended(0);
     for orphan in &orphans {

@@ -137,7 +137,7 @@ impl Docker {
         }
     }
 
-    /// Every container with the sandbox label, in any state.
+    /// Every sandbox, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -145,7 +145,7 @@ impl Docker {
         self.sandboxes_except(&[])
     }
 
-    /// Every container with the sandbox label, in any state, except for those with one of `names`.
+    /// Every sandbox, in any state, except for those with one of `names`.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -162,7 +162,9 @@ impl Docker {
         let lines = printed.stdout.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         let wanted = lines.filter(|(_, name)| !names.iter().any(|other| other == name));
         let ids: Vec<String> = wanted.map(|(id, _)| id.to_owned()).collect();
-        self.inspect(&ids)
+        let mut found = self.inspect(&ids)?;
+        found.retain(Inspection::is_sandbox);
+        Ok(found)
     }
 
     /// Waits until a container ends, or until the interrupt.
