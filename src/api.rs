@@ -173,12 +173,13 @@ impl Client {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
-        let docker = Docker::find(
+        let mut docker = Docker::find(
             self.settings.docker.as_deref(),
             self.settings.waits,
             self.interrupt.clone(),
             Arc::clone(&self.trace),
         )?;
+        docker.engine_name.clone_from(&self.settings.engine);
         Ok(self.docker.get_or_init(|| docker))
     }
 

@@ -69,6 +69,9 @@ pub(crate) mod label {
     /// The container's own name. A copy of a container or a container of an image with these labels has another
     /// name. Only this tool writes it.
     pub(crate) const NAME: &str = "rlmesh.sandbox.name";
+    /// The run directory of its start, which shows other processes whether the start is complete. Only this tool
+    /// writes it.
+    pub(crate) const RUN_DIR: &str = "rlmesh.sandbox.run-dir";
     /// The labels that the SDK writes.
     pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
     /// What a container serves.

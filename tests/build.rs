@@ -393,10 +393,7 @@ fn runs_that_start_together_build_an_image_once() {
         .on(&format!("image inspect * {TAG}"), missing_image().until("built"))
         .on(&format!("image inspect * {TAG}"), Reply::stdout(format!("{ID}\n")))
         .on("image inspect *", missing_image())
-        .on(
-            "buildx build *",
-            Reply::default().hook("mkdir \"$STAND_IN/building\"").hangs_until("go"),
-        );
+        .on("buildx build *", Reply::default().hook("mkdir \"$STAND_IN/building\"").hangs_until("go"));
     let run = Run::line("build CartPole-v1").docker(docker).stdout(format!("{TAG}\n")).any_stderr();
     let (mut first, mut second) = (run.command(), run.command());
     let mut first = Owned(first.spawn().unwrap());

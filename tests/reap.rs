@@ -211,7 +211,8 @@ fn labels_that_come_from_an_image_do_not_make_a_sandbox() {
         own,
         sdk_container("e4", "running", claimed),
     ];
-    let checked = Run::line("reap").docker(engine(&containers)).stdout(full("e3") + "\n").any_stderr().check();
+    let checked =
+        Run::line("reap").docker(engine(&containers)).stdout(full("e3") + "\n").any_stderr().check();
     assert!(!checked.stderr.contains("copy"), "{}", checked.stderr);
     let stopped = Run::line("stop --all").docker(engine(&containers).on("stop *", Reply::default()));
     stopped.stdout(["e3", "e4"].map(|id| full(id) + "\n").concat()).check();
@@ -219,6 +220,53 @@ fn labels_that_come_from_an_image_do_not_make_a_sandbox() {
     Run::line("stop copy")
         .docker(engine(one))
         .status(2)
-        .stderr_with(["copy (e10000000000) is not a sandbox: its labels come from its image, or it was renamed"])
+        .stderr_with([
+            "copy (e10000000000) is not a sandbox: its labels come from its image, or it was renamed",
+        ])
         .check();
+}
+
+#[test]
+fn a_start_on_another_engine_is_left_to_a_reap_there() {
+    let run = Run::line("reap").env("DOCKER_HOST", "tcp://b:2376").docker(engine(&[])).leaves(1).stderr(
+        "keep the run directory <world>/tmp/rlmesh-sandbox-run-<random>: its container is on another engine (tcp://a:2376)\n",
+    );
+    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("lock"), "").unwrap();
+    std::fs::write(folder.join("container"), "box-f1\ntcp://a:2376").unwrap();
+    let run = run.check().run;
+    let there = engine(&[container("f1", "running", json!({"rlmesh.sandbox": "1"}))]);
+    Run::line("-q reap")
+        .env("DOCKER_HOST", "tcp://a:2376")
+        .env("TMPDIR", run.tmp())
+        .docker(there)
+        .stdout(full("f1") + "\n")
+        .check();
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_start_with_another_tmpdir_is_found_by_its_label() {
+    let tmp = tempfile::tempdir().unwrap();
+    let start = |id: &str| {
+        let folder = tmp.path().join(format!("rlmesh-sandbox-run-{id}"));
+        std::fs::create_dir(&folder).unwrap();
+        let lock = std::fs::File::create(folder.join("lock")).unwrap();
+        std::fs::write(folder.join("container"), format!("box-{id}\n")).unwrap();
+        let labels = json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": folder});
+        (container(id, "created", labels), lock)
+    };
+    let ((killed, _), (alive, lock)) = (start("a1"), start("a2"));
+    lock.lock().unwrap();
+    // A complete start has no run directory.
+    let gone = tmp.path().join("rlmesh-sandbox-run-a3");
+    let complete = container("a3", "running", json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": gone}));
+    Run::line("reap")
+        .docker(engine(&[killed, alive, complete]))
+        .stdout(full("a1") + "\n")
+        .stderr_with(["removed box-a1 (a10000000000): ", "removed 1 run directory of runs that are gone\n"])
+        .check();
+    assert!(!tmp.path().join("rlmesh-sandbox-run-a1").exists());
+    assert!(tmp.path().join("rlmesh-sandbox-run-a2").exists());
 }

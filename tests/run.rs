@@ -91,7 +91,8 @@ fn detached() {
          --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-pid= --label rlmesh.sandbox.owner-pid-ns= \
          --label rlmesh.sandbox.owner-start= --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
-         --label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) \
+         --label rlmesh.sandbox.owner-host=(<uuid>|[^ ]*) \
+         --label rlmesh.sandbox.run-dir=<world>/tmp/rlmesh-sandbox-run-<random> \
          --label rlmesh.sandbox.name=rlmesh-sandbox-cartpole-v1-<uuid> --env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
     ))
     .unwrap();

@@ -30,6 +30,11 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             print(output, candidate, Action::Kept, &reason.to_string(), args.dry_run)?;
         }
     }
+    for (folder, engine) in &found.elsewhere {
+        let folder = folder.display();
+        output
+            .note(&format!("keep the run directory {folder}: its container is on another engine ({engine})"));
+    }
     if args.dry_run {
         for candidate in &found.containers {
             if let Decision::Orphan(proof) = candidate.decision {

@@ -15,9 +15,15 @@ const LONGEST_BUILD: Duration = Duration::from_secs(2 * 3600);
 
 /// The permission to build an image, as long as this value lives.
 pub(crate) struct BuildLock {
-    _lock: FileLock,
+    lock: Option<FileLock>,
     /// Whether another process may have built the image since this one looked for it.
     pub(crate) may_have_built: bool,
+}
+
+impl Drop for BuildLock {
+    fn drop(&mut self) {
+        self.lock.take().into_iter().for_each(FileLock::remove);
+    }
 }
 
 /// Waits until no other process builds the image. `None` if this cannot be known: without a cache folder, or if it
@@ -35,7 +41,7 @@ pub(crate) fn lock(
     // A tag contains one colon, which file names on some systems cannot have.
     let path = folder.join(format!("{}.lock", tag.replace(':', "-")));
     let _ = fs::create_dir_all(&folder);
-    // The file stays. If it did not exist, no other process has built the image in the meantime.
+    // If the file exists, another process builds the image, or was killed while it did.
     let is_first = File::create_new(&path).is_ok();
     let exclusive = |patience| match FileLock::exclusive(&path, patience, &docker.interrupt) {
         Err(error @ SandboxError::Interrupted(_)) => Err(error),
@@ -47,9 +53,9 @@ pub(crate) fn lock(
     };
     let Some(locked) = exclusive(Duration::ZERO)? else { return Ok(None) };
     if let Some(lock) = locked {
-        return Ok(Some(BuildLock { _lock: lock, may_have_built: !is_first }));
+        return Ok(Some(BuildLock { lock: Some(lock), may_have_built: !is_first }));
     }
     on_event(Event::Note(format!("waiting for another build of {tag}")));
     let lock = exclusive(LONGEST_BUILD)?.flatten();
-    Ok(lock.map(|lock| BuildLock { _lock: lock, may_have_built: true }))
+    Ok(lock.map(|lock| BuildLock { lock: Some(lock), may_have_built: true }))
 }

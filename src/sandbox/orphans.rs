@@ -2,10 +2,11 @@
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::contract::label;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
 use crate::error::SandboxError;
@@ -33,6 +34,8 @@ pub(crate) struct Findings {
     pub(crate) containers: Vec<Candidate>,
     /// Run directories whose run is gone.
     pub(crate) folders: Vec<Abandoned>,
+    /// Run directories of starts on other engines, and those engines.
+    pub(crate) elsewhere: Vec<(PathBuf, String)>,
 }
 
 /// Why orphans are looked for.
@@ -50,11 +53,12 @@ pub(crate) enum Request {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Result<Findings, SandboxError> {
-    let mut survey = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
+    let (engine, lock_wait) = (docker.engine_name.as_deref(), docker.waits.run_folder_lock);
+    let mut survey = run_dir::survey(temp_folder, engine, lock_wait);
     if survey.is_unsettled && request == Request::Reap {
-        std::thread::sleep(docker.waits.run_folder_lock);
+        std::thread::sleep(lock_wait);
         // The first survey holds the locks of what it found, so the second one only finds the rest.
-        let second = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
+        let second = run_dir::survey(temp_folder, engine, lock_wait);
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
@@ -72,9 +76,13 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
             sandboxes = list()?;
         }
     }
+    // Runs with another TMPDIR have their run directories elsewhere.
+    for folder in sandboxes.iter().filter_map(|container| container.label(label::RUN_DIR)) {
+        survey.add(Path::new(folder), engine, lock_wait);
+    }
     let check = OrphanCheck::new(docker, request, &survey);
     let containers = sandboxes.into_iter().map(|container| check.decide(container)).collect();
-    Ok(Findings { containers, folders: survey.abandoned })
+    Ok(Findings { containers, folders: survey.abandoned, elsewhere: survey.elsewhere })
 }
 
 /// Decides about the containers of one engine.
@@ -191,6 +199,7 @@ impl Findings {
 /// Waits for the engine to finish creating a container whose client was killed.
 pub(crate) fn await_container(docker: &Docker, name: &str) {
     let deadline = Instant::now() + docker.waits.unfinished_container;
+    let docker = docker.until(deadline);
     while Instant::now() < deadline && docker.interrupt.reached(Signals::Third).is_none() {
         match docker.exists(name) {
             Ok(false) => std::thread::sleep(Duration::from_millis(50)),

@@ -136,8 +136,11 @@ pub(crate) fn decide(
         // A boot id is unique, so the same id means the same machine.
         Some(true) => {}
         // Copies of a virtual machine have the same machine id. An engine behind a local socket only has
-        // containers of this machine. On any other engine, the owner may run on another copy.
-        Some(false) if owner.host.host.is_some() && site() == EngineSite::ThisMachine => {
+        // containers of this machine, but a tunnel has a local socket too. A container that runs was not started
+        // before this machine's last boot.
+        Some(false)
+            if owner.host.host.is_some() && phase == Phase::Ended && site() == EngineSite::ThisMachine =>
+        {
             return Decision::Orphan(Proof::MachineRebooted);
         }
         Some(false) => return Decision::Keep(Reason::HostUnknown),
@@ -267,7 +270,9 @@ mod tests {
             ("start unreadable", &ours, Running, ThisMachine, Liveness::Alive { start: None }, lives),
             ("start unlabelled", &no_start, Running, ThisMachine, alive("8"), lives),
             ("start unlabelled, dead", &no_start, Running, ThisMachine, gone(), dead),
-            ("rebooted", &other_boot, Running, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("rebooted", &other_boot, Ended, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("a tunnel to a copy", &other_boot, Running, ThisMachine, gone(), keep(Reason::HostUnknown)),
+            ("a tunnel, created", &other_boot, Created, ThisMachine, gone(), keep(Reason::HostUnknown)),
             ("a copy of this machine", &other_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
             ("no boot, engine elsewhere", &no_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
             ("no boot", &no_boot, Running, ThisMachine, gone(), dead),

@@ -11,7 +11,7 @@ use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, SandboxError, invalid_option};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
@@ -35,6 +35,9 @@ const LARGEST_VARIABLE: usize = 100 * 1024;
 
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
+
+/// How many starts are tried if ports on the host are taken.
+const PORTS_TRIED: usize = 30;
 
 /// A container that has answered.
 #[derive(Debug, Clone)]
@@ -63,23 +66,43 @@ pub(crate) fn launch(
     options: &RunOptions,
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
-    let start = Start { image, options, began: Instant::now() };
+    let began = Instant::now();
+    // One limit for all that docker does for a start: the build has its own.
+    let limit = image.docker.waits.start + time_to_answer(image.docker, options);
+    let request = image;
+    let start = |built_in, on_event: &mut Listener<'_>| {
+        let docker = request.docker.until(Instant::now() + limit);
+        let start = Start { image: ImageRequest { docker: &docker, ..request }, options, began };
+        start.attempt(built_in, on_event)
+    };
     let image = if image.takes_existing() {
         // The image usually exists, and starting a container is faster than checking first.
-        match start.attempt(None, on_event) {
+        match start(None, on_event) {
             Ok(running) => return Ok(running),
             Err(failed) => match failed.reason {
                 StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
                 // The image that exists may be for another platform.
                 StartFailureReason::NoImage | StartFailureReason::OtherPlatform => image.ensure(on_event)?,
-                StartFailureReason::NameTaken | StartFailureReason::Other => return Err(failed.error),
+                StartFailureReason::NameTaken | StartFailureReason::PortTaken | StartFailureReason::Other => {
+                    return Err(failed.error);
+                }
             },
         }
     } else {
         image.ensure(on_event)?
     };
     on_event(Event::Starting);
-    start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
+    start(image.built_in, on_event).map_err(|failed| failed.error)
+}
+
+/// How long a container may take to answer, and to be checked.
+fn time_to_answer(docker: &Docker, options: &RunOptions) -> Duration {
+    let check = if options.check { check_limit(docker, options) } else { Duration::ZERO };
+    options.ready_timeout.saturating_add(check)
+}
+
+fn check_limit(docker: &Docker, options: &RunOptions) -> Duration {
+    docker.waits.check.max(options.ready_timeout)
 }
 
 /// Checks that the owner exists, before anything is built for it.
@@ -135,12 +158,15 @@ impl Start<'_> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
-        let (name, id) = self.container(&owner, &folder)?;
+        let (name, id) = self.container(&owner, &folder, on_event)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
         let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Err(discard(docker, &name, &folder, self.with_log_file(error)).into()),
+            Err(error) => {
+                let error = self.with_log_file(error);
+                return Err(discard(docker, &name, &folder, error, on_event).into());
+            }
         };
         Ok(Running {
             id,
@@ -182,7 +208,7 @@ impl Start<'_> {
             return Ok((ready, took, None));
         }
         on_event(Event::Checking);
-        let limit = docker.waits.check.max(options.ready_timeout);
+        let limit = check_limit(docker, options);
         let report = check::check(docker, plan, id, &ready.handshake, limit)?;
         Ok((ready, took, Some(report)))
     }
@@ -194,12 +220,18 @@ impl Start<'_> {
     }
 
     /// Starts the container, and returns its name and id.
-    fn container(&self, owner: &Owner, folder: &RunDir) -> Result<(String, String), FailedStart> {
+    fn container(
+        &self,
+        owner: &Owner,
+        folder: &RunDir,
+        on_event: &mut Listener<'_>,
+    ) -> Result<(String, String), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let source = plan.resolved_source();
         let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
         labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
         labels.extend(owner.labels());
+        labels.push((label::RUN_DIR, folder.path().display().to_string()));
         let (mut variables, file) = payload(plan, folder.path())?;
         let users_variables = self.users_variables();
         if !users_variables.iter().any(|(name, _)| *name == FAULT_HANDLER.0) {
@@ -211,7 +243,7 @@ impl Start<'_> {
         let mut attempt = 1;
         loop {
             let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
-            folder.set_container(&name)?;
+            folder.set_container(&name, docker.engine_name.as_deref())?;
             let labels: Vec<_> = labels.iter().cloned().chain([(label::NAME, name.clone())]).collect();
             let new = NewContainer {
                 image: &image,
@@ -239,7 +271,15 @@ impl Start<'_> {
                     }
                     attempt += 1;
                 }
-                Err(failed) => return Err(clean_up(docker, &name, folder, failed)),
+                // Docker goes on from the port that was taken.
+                Err(failed) if failed.reason == StartFailureReason::PortTaken && attempt < PORTS_TRIED => {
+                    let failed = clean_up(docker, &name, folder, failed, on_event);
+                    if failed.reason != StartFailureReason::PortTaken || docker.interrupt.check().is_err() {
+                        return Err(failed);
+                    }
+                    attempt += 1;
+                }
+                Err(failed) => return Err(clean_up(docker, &name, folder, failed, on_event)),
             }
         }
     }
@@ -258,7 +298,13 @@ fn write_env_file(folder: &Path, variables: &BTreeMap<&str, &str>) -> Result<Opt
 }
 
 /// Removes what a failed start may have left behind.
-fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) -> FailedStart {
+fn clean_up(
+    docker: &Docker,
+    name: &str,
+    folder: &RunDir,
+    failed: StartFailure,
+    on_event: &mut Listener<'_>,
+) -> FailedStart {
     let StartFailure { reason, error, left } = failed;
     if left == Left::ContainerSoon {
         orphans::await_container(docker, name);
@@ -266,27 +312,32 @@ fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) 
     if left == Left::Nothing {
         return FailedStart { reason, error };
     }
-    let error = discard(docker, name, folder, error);
+    let error = discard(docker, name, folder, error, on_event);
     // If the container could not be removed, report that instead of trying again.
     let reason = if folder.is_kept() { StartFailureReason::Other } else { reason };
     FailedStart { reason, error }
 }
 
-/// Removes a container after an error, and adds a hint if that fails.
-fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) -> SandboxError {
-    match docker.remove_containers(&[name.to_owned()]) {
-        Ok(()) => error,
-        Err(failure) => {
-            // The run directory names the container for `reap`.
-            folder.keep();
-            error.map_problem(|problem| {
-                problem.hint(format!(
-                    "the container {name} may still exist ({failure}): run `rlmesh-sandbox reap` once docker answers"
-                ))
-            })
-        }
+/// Removes a container after an error, and says so if that fails.
+fn discard(
+    docker: &Docker,
+    name: &str,
+    folder: &RunDir,
+    error: SandboxError,
+    on_event: &mut Listener<'_>,
+) -> SandboxError {
+    let Err(failure) = docker.for_clean_up().remove_containers(&[name.to_owned()]) else { return error };
+    // The run directory names the container for `reap`.
+    folder.keep();
+    let (left, next) = (format!("the container {name} may still exist ({failure})"), REAP_LATER);
+    if let SandboxError::Interrupted(_) = error {
+        on_event(Event::Warning(format!("{left}: {next}")));
     }
+    error.map_problem(|problem| problem.hint(format!("{left}: {next}")))
 }
+
+/// What to do about a container that could not be removed.
+const REAP_LATER: &str = "run `rlmesh-sandbox reap` once docker answers";
 
 type ContainerVariables = Vec<(&'static str, String)>;
 
@@ -341,19 +392,29 @@ impl Running {
     /// Stops the container and removes it. It is killed after `grace`, or at once after a second signal.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] if the container may still exist.
+    /// [`SandboxError::Docker`] if the container may still exist. It is left to `reap` then.
     pub(crate) fn stop(&self, docker: &Docker, grace: Duration) -> Result<(), SandboxError> {
         let container = [self.id.clone()];
+        let docker = &docker.until(Instant::now() + grace + docker.waits.clean_up);
         if docker.interrupt.reached(Signals::Second).is_none() {
             // If it fails, the removal below kills the container.
             let _ = docker.stop_containers(&container, grace, Signals::Second);
         }
         docker.remove_containers(&container).map_err(|failure| {
-            failure.into_error(
-                &format!("the container {} could not be removed", self.name),
-                "run `rlmesh-sandbox reap` once docker answers",
-                SandboxError::Docker,
-            )
+            self.folder.keep();
+            let problem = match failure.as_docker_error() {
+                // An interrupt is why it was not removed, and the container is what the user must know about.
+                None | Some(SandboxError::Interrupted(_)) => Problem::new(
+                    format!("the container {} could not be removed: {failure}", self.name),
+                    REAP_LATER,
+                )
+                .details(&failure.stderr),
+                Some(error) => Problem::new(
+                    format!("the container {} could not be removed: {error}", self.name),
+                    REAP_LATER,
+                ),
+            };
+            SandboxError::Docker(problem)
         })
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod build;
 pub(crate) mod container_variables;
 pub(crate) mod duration;
+mod engine;
 pub(crate) mod hub;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
@@ -42,6 +43,8 @@ pub struct Settings {
     /// Package indexes, proxies and certificates for the installers inside builds.
     pub package_index: PackageIndex,
     pub(crate) waits: Waits,
+    /// The engine that the user selected; `None` if that is not known.
+    pub(crate) engine: Option<String>,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: Waits::default(),
+            engine: None,
         }
     }
 }
@@ -89,6 +93,7 @@ impl Settings {
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: variables.waits()?,
+            engine: engine::selected(variables),
         })
     }
 

@@ -117,8 +117,9 @@ fn a_run_sweeps_before_it_starts() {
     let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", namespace.display());
     let labels = ["--label", "rlmesh.sandbox=1", "--label", &pid, "--label", &namespace];
     let name = sdk_name();
-    let orphan =
-        docker(&[&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat());
+    let orphan = docker(
+        &[&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat(),
+    );
     live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
     assert!(!exists(&orphan));
 }

@@ -13,9 +13,13 @@ use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::engine::{NewContainer, Platform};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
+use crate::host::waits::Waits;
 
-/// The time limit for starting or removing containers.
-const START_LIMIT: Duration = Duration::from_secs(300);
+/// How much longer each further container may take to be removed.
+const REMOVAL: Duration = Duration::from_secs(1);
+
+/// How long docker may take to report that a container has stopped.
+const STOP_REPORT: Duration = Duration::from_secs(5);
 
 /// A failed start.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) enum StartFailureReason {
     NoImage,
     /// The image is for another platform than the engine's.
     OtherPlatform,
+    /// Another program has the port on the host that docker chose.
+    PortTaken,
     Other,
 }
 
@@ -60,7 +66,8 @@ impl Docker {
         id_file: &Path,
     ) -> Result<String, StartFailure> {
         // A start is short. If it is killed, it is not known what it leaves behind.
-        let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
+        let Waits { start, start_after_signal, .. } = self.waits;
+        let patient = |invocation: Invocation<'a>| invocation.limit(start).after_signal(start_after_signal);
         let mut invocation = patient(self.command(run_arguments(new, id_file)));
         for (name, value) in new.variables {
             invocation = invocation.environment(name, value);
@@ -172,7 +179,7 @@ impl Docker {
     /// # Errors
     /// A failed docker command. It does not mean that the container has ended.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
-        self.command(["wait", container]).unlimited().run().map(|_| ())
+        self.command(["wait", container]).long().run().map(|_| ())
     }
 
     /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
@@ -190,8 +197,7 @@ impl Docker {
         // The long form of this option depends on the version of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
         arguments.extend_from_slice(containers);
-        let limit = grace + Duration::from_secs(60);
-        let stopped = self.command(arguments).limit(limit).ends_at(ends_at).run();
+        let stopped = self.command(arguments).limit(grace + STOP_REPORT).ends_at(ends_at).run();
         forgive_missing(stopped.map(|_| ()))
     }
 
@@ -203,7 +209,9 @@ impl Docker {
     pub(crate) fn remove_containers(&self, containers: &[String]) -> Result<(), Failure> {
         let mut arguments = vec!["rm".to_owned(), "--force".to_owned(), "--volumes".to_owned()];
         arguments.extend_from_slice(containers);
-        forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
+        let more = u32::try_from(containers.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let limit = self.waits.clean_up.saturating_add(REMOVAL.saturating_mul(more));
+        forgive_missing(self.clean_up(arguments).limit(limit).run().map(|_| ()))
     }
 }
 
@@ -270,7 +278,9 @@ impl StartFailure {
             let error = start_error(failure);
             return Self { reason: StartFailureReason::NoImage, error, left: Left::Nothing };
         }
-        Self { reason: StartFailureReason::Other, error: start_error(failure), left }
+        let reason =
+            if is_port_taken(stderr) { StartFailureReason::PortTaken } else { StartFailureReason::Other };
+        Self { reason, error: start_error(failure), left }
     }
 
     fn other_platform(image: &str) -> Self {
@@ -291,6 +301,12 @@ fn is_not_connected(stderr: &str) -> bool {
     ]
     .iter()
     .any(|text| stderr.contains(text))
+}
+
+/// Whether the port on the host is taken. The text depends on the engine's version.
+fn is_port_taken(stderr: &str) -> bool {
+    let is_about_ports = ["port is already allocated", "address already in use"];
+    is_about_ports.iter().any(|text| stderr.contains(text))
 }
 
 /// Whether all of a command's errors are about containers that do not exist.

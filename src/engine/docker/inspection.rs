@@ -199,7 +199,10 @@ mod tests {
             (labelled("copy", all("box")), false),
             (labelled("eager_turing", serde_json::json!({"rlmesh.sandbox": "1"})), false),
             (labelled("box", serde_json::json!({"rlmesh.sandbox.name": "box"})), false),
-            (labelled("box", serde_json::json!({"rlmesh.sandbox": "0", "rlmesh.sandbox.name": "box"})), false),
+            (
+                labelled("box", serde_json::json!({"rlmesh.sandbox": "0", "rlmesh.sandbox.name": "box"})),
+                false,
+            ),
             (labelled("rlmesh-sandbox-x", serde_json::json!({"rlmesh.sandbox": "1"})), false),
             // The SDK's, of an ordinary image and of one with our labels.
             (labelled(&sdk, serde_json::json!({"rlmesh.sandbox": "1"})), true),

@@ -41,7 +41,7 @@ impl Docker {
             arguments.extend(["--tail".to_owned(), tail.to_string()]);
         }
         arguments.push(container.to_owned());
-        self.command(arguments).unlimited().stream(Streams::Both, on_chunk)
+        self.command(arguments).long().stream(Streams::Both, on_chunk)
     }
 }
 
