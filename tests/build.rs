@@ -415,3 +415,17 @@ fn runs_that_start_together_build_an_image_once() {
     let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
     assert_eq!(builds, 1, "{:?}", checked.calls);
 }
+
+#[test]
+fn an_engine_that_goes_away_during_a_build_is_not_a_failed_build() {
+    let lost = "ERROR: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n";
+    let docker = with_buildx().on("image inspect *", missing_image()).on("buildx build *", Reply::fails(1, lost));
+    Run::line("build CartPole-v1")
+        .docker(docker)
+        .status(7)
+        .stderr_with([
+            "error: the docker engine went away during the build: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n",
+            "hint: check that `docker info` works, and run it again: finished steps are kept\n",
+        ])
+        .check();
+}

@@ -47,10 +47,10 @@ impl Waits {
         let limit = |seconds: f64| Duration::from_secs_f64(seconds * factor.max(1.0));
         Self {
             termination: seconds(2.0),
-            start_after_signal: limit(3.0),
+            start_after_signal: limit(2.0),
             start: limit(60.0),
             query: limit(8.0),
-            clean_up: limit(8.0),
+            clean_up: limit(7.0),
             late_output: seconds(1.0),
             builder_inspection: seconds(2.0),
             builder_lock: seconds(5.0),

@@ -352,6 +352,9 @@ impl Build<'_> {
     ) -> Result<(), SandboxError> {
         let docker = self.request.docker;
         docker.build(request, on_event).map_err(|failed| {
+            if let Some(error) = failure::engine_lost(&failed) {
+                return error;
+            }
             let has_started = failed.step.is_some() || !failed.unfinished.is_empty();
             // A buildx that is missing or too old fails before the first step.
             if !has_started

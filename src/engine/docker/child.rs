@@ -278,7 +278,9 @@ impl<'a> End<'a> {
     fn begin(&mut self, cause: Cause) {
         if self.cause.is_none() {
             self.cause = Some(cause);
-            self.kill_at = Some(Instant::now() + self.waits.termination);
+            let is_waited_for = self.interrupt.since_first().is_some();
+            let termination = self.waits.termination;
+            self.kill_at = Some(Instant::now() + if is_waited_for { termination / 4 } else { termination });
             self.send(PosixSignal::TERM);
         }
     }

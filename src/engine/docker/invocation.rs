@@ -46,20 +46,22 @@ pub(crate) struct Failure {
 }
 
 impl fmt::Display for Failure {
+    /// Names the command without its options: `-v` shows them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = self.command.split(" -").next().unwrap_or_default();
         match &self.cause {
-            Cause::NotStarted(error) => write!(f, "could not run {}: {error}", self.command),
-            Cause::Status(status) => write!(f, "{} ended with status {status}", self.command),
-            Cause::Killed(signal) => write!(f, "{} was killed by signal {signal}", self.command),
+            Cause::NotStarted(error) => write!(f, "could not run {command}: {error}"),
+            Cause::Status(status) => write!(f, "{command} ended with status {status}"),
+            Cause::Killed(signal) => write!(f, "{command} was killed by signal {signal}"),
             Cause::TookTooLong(limit) => {
                 let seconds = limit.as_secs_f64().round().max(1.0);
                 let limit = humantime::format_duration(Duration::from_secs_f64(seconds));
-                write!(f, "{} did not end within {limit}", self.command)
+                write!(f, "{command} did not end within {limit}")
             }
             Cause::PrintedTooMuch(bytes) => {
-                write!(f, "{} printed more than {} MiB", self.command, bytes / (1024 * 1024))
+                write!(f, "{command} printed more than {} MiB", bytes / (1024 * 1024))
             }
-            Cause::Interrupted(_) => write!(f, "{} was interrupted", self.command),
+            Cause::Interrupted(_) => write!(f, "{command} was interrupted"),
         }
     }
 }
