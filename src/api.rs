@@ -1,5 +1,6 @@
 //! The functions that both the program's commands and library users call.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -195,7 +196,8 @@ impl Client {
         purpose: Purpose,
         on_event: &mut Listener<'_>,
     ) -> Result<Plan, SandboxError> {
-        let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
+        // It may have been removed. Only local sources and wheels need it, and report what they do not find.
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let architecture = || match purpose {
             Purpose::DryRun => Ok(own_architecture().to_owned()),
             Purpose::Hash | Purpose::Run => Ok(self.docker()?.engine()?.arch),

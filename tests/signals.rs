@@ -177,3 +177,46 @@ fn a_command_ends_with_the_program_even_if_that_is_killed() {
     let process = std::path::PathBuf::from(format!("/proc/{}", pid.unwrap().trim()));
     eventually("the end of the command", || (!process.exists()).then_some(()));
 }
+
+/// The program as a shell starts it, with more before it.
+fn by_a_shell(run: &Run, script: &str) -> Command {
+    let ours = run.command();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, "sh"]).arg(program()).args(ours.get_args());
+    command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_result_that_cannot_be_read_is_a_failure() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1")
+        .docker(docker)
+        .status(1)
+        .stderr_with(["error: cannot write the result to stdout: it is closed\n"]);
+    let command = by_a_shell(&run, "exec \"$@\" >&-");
+    let checked = run.check_command(command, |_, _| {});
+    assert!(checked.calls.iter().any(|call| call.starts_with("rm --force")), "{:?}", checked.calls);
+    // A program that wants no result opens /dev/null as it likes.
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker);
+    let command = by_a_shell(&run, "exec \"$@\" 1<>/dev/null");
+    run.check_command(command, |_, _| {});
+}
+
+#[test]
+fn a_current_folder_that_was_removed_is_not_needed() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n");
+    let command = by_a_shell(&run, "mkdir gone && cd gone && rmdir ../gone && exec \"$@\"");
+    run.check_command(command, |_, _| {});
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_not_the_end() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker).status(1).stderr_with(["File too large"]);
+    let command = by_a_shell(&run, "ulimit -f 0 && exec \"$@\"");
+    run.check_command(command, |_, _| {});
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal as PosixSignal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
@@ -49,6 +49,9 @@ impl SignalHandler {
     /// If the system refuses to install a handler or to start a thread.
     pub(crate) fn listen(interrupt: Interrupt, output: Output) -> io::Result<Self> {
         let taken = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|signal| !is_ignored(*signal));
+        // Without a handler, a file at the size limit (`ulimit -f`) would end the process before it can clean up. With
+        // one, the write fails. The commands that it starts do not inherit it.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut received = SignalsInfo::<WithOrigin>::new(taken)?;
         let handler = Self { interrupt, output, receiver: Arc::new(Mutex::new(Receiver::Us)) };
         let listener = handler.clone();
