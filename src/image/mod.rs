@@ -250,7 +250,8 @@ impl ImageRequest<'_> {
         // Labels are not in the Dockerfile, so that images with different labels share their layers. The last
         // label with a key wins.
         let mut labels = labels::of(spec);
-        labels.extend(recipe.map(|digest| (labels::RECIPE.to_owned(), digest)));
+        // Without a recipe, that of the base image would count.
+        labels.push((labels::RECIPE.to_owned(), recipe.unwrap_or_default()));
         labels.extend_from_slice(&self.publish.labels);
         flags.extend(labels.iter().map(|(key, value)| format!("--label={key}={value}")));
         flags

@@ -174,11 +174,12 @@ mod tests {
 
     /// A container with a name and labels.
     fn labelled(name: &str, labels: serde_json::Value) -> Inspection {
-        serde_json::from_value(serde_json::json!({
+        let mut container = serde_json::json!({
             "Id": "1bdd31fd1274", "Name": format!("/{name}"), "Created": "", "NetworkSettings": {},
-            "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x", "Labels": labels}
-        }))
-        .unwrap()
+            "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}
+        });
+        container["Config"]["Labels"] = labels;
+        serde_json::from_value(container).unwrap()
     }
 
     #[test]

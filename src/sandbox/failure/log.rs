@@ -108,14 +108,11 @@ impl Log {
         let at = self.lines.iter().position(|line| line.starts_with(REPORT))?;
         let kind = self.lines[at][REPORT.len()..].trim().to_lowercase();
         // Libraries say why they abort, in the lines before.
-        let said = self.lines[..at].iter().rev().take(2).map(|line| line.trim());
-        let said = said.filter(|line| kind == "aborted" && is_abort_reason(line)).map(|line| {
-            let line = line.strip_prefix("what():").map_or(line, str::trim);
-            shortened(line)
-        });
-        Some(match said.last() {
+        let mut before = self.lines[at.saturating_sub(2)..at].iter().map(|line| line.trim());
+        let said = before.find(|line| kind == "aborted" && is_abort_reason(line));
+        Some(match said {
             _ if kind.is_empty() => return None,
-            Some(said) => format!("{kind}: {said}"),
+            Some(said) => format!("{kind}: {}", shortened(said.trim_start_matches("what():").trim())),
             None => kind,
         })
     }
