@@ -14,9 +14,11 @@ use crate::plan::resolve::{self, Lookups, Purpose};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
+use crate::sandbox::listing::{self, Sandbox};
 use crate::sandbox::orphans::{self, Findings, Sweep};
+use crate::sandbox::select::Selector;
 use crate::sandbox::start::{self, Running};
-use crate::sandbox::stop::{self, Stopped, Which};
+use crate::sandbox::stop::{self, Chosen, Which};
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions};
 use crate::settings::sandbox::{RunOptions, SandboxOptions};
@@ -36,7 +38,7 @@ pub struct RunResult {
     pub requested_source: String,
     /// The source after all lookups: a Hugging Face source has its full commit id.
     pub resolved_source: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…` for a Unix socket.
     pub address: String,
     /// Docker's full id of the container.
     pub container_id: String,
@@ -151,7 +153,7 @@ impl Client {
     /// # Errors
     /// [`SandboxError::InvalidOption`] for a container that is not a sandbox; [`SandboxError::Docker`].
     pub fn stop_container(&self, container: &str, grace: Duration) -> Result<(), SandboxError> {
-        self.stop(&Which::These(vec![container.to_owned()]), grace).map(drop)
+        stop::stop_container(self.docker()?, container, grace)
     }
 
     /// Removes every sandbox whose owner is proven gone, and returns the ids of the removed containers.
@@ -161,7 +163,7 @@ impl Client {
     pub fn reap_orphaned_containers(&self) -> Result<Vec<String>, SandboxError> {
         let mut removed = Vec::new();
         self.orphans()?
-            .remove(self.docker()?, &mut |candidate| removed.push(candidate.container.id.clone()))?;
+            .remove(self.docker()?, &mut |candidate| removed.push(candidate.sandbox.id().to_owned()))?;
         Ok(removed)
     }
 
@@ -245,8 +247,8 @@ impl Client {
         run: &RunOptions,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, SandboxError> {
-        start::check_owner(run.ownership)?;
         image::check(plan, build)?;
+        start::check_first(self.docker()?, run)?;
         start::launch(self.image(plan, build, &PublishOptions::default())?, run, on_event)
     }
 
@@ -259,8 +261,28 @@ impl Client {
         Ok(ImageRequest { docker: self.docker()?, settings: &self.settings, plan, build, publish })
     }
 
-    pub(crate) fn stop(&self, which: &Which, grace: Duration) -> Result<Stopped, SandboxError> {
-        stop::stop(self.docker()?, which, grace)
+    /// Every sandbox on the engine.
+    pub(crate) fn sandboxes(&self) -> Result<Vec<Sandbox>, SandboxError> {
+        listing::list(self.docker()?)
+    }
+
+    /// The one sandbox that a text names: its id, name, address or source.
+    pub(crate) fn sandbox(&self, text: &str) -> Result<Sandbox, SandboxError> {
+        let (selector, all) = (Selector::new(text)?, self.sandboxes()?);
+        if selector.matches(&all).is_empty() {
+            stop::refuse_other_container(self.docker()?, &selector)?;
+        }
+        selector.one(&all).cloned()
+    }
+
+    /// Finds the sandboxes to stop.
+    pub(crate) fn choose(&self, which: &Which) -> Result<Chosen, SandboxError> {
+        stop::choose(self.docker()?, which)
+    }
+
+    pub(crate) fn stop(&self, sandboxes: &[Sandbox], grace: Duration) -> Result<(), SandboxError> {
+        let containers: Vec<_> = sandboxes.iter().map(|sandbox| &sandbox.container).collect();
+        stop::stop(self.docker()?, &containers, grace)
     }
 
     pub(crate) fn orphans(&self) -> Result<Findings, SandboxError> {

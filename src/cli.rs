@@ -1,19 +1,27 @@
 //! The definition of the command line: names, help texts, and the parser of each value.
 
+mod help;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
+use crate::sandbox::filter::{Filter, filter};
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
-use crate::settings::duration::{age, positive_timeout, timeout};
+use crate::settings::duration::{age, lifetime, positive_timeout, since, timeout};
+use crate::settings::isolation::{
+    IsolationLevel, Limit, Network, Transport, Volume, add_host, cpus, device, file, gpus, memory,
+    pids_limit, runtime, security_opt, tmpfs, ulimit, user, volume,
+};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
+    VectorizationMode, base_image, container_name, count, date, debian_package, import, process_id,
+    requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -24,28 +32,14 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0         done
-  1         any other failure
-  2         the command line is not valid
-  3         refused: code from the Hub needs your consent
-  4         the source or the rlmesh wheel could not be resolved
-  5         the image build failed
-  6         the container failed to start or never became ready
-  7         docker or buildx is missing, too old, or does not answer
-  8         the build reached its memory limit
-  130, 143  interrupted, terminated
-  any       with `run … -- COMMAND`: the exit code of COMMAND";
-
 /// Turn a reinforcement-learning environment into a running, isolated Docker container
 ///
 /// `rlmesh-sandbox run CartPole-v1` builds an image for the environment, starts a container that serves it
 /// over gRPC with rlmesh, waits until it answers, prints its address, and cleans up afterwards. Step it
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
-#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
-#[command(propagate_version = false, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100)]
+#[command(propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -64,7 +58,10 @@ pub enum Command {
     Hash(HashArgs),
     Ls(LsArgs),
     Ps(PsArgs),
+    Inspect(InspectArgs),
     Logs(LogsArgs),
+    Images(ImagesArgs),
+    Prune(PruneArgs),
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
 }
@@ -78,6 +75,9 @@ pub struct GlobalArgs {
     /// Also print each docker command as it runs
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Print results and errors as JSON: short for --format json, or jsonl where that is a stream
+    #[arg(long, global = true)]
+    pub json: bool,
     /// When to use colours [default: auto, which also honours NO_COLOR]
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
     pub color: Option<ColorWhen>,
@@ -114,6 +114,26 @@ pub enum ResultFormat {
     #[default]
     Text,
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ListFormat {
+    /// For people, and for `$(…)`
+    #[default]
+    Text,
+    /// One array
+    Json,
+    /// One object on each line
+    Jsonl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// As the container wrote it
+    #[default]
+    Text,
+    /// One object for each line
+    Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -163,20 +183,29 @@ pub struct BuildArgs {
 /// up, and `run` ends with its exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and
 /// RLMESH_SANDBOX_IMAGE are set for it.
 #[derive(Debug, Args)]
-#[command(after_long_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
-    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
+    /// Leave the container running in the background
+    ///
+    /// It has no owner, and runs until `rlmesh-sandbox stop`.
     #[arg(short, long, help_heading = "Container options", conflicts_with = "command")]
     pub detach: bool,
     /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
     /// container
     #[arg(long, value_name = "PID", help_heading = "Container options", requires = "detach", value_parser = process_id)]
     pub owner_pid: Option<u32>,
-    /// Reset, step and render the environment once before its address is printed; if that fails, stop it
+    /// The name of the container [default: rlmesh-sandbox-, the environment, and four characters]
+    #[arg(long, value_name = "NAME", help_heading = "Container options", value_parser = container_name)]
+    pub name: Option<String>,
+    /// Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]
+    #[arg(long, value_name = "TIME", help_heading = "Container options", value_parser = lifetime)]
+    pub ttl: Option<Duration>,
+    /// Use the environment once before its address is printed
+    ///
+    /// It is reset, stepped and rendered. If that fails, it is stopped.
     #[arg(long, help_heading = "Container options")]
     pub check: bool,
     #[command(flatten)]
@@ -184,20 +213,12 @@ pub struct RunArgs {
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: RunFormat,
-    /// A command to run while the environment is up; `{address}` in its arguments is replaced by the address
+    /// A command to run while the environment is up
+    ///
+    /// `{address}` in its arguments is replaced by the address.
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox run CartPole-v1
-  rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
-  rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
-  rlmesh-sandbox run ./my_env
-  rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
-  rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
-  ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
 
 /// Start an environment, use it once as a client does, and stop it
 ///
@@ -207,7 +228,6 @@ Examples:
 ///
 /// The calls are made inside the container, with the rlmesh client of the image.
 #[derive(Debug, Args)]
-#[command(after_long_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
@@ -220,29 +240,32 @@ pub struct CheckArgs {
     pub format: ResultFormat,
 }
 
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox check CartPole-v1
-  rlmesh-sandbox check LunarLander-v3 -p 'gymnasium[box2d]' -k render_mode=rgb_array
-  rlmesh-sandbox run --check ALE/Pong-v5 -p ale-py -i ale_py";
-
 /// Stop sandboxes and remove their containers
 ///
-/// A container that no longer exists is not an error. A container that is not a sandbox is never touched.
+/// SANDBOX is an id or its start, a name or its start, an address, or the source that it serves. Nothing is stopped
+/// if one of them matches no sandbox, or several without --all. A whole id whose container no longer exists is not an
+/// error. A container that is not a sandbox is never touched.
 #[derive(Debug, Args)]
 pub struct StopArgs {
-    /// The sandboxes to stop, by id, start of an id, or name
-    #[arg(value_name = "ID|NAME", required_unless_present = "all", conflicts_with = "all")]
-    pub containers: Vec<String>,
-    /// Stop every sandbox on this engine, including those of other users
-    #[arg(long)]
+    /// The sandboxes to stop, by id, name, address or source
+    #[arg(value_name = "SANDBOX", required_unless_present_any = ["all", "mine"])]
+    pub sandboxes: Vec<String>,
+    /// Stop every sandbox that matches SANDBOX; without SANDBOX, every sandbox on this engine, including those of other
+    /// users
+    #[arg(short, long)]
     pub all: bool,
+    /// Stop every sandbox except those that belong to other running processes or to other machines
+    #[arg(long, conflicts_with = "sandboxes")]
+    pub mine: bool,
+    /// With --all: do not ask before sandboxes of other processes are stopped
+    #[arg(short, long)]
+    pub yes: bool,
     /// How long to wait for a sandbox to stop before it is killed, in seconds or as 30s, 2m
     #[arg(short, long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub timeout: Duration,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ResultFormat,
+    pub format: ListFormat,
 }
 
 /// Remove sandboxes whose owner is gone
@@ -250,26 +273,51 @@ pub struct StopArgs {
 /// A sandbox belongs to the process that started it. If that process is killed before it can clean up, its
 /// container and run directory stay behind; `reap` removes them. If it is not certain that the owner is gone
 /// (another machine, another PID namespace), `reap` leaves the sandbox alone.
-///
-/// With --builders, `reap` instead removes builders of --build-memory that have not been used for a while. A
-/// builder that is building is left alone.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
     /// Print what would be removed, and why the rest stays, but remove nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Empty the cache of files from the Hugging Face Hub instead
-    #[arg(long)]
-    pub cache: bool,
-    /// Remove unused builders of --build-memory instead, and report the disk space that this frees
-    #[arg(long)]
-    pub builders: bool,
-    /// With --builders: remove builders not used for this long, in seconds or as 90m, 24h, 7d
-    #[arg(long, value_name = "TIME", default_value = "24h", requires = "builders", value_parser = age)]
-    pub older_than: Duration,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: ResultFormat,
+    pub format: ListFormat,
+}
+
+/// Remove what is not needed any more: images, builders, cached files and logs
+///
+/// Removes images that no container uses, builders of --build-memory that no build uses, files from the Hugging Face
+/// Hub, and logs of failed builds and starts, and reports how much disk space this gives back. Everything that is
+/// removed can be made again. Only images that this tool or the rlmesh SDK built, and that have no other name, are
+/// removed. On a terminal, it asks first.
+///
+/// To remove sandboxes whose owner is gone, use `rlmesh-sandbox reap`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Remove images
+    #[arg(long)]
+    pub images: bool,
+    /// Remove builders of --build-memory, with their caches
+    #[arg(long)]
+    pub builders: bool,
+    /// Remove cached files from the Hugging Face Hub
+    #[arg(long)]
+    pub cache: bool,
+    /// Remove logs of failed builds and starts
+    #[arg(long)]
+    pub logs: bool,
+    /// Print what would be removed, and why the rest stays, but remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove only what is older than this: images by when they were built or tagged, the rest by its last use; in
+    /// seconds or as 90m, 24h, 7d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = age)]
+    pub older_than: Duration,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
 }
 
 /// List the files of a Hugging Face source, to review them before you trust it
@@ -277,7 +325,6 @@ pub struct ReapArgs {
 /// Prints the source pinned to its current commit, and its files with their sizes. None of its code runs, and
 /// no consent is needed. `--show FILE` prints one of the files.
 #[derive(Debug, Args)]
-#[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
     /// The repository, as for `run`: `hf://org/repo[@revision]`
     #[arg(value_name = "SOURCE")]
@@ -289,11 +336,6 @@ pub struct LsArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
-
-const LS_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox ls hf://org/repo
-  rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py";
 
 /// Print the build hash of an environment, without Docker
 #[derive(Debug, Args)]
@@ -309,25 +351,65 @@ pub struct HashArgs {
 }
 
 /// List the sandboxes on this engine
+///
+/// With -q, only their ids. On a terminal, the table fits its width.
 #[derive(Debug, Args)]
 pub struct PsArgs {
+    /// List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be
+    /// repeated)
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = filter)]
+    pub filter: Vec<Filter>,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
+}
+
+/// Show all about a sandbox: what it serves, its spaces and versions, its limits and labels
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The sandbox, by id, name, address or source
+    #[arg(value_name = "SANDBOX")]
+    pub sandbox: String,
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
 
-/// Print a sandbox's log
+/// Print a sandbox's log, or that of the last failed build
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// The sandbox, by id, start of an id, or name
-    #[arg(value_name = "ID|NAME")]
-    pub container: String,
+    /// The sandbox, by id, name, address or source
+    #[arg(value_name = "SANDBOX", required_unless_present = "build")]
+    pub sandbox: Option<String>,
+    /// Print the log of the last failed build instead
+    #[arg(long, conflicts_with_all = ["sandbox", "follow", "since", "timestamps"])]
+    pub build: bool,
     /// Follow the log until the container ends or you press Ctrl-C
     #[arg(short, long)]
     pub follow: bool,
     /// Print only the last N lines
-    #[arg(long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", visible_alias = "lines")]
     pub tail: Option<u64>,
+    /// Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub since: Option<String>,
+    /// Print when each line was written
+    #[arg(short, long)]
+    pub timestamps: bool,
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: LogFormat,
+}
+
+/// List the images that this tool and the rlmesh SDK built
+///
+/// With -q, only their tags. The size includes layers that images share. `rlmesh-sandbox prune` removes images that no
+/// container uses.
+#[derive(Debug, Args)]
+pub struct ImagesArgs {
+    /// The format of the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ListFormat,
 }
 
 /// Check that this machine can run sandboxes, and suggest how to fix what is missing
@@ -342,29 +424,46 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     #[arg(value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
+    pub shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Elvish,
 }
 
 /// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// CartPole-v1, ./FOLDER with env.py or a Python package, hf://org/repo@commit[:suite[/task]], or image://REF
+    /// CartPole-v1, ./FOLDER, hf://org/repo@commit, or image://REF
+    ///
+    /// A folder has an env.py or a Python package. A repository of the Hugging Face Hub may name a suite and a task:
+    /// hf://org/repo@commit:suite/task.
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
-    /// The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
-    /// [default: python:3.11-slim]
+    /// The image to build on [default: python:3.11-slim]
+    ///
+    /// It needs Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE].
     #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)
+    /// A pip requirement or ./FOLDER to install (can be repeated)
+    ///
+    /// Your own package is a ./FOLDER, FILE.whl or FILE.tar.gz.
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it, or a function to call (can be
-    /// repeated)
+    /// A module that registers the environment (can be repeated)
+    ///
+    /// It is imported before the environment is created. With a function, the function is called.
     #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
     /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
@@ -399,13 +498,15 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
     pub build_memory: Option<BuildMemory>,
 
-    /// An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text
+    /// An argument for the environment (can be repeated)
+    ///
+    /// VALUE is JSON if it parses as JSON, otherwise text.
     #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options", value_parser = parse_kwarg)]
     pub kwarg: Vec<(String, Value)>,
     /// Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
-    /// How many copies of the environment to serve as one vector environment [default: 1]
+    /// How many copies to serve as a vector environment [default: 1]
     #[arg(short, long, value_name = "N", help_heading = "Environment options", value_parser = count)]
     pub num_envs: Option<u32>,
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]
@@ -463,7 +564,9 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Set a variable in the container; a name alone takes its value from here (can be repeated)
+    /// Set a variable in the container (can be repeated)
+    ///
+    /// A name alone takes its value from here.
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub env: Vec<(String, Option<String>)>,
     /// Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)
@@ -478,9 +581,80 @@ pub struct ContainerArgs {
     /// How long to wait for the environment to stop before it is killed, in seconds or as 30s, 2m
     #[arg(long, value_name = "TIME", default_value = "10", value_parser = timeout)]
     pub stop_timeout: Duration,
+    #[command(flatten)]
+    pub isolation: IsolationArgs,
+}
+
+/// What the container may do, and what it is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Isolation options")]
+pub struct IsolationArgs {
+    /// How much the environment may do [default: strict for hf:// sources, otherwise default]
+    #[arg(long, value_name = "LEVEL")]
+    pub isolation: Option<IsolationLevel>,
+    /// How clients reach it [default: unix with strict isolation or without a network, otherwise tcp]
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<Transport>,
+    /// Its network: none, default (the internet, but no other sandbox), egress-off (no internet), or the name of a
+    /// network of the engine [default: none with strict isolation, otherwise default]
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<Network>,
+    /// With strict isolation: let it write anywhere in its container, as the image's user
+    #[arg(long)]
+    pub writable: bool,
+    /// A folder in memory, such as /tmp:exec,size=2g (can be repeated) [default: /tmp:size=512m with strict isolation]
+    #[arg(long, value_name = "PATH[:OPTIONS]", value_parser = tmpfs)]
+    pub tmpfs: Vec<String>,
+    /// The user that it runs as [default: 65532:65532 with strict isolation, otherwise the image's user]
+    #[arg(long, value_name = "USER[:GROUP]", value_parser = user)]
+    pub user: Option<String>,
+    /// Its memory, such as 4g, or off [default: half of the engine's; a quarter with strict isolation]
+    #[arg(long, value_name = "SIZE|off", value_parser = memory)]
+    pub memory: Option<Limit>,
+    /// How many processors it may use, such as 1.5 [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = cpus)]
+    pub cpus: Option<String>,
+    /// How many processes and threads it may have, or off [default: 512, and 64 for each copy]
+    #[arg(long, value_name = "NUMBER|off", value_parser = pids_limit)]
+    pub pids_limit: Option<Limit>,
+    /// A limit of its processes, such as nofile=4096 (can be repeated) [default: core=0]
+    #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = ulimit)]
+    pub ulimit: Vec<String>,
+    /// GPUs for it, as for `docker run`: all, 1, device=0
+    #[arg(long, value_name = "GPUS", value_parser = gpus)]
+    pub gpus: Option<String>,
+    /// A device of the engine's machine for it, such as /dev/dri (can be repeated)
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Vec<String>,
+    /// A folder or file of the engine's machine, or a named volume, for it: read-only unless :rw is added (can be
+    /// repeated)
+    #[arg(long, value_name = "SOURCE:TARGET[:rw]", value_parser = volume)]
+    pub volume: Vec<Volume>,
+    /// A file to copy into the container before it starts (can be repeated)
+    #[arg(long, value_name = "FILE:TARGET", value_parser = file)]
+    pub file: Vec<(PathBuf, String)>,
+    /// A name for an address, in the container (can be repeated)
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = add_host)]
+    pub add_host: Vec<String>,
+    /// The engine's runtime to use, such as runsc or kata
+    #[arg(long, value_name = "NAME", value_parser = runtime)]
+    pub runtime: Option<String>,
+    /// A security profile: seccomp=FILE, apparmor=PROFILE or label=VALUE (can be repeated)
+    #[arg(long, value_name = "OPTION", value_parser = security_opt)]
+    pub security_opt: Vec<String>,
 }
 
 /// The clap command that parsing, completions and man pages use.
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::arranged(Cli::command())
+}
+
+/// Parses the words of a command line, of which the first one is the program's name.
+///
+/// # Errors
+/// clap's error. Help and the version are errors too.
+pub fn parse(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -15,7 +15,8 @@ pub const BOOTSTRAP_SCHEMA_VERSION: u32 = 1;
 /// What image names start with; the slug and, as the tag, the start of the build hash follow.
 pub(crate) const IMAGE_PREFIX: &str = "rlmesh-sandbox-";
 
-/// What container names start with; the slug and 32 hex digits follow.
+/// What the default names of containers start with; the slug follows, and four characters of this tool or 32 hex
+/// digits of the SDK. Containers are recognized by their label, not by their name.
 pub(crate) const CONTAINER_PREFIX: &str = "rlmesh-sandbox-";
 
 /// The folder in the image for rlmesh's files; also the working directory.
@@ -30,6 +31,10 @@ pub(crate) const SOURCE_FOLDER: &str = "source";
 
 /// The port that the server listens on inside the container.
 pub(crate) const CONTAINER_PORT: u16 = 50051;
+
+/// The folder in a container in which its server creates its Unix socket, and the socket.
+pub(crate) const SOCKET_FOLDER: &str = "/run/rlmesh";
+pub(crate) const SOCKET: &str = "/run/rlmesh/env.sock";
 
 /// What a built image runs: the module that reads the bootstrap payload and serves the environment.
 pub(crate) const ENTRYPOINT: [&str; 3] = ["python", "-m", "rlmesh._bootstrap.sandbox_env"];
@@ -74,10 +79,14 @@ pub(crate) mod label {
     pub(crate) const RUN_DIR: &str = "rlmesh.sandbox.run-dir";
     /// The labels that the SDK writes.
     pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
+    /// How long a container may run, in seconds. Only this tool writes it.
+    pub(crate) const TTL: &str = "rlmesh.sandbox.ttl";
     /// What a container serves.
     pub(crate) const SOURCE: &str = "rlmesh.sandbox.source";
     /// The build hash of the image that it was started from.
     pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
+    /// How much a container may do: only this tool writes it.
+    pub(crate) const ISOLATION: &str = "rlmesh.sandbox.isolation";
     /// What the labels start with that decide what happens to a container. A container inherits its image's
     /// labels, so an image must not have any of these.
     pub(crate) const RESERVED: [&str; 2] = ["rlmesh.sandbox", "rlmesh.image"];

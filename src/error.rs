@@ -92,10 +92,25 @@ impl Problem {
         if !self.0.changes.is_empty() {
             let hint = command(&self.0.changes).unwrap_or_else(|| changes_hint(&self.0.changes));
             self.0.changes.clear();
-            // Longer than other lines: a command that was cut off could not be typed.
-            self.0.hints.push(hint);
+            return self.command(hint);
         }
         self
+    }
+
+    /// Adds the whole command to type as the last hint. It is never shortened, so that it can be typed.
+    #[must_use]
+    pub(crate) fn command(mut self, command: String) -> Self {
+        self.0.hints.push(command);
+        self
+    }
+
+    /// The changes that are not turned into a hint yet.
+    pub(crate) fn suggested(&self) -> &[Change] {
+        &self.0.changes
+    }
+
+    pub(crate) fn first_hint(&self) -> &str {
+        self.0.hints.first().map_or("", String::as_str)
     }
 
     /// Adds another hint, unless the problem already has it.
@@ -231,6 +246,9 @@ pub enum SandboxError {
     /// The container did not start, or never answered.
     #[error("{0}")]
     ContainerStartup(Problem),
+    /// The container ended although its environment was still in use.
+    #[error("{0}")]
+    ContainerEnded(Problem),
     /// Docker is missing, does not answer, or refuses what this crate relies on.
     #[error("{0}")]
     Docker(Problem),
@@ -257,6 +275,7 @@ impl SandboxError {
             SandboxError::ImageBuild(problem) => ("ImageBuild", Exit::Build, Some(problem)),
             SandboxError::MemoryCeiling(problem) => ("MemoryCeiling", Exit::Memory, Some(problem)),
             SandboxError::ContainerStartup(problem) => ("ContainerStartup", Exit::Startup, Some(problem)),
+            SandboxError::ContainerEnded(problem) => ("ContainerEnded", Exit::Failure, Some(problem)),
             SandboxError::Docker(problem) => ("Docker", Exit::Docker, Some(problem)),
             SandboxError::System(problem) => ("System", Exit::Failure, Some(problem)),
             SandboxError::Interrupted(signal) => ("Interrupted", Exit::Signal(*signal), None),
@@ -312,6 +331,7 @@ impl SandboxError {
             | SandboxError::ImageBuild(problem)
             | SandboxError::MemoryCeiling(problem)
             | SandboxError::ContainerStartup(problem)
+            | SandboxError::ContainerEnded(problem)
             | SandboxError::Docker(problem)
             | SandboxError::System(problem) => *problem = change(problem.clone()),
             SandboxError::Interrupted(_) | SandboxError::Other(_) => {}
@@ -337,6 +357,19 @@ impl Field {
     pub(crate) const NUM_ENVS: Field = Field("num_envs", "--num-envs");
     pub(crate) const LOCK: Field = Field("lock", "--lock");
     pub(crate) const OWNER_PID: Field = Field("owner_pid", "--owner-pid");
+    pub(crate) const TRANSPORT: Field = Field("transport", "--transport");
+    pub(crate) const NETWORK: Field = Field("network", "--network");
+    pub(crate) const TMPFS: Field = Field("tmpfs", "--tmpfs");
+    pub(crate) const USER: Field = Field("user", "--user");
+    pub(crate) const CPUS: Field = Field("cpus", "--cpus");
+    pub(crate) const ULIMITS: Field = Field("ulimits", "--ulimit");
+    pub(crate) const GPUS: Field = Field("gpus", "--gpus");
+    pub(crate) const DEVICES: Field = Field("devices", "--device");
+    pub(crate) const VOLUMES: Field = Field("volumes", "--volume");
+    pub(crate) const FILES: Field = Field("files", "--file");
+    pub(crate) const ADD_HOSTS: Field = Field("add_hosts", "--add-host");
+    pub(crate) const RUNTIME: Field = Field("runtime", "--runtime");
+    pub(crate) const SECURITY_OPTS: Field = Field("security_opts", "--security-opt");
     pub(crate) const PLATFORM: Field = Field("platform", "--platform");
     pub(crate) const CA_CERT: Field = Field("ca_cert", "--ca-cert");
     pub(crate) const TAG: Field = Field("tags", "--tag");

@@ -73,6 +73,7 @@ pub use sandbox::handshake::Handshake;
 pub use settings::Settings;
 pub use settings::build::{BuildOptions, Installer, PublishOptions};
 pub use settings::hub::{HubSettings, Proxies, Token};
+pub use settings::isolation::{ContainerOptions, IsolationLevel, Limit, Network, Transport, Volume};
 pub use settings::package_index::PackageIndex;
 pub use settings::sandbox::{Ownership, RunOptions, SandboxOptions, VectorizationMode};
 pub use settings::size::BuildMemory;

@@ -19,7 +19,7 @@ fn with_buildx() -> StandIn {
 }
 
 /// An engine without the image, whose buildx replays a recorded build; afterwards the image is there.
-fn building(recording: &str) -> StandIn {
+pub(crate) fn building(recording: &str) -> StandIn {
     with_buildx()
         .on("image inspect *", missing_image().once())
         .on("buildx build *", Reply::default().stderr(fixture(recording)).keeps_context())

@@ -6,6 +6,9 @@ use crate::run::{ID, copies, handshake_with, inspection, up, up_answering};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, WAITS, fixture, signal};
 
+/// The script that aborts the environment has no arguments.
+pub(crate) const ABORT: &str = "exec *(os.environ[\"RLMESH_SANDBOX_SCRIPT\"])";
+
 const EXEC: &str = "exec --env RLMESH_SANDBOX_SCRIPT -- 45d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0 python *";
 
 const CALLS: &str = "{\"call\":\"import\"}\n{\"call\":\"connect\"}\n{\"call\":\"reset\"}\n";
@@ -14,17 +17,17 @@ const REPORT: &str = "{\"report\":{\"reset_seconds\":0.0031,\"step_seconds\":0.0
     \"rewards\":[\"-inf\",\"1.0\"],\"terminated\":true,\"truncated\":false,\"info_keys\":[\"episode_ids\",\"a\\u001b[2J\"],\"frame\":null}}\n";
 
 /// What the script prints if all works.
-fn works() -> Reply {
+pub(crate) fn works() -> Reply {
     Reply::stdout(format!("{CALLS}{{\"call\":\"step\"}}\n{REPORT}"))
         .hook("printf '%s' \"$RLMESH_SANDBOX_SCRIPT\" >\"$STAND_IN/script\"")
 }
 
 /// An engine on which CartPole-v1 comes up, and whose exec answers like this.
-fn with_exec(exec: Reply) -> (StandIn, Server) {
+pub(crate) fn with_exec(exec: Reply) -> (StandIn, Server) {
     let (docker, server) = up();
     let docker = docker
+        .on(ABORT, Reply::default())
         .on(EXEC, exec)
-        .on("kill --signal ABRT *", Reply::default())
         .on(&format!("logs --tail 5000 {ID}"), Reply::stdout("a line\n"))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
     (docker, server)
@@ -124,8 +127,8 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
     let (docker, _server) = up();
     let stack = "Fatal Python error: Aborted\n\nCurrent thread 0x2 (most recent call first):\n  File \"/opt/env.py\", line 19 in wait\n";
     let docker = docker
+        .on(ABORT, Reply::default())
         .on(EXEC, Reply::stdout(CALLS).hangs())
-        .on("kill --signal ABRT *", Reply::default())
         .on(&format!("logs --tail 5000 {ID}"), Reply::stdout(stack))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
     let checked = Run::line("check CartPole-v1 --ready-timeout 0.5")

@@ -25,7 +25,7 @@ fn certificates_indexes_and_lockfiles() {
         let broken = Run::line(&format!("{verb} CartPole-v1")).env("PIP_INDEX_URL", "https://a\nhttps://b");
         assert!(refused(broken, 2).contains("PIP_INDEX_URL contains a line break"));
         let option = Run::line(&format!("{verb} CartPole-v1")).env("RLMESH_SANDBOX_BASE_IMAGE", "--help");
-        assert!(refused(option, 2).contains("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""));
+        assert!(refused(option, 2).contains("RLMESH_SANDBOX_BASE_IMAGE \"--help\""));
     }
 }
 
@@ -41,7 +41,7 @@ fn doctor_passes_no_option_of_a_variable_to_docker() {
             .on("buildx version", crate::support::Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("ps *", crate::support::Reply::default()),
     );
-    let checked = run.status(7).stdout_with(["RLMESH_SANDBOX_BASE_IMAGE is \"--help\""]).check();
+    let checked = run.status(7).stdout_with(["RLMESH_SANDBOX_BASE_IMAGE \"--help\""]).check();
     assert!(!checked.calls.iter().any(|call| call.contains("--help")), "{:?}", checked.calls);
 }
 
@@ -52,5 +52,5 @@ fn variables_of_a_build_do_not_concern_other_verbs() {
         .env("PIP_INDEX_URL", "a\nb")
         .env("RLMESH_SANDBOX_CA_CERT", "/nonexistent")
         .docker(StandIn::new().on("ps *", crate::support::Reply::default()));
-    run.stdout("ID   SOURCE   ADDRESS   STATE   OWNER   AGE   NAME\n").check();
+    run.stdout("ID  SOURCE  ENVS  ADDRESS  STATE  OWNER  AGE  NAME\n").check();
 }

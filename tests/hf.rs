@@ -599,12 +599,14 @@ fn ls_shows_what_there_is_to_trust() {
 fn the_cache_is_emptied_when_asked() {
     let world = World::new();
     let commit = world.hub.put(walker());
-    world.run("reap --cache").with(0);
+    world.run("prune --cache --older-than 0").with(0);
     world.build("acme/walker", &commit, "").with(0);
-    let would = world.run("reap --cache --dry-run --format json").with(0);
+    let would = world.run("prune --cache --older-than 0 --dry-run --format json").with(0);
     let would: serde_json::Value = serde_json::from_str(&would.stdout).unwrap();
-    assert_eq!((&would["action"], &would["files"]), (&json!("would_remove"), &json!(6)));
-    let emptied = world.run("reap --cache").with(0);
+    assert_eq!((&would[0]["action"], &would[0]["files"]), (&json!("would_remove"), &json!(6)));
+    // It was used a moment ago.
+    assert_eq!(world.run("prune --cache").with(0).stdout, "");
+    let emptied = world.run("prune --cache --older-than 0").with(0);
     assert_eq!(emptied.stdout.trim(), world.cache.path().join("rlmesh-sandbox/hub").to_str().unwrap());
     assert_eq!(files(world.cache.path()).keys().collect::<Vec<_>>(), ["rlmesh-sandbox/hub/lock"]);
     // With hardly any room, what was used longest ago makes room for the rest.
@@ -616,7 +618,7 @@ fn the_cache_is_emptied_when_asked() {
     let lock = std::fs::File::open(world.cache.path().join("rlmesh-sandbox/hub/lock")).unwrap();
     lock.lock_shared().unwrap();
     world.build("acme/walker", &commit, "").with(0);
-    let in_use = world.run("reap --cache").with(0);
+    let in_use = world.run("prune --cache --older-than 0 -v").with(0);
     assert!(in_use.stderr.contains("a run is using it"), "{}", in_use.stderr);
     assert!(kept() > 300_000);
     let run = world.command(&format!("build hf://acme/walker@{commit} --trust-remote-code"));

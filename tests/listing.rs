@@ -1,6 +1,10 @@
-//! `ps`, `logs` and `doctor`: what is there.
+//! `ps`, `inspect`, `logs` and `doctor`: what is there.
 
-use crate::run::ID;
+use serde_json::json;
+
+use crate::run::{ID, inspection};
+use crate::stop::{engine, sandbox};
+use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture};
 
 fn one() -> StandIn {
@@ -10,33 +14,152 @@ fn one() -> StandIn {
 }
 
 #[test]
-fn ps_is_a_table_or_one_object_a_line() {
+fn ps_is_a_table_or_one_array() {
     let checked = Run::line("ps").docker(one()).any_stdout().check();
-    let lines: Vec<Vec<&str>> = checked
-        .stdout
-        .lines()
-        .map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
-        .collect();
-    assert_eq!(lines[0], ["ID", "SOURCE", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"]);
-    assert_eq!(lines[1][..2], ["45d51db4c7f0", "gym://CartPole-v1"]);
-    assert_eq!(lines[1][3..5], ["running", "-"]);
+    let lines: Vec<Vec<&str>> =
+        checked.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["ID", "SOURCE", "ENVS", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"]);
+    assert_eq!(lines[1][..3], ["45d51db4c7f0", "CartPole-v1", "1"]);
+    assert_eq!(lines[1][4..6], ["running", "none"]);
     let checked = Run::line("ps --format json").docker(one()).any_stdout().check();
     let listed: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
-    assert_eq!(listed["id"], ID);
-    assert_eq!(listed["state"], "running");
-    assert_eq!(listed["owner_pid"], serde_json::Value::Null);
-    Run::line("ps --format json").docker(StandIn::new().on("ps *", Reply::default())).check();
+    assert_eq!((&listed[0]["container_id"], &listed[0]["state"]), (&json!(ID), &json!("running")));
+    assert_eq!(
+        (&listed[0]["owner"], &listed[0]["num_envs"]),
+        (&json!({"pid": null, "state": "none"}), &json!(1))
+    );
+    assert_eq!(Run::line("--json ps").docker(one()).any_stdout().check().stdout, checked.stdout);
+    let line = Run::line("ps --format jsonl").docker(one()).any_stdout().check().stdout;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), listed[0]);
+    let nothing = || StandIn::new().on("ps *", Reply::default());
+    Run::line("ps --format json").docker(nothing()).stdout("[]\n").check();
+    Run::line("ps --format jsonl").docker(nothing()).check();
+}
+
+#[test]
+fn ps_lists_ids_and_what_a_filter_leaves() {
+    Run::line("ps -q").docker(one()).stdout(format!("{ID}\n")).check();
+    for (filters, is_listed) in [
+        ("--filter source=cartpole", true),
+        ("-f state=running -f owner=none", true),
+        ("-f state=exited", false),
+        ("-f owner=gone -f owner=none", true),
+        ("-f owner=alive", false),
+        ("-f image=rlmesh-sandbox-cart -f name=v1", true),
+    ] {
+        let expected = if is_listed { format!("{ID}\n") } else { String::new() };
+        Run::line(&format!("ps -q {filters}")).docker(one()).stdout(expected).check();
+    }
+    Run::line("ps -f colour=red")
+        .status(2)
+        .stderr_with(["there is no filter of that name", "owner=none|alive"])
+        .check();
+}
+
+#[test]
+fn ps_shows_owners_and_hostile_texts_as_what_they_are() {
+    let mut dead = std::process::Command::new("true").spawn().unwrap();
+    dead.wait().unwrap();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned();
+    let hostile = sandbox(|sandbox| {
+        sandbox["State"] = json!({"Status": "exited", "ExitCode": 137});
+        sandbox["NetworkSettings"]["Ports"] = json!({});
+        sandbox["Config"]["Labels"] = json!({
+            "rlmesh.sandbox": "1", "rlmesh.sandbox.source": "gym://X\nhint: run this\u{1b}[2J\u{202e}",
+            "rlmesh.sandbox.owner-pid": dead.id().to_string(), "rlmesh.sandbox.owner-pid-ns": namespace
+        });
+    });
+    let docker = || {
+        engine(std::slice::from_ref(&hostile))
+            .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
+    };
+    let checked = Run::line("ps")
+        .docker(docker())
+        .any_stdout()
+        .stderr("hint: to remove sandboxes whose owner is gone, run `rlmesh-sandbox reap`\n")
+        .check();
+    let row = checked.stdout.lines().nth(1).unwrap();
+    assert_eq!(checked.stdout.lines().count(), 2, "{}", checked.stdout);
+    assert!(
+        row.contains("X\\nhint: run this\\u{1b}[2J\\u{202e}  1     exited (137)  exited (137)  gone"),
+        "{row}"
+    );
+    let json = Run::line("ps --json").docker(docker()).any_stdout().check().stdout;
+    assert!(!json.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{json}");
+}
+
+#[test]
+fn inspect_shows_all_of_a_sandbox() {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let running = inspection("inspect/running.json", &server);
+    let docker = || {
+        StandIn::new()
+            .on("ps --all *", Reply::stdout(format!("{ID}\n")))
+            .on("container inspect *", Reply::stdout(running.clone()))
+    };
+    let checked = Run::line("inspect CartPole-v1").docker(docker()).any_stdout().check();
+    for part in [
+        "\nsource       gym://CartPole-v1\n",
+        "\naddress      tcp://127.0.0.1:<port>\n",
+        "\nowner        none\n",
+        "\nobservation  Box([-4.8 -inf -0.418879 -inf], [4.8 inf 0.418879 inf], (4,), float32)\n",
+        "\naction       Discrete(2)\n",
+        "\nversions     rlmesh 0.1.0, gymnasium 1.4.0",
+        "\nlimits       memory no limit, cpus no limit, processes no limit, /dev/shm 64.00 MiB\n",
+        "\nlabel        rlmesh.sandbox=1\n",
+    ] {
+        assert!(checked.stdout.contains(part), "{part}\n{}", checked.stdout);
+    }
+    let checked = Run::line("inspect 45d5 --json").docker(docker()).any_stdout().check();
+    let inspected: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(
+        (&inspected["env"]["id"], &inspected["versions"]["rlmesh"]),
+        (&json!("CartPole-v1"), &json!("0.1.0"))
+    );
+    // One that does not run.
+    let docker = StandIn::new()
+        .on("ps --all *", Reply::stdout(format!("{ID}\n")))
+        .on("container inspect *", Reply::stdout(fixture("inspect/exited.json")));
+    let checked = Run::line("inspect 45d5").docker(docker).any_stdout().check();
+    assert!(checked.stdout.contains("\nenvironment  no answer: it does not run\n"), "{}", checked.stdout);
 }
 
 #[test]
 fn a_log_goes_to_stdout() {
     let docker = one().on(&format!("logs --tail 3 {ID}"), Reply::stdout("out\n").stderr("err\n"));
-    Run::line("logs 45d5 --tail 3").docker(docker).stdout("out\nerr\n").check();
+    Run::line("logs 45d5 -n 3").docker(docker).stdout("out\nerr\n").check();
+    let docker = one()
+        .on(&format!("logs --since 600s --timestamps {ID}"), Reply::stdout("2026-11-25T09:00:00Z a b\nlast"));
+    Run::line("logs CartPole-v1 --since 10m -t --json")
+        .docker(docker)
+        .stdout(format!(
+            "{{\"container_id\":\"{ID}\",\"time\":\"2026-11-25T09:00:00Z\",\"message\":\"a b\"}}\n\
+             {{\"container_id\":\"{ID}\",\"message\":\"last\"}}\n"
+        ))
+        .check();
+}
+
+#[test]
+fn the_log_of_the_last_failed_build() {
+    Run::line("logs --build").status(1).stderr_with(["error: there is no log of a failed build"]).check();
+    let run = Run::line("logs --build -n 2");
+    let folder = run.home().join(".local/state/rlmesh-sandbox/logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [
+        ("build-20260101000000-old-1.log", "old\n"),
+        ("build-20260102000000-new-1.log", "one\ntwo\nthree\n"),
+        ("start-20260103000000-new-1.log", "start\n"),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    run.stdout("two\nthree\n")
+        .stderr("the log of the last failed build: <world>/home/.local/state/rlmesh-sandbox/logs/<log>\n")
+        .check();
 }
 
 #[test]
 fn a_log_of_nothing() {
-    let docker = StandIn::new().on(
+    let docker = StandIn::new().on("ps *", Reply::default()).on(
         "container inspect *",
         Reply {
             stdout: b"[]\n".to_vec(),
@@ -46,7 +169,10 @@ fn a_log_of_nothing() {
     Run::line("logs x")
         .docker(docker)
         .status(2)
-        .stderr("error: there is no sandbox x\nhint: run `rlmesh-sandbox ps` to list the sandboxes\n")
+        .stderr(
+            "error: no sandbox matches \"x\": there are no sandboxes on this engine\n\
+             hint: start one with `rlmesh-sandbox run SOURCE`\n",
+        )
         .check();
 }
 

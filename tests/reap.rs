@@ -53,7 +53,7 @@ fn named(name: &str, id: &str, status: &str, labels: Value) -> Value {
     })
 }
 
-fn engine(containers: &[Value]) -> StandIn {
+pub(crate) fn engine(containers: &[Value]) -> StandIn {
     let ids: Vec<&str> = containers.iter().map(|container| container["Id"].as_str().unwrap()).collect();
     StandIn::new()
         .on("ps --all *", Reply::stdout(ids.join("\n")))
@@ -66,7 +66,7 @@ fn engine(containers: &[Value]) -> StandIn {
 }
 
 /// One container of each kind.
-fn zoo() -> Vec<Value> {
+pub(crate) fn zoo() -> Vec<Value> {
     let here = Here::look();
     let (me, dead) = (std::process::id().to_string(), dead_pid().to_string());
     let owned = |pid: &str, change: &[(&str, &str)]| {
@@ -134,10 +134,12 @@ fn orphans_go_all_at_once() {
 #[test]
 fn as_json_every_container_is_reported() {
     let checked = Run::line("reap --format json").docker(engine(&zoo())).any_stdout().any_stderr().check();
-    let reported: Vec<Value> =
-        checked.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let reported: Vec<Value> = serde_json::from_str(&checked.stdout).unwrap();
     let count = |action: &str| reported.iter().filter(|object| object["action"] == action).count();
     assert_eq!((reported.len(), count("removed"), count("kept")), (9, 4, 5));
+    let of = |id: &str| reported.iter().find(|object| object["container_id"] == full(id)).unwrap();
+    assert_eq!((&of("a2")["state"], &of("a2")["owner"]["state"]), (&json!("removed"), &json!("gone")));
+    assert_eq!((&of("a1")["state"], &of("a1")["owner"]["state"]), (&json!("running"), &json!("alive")));
     assert!(reported.iter().all(|object| object["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
 }
 
@@ -169,6 +171,32 @@ fn an_abandoned_start_goes_with_its_folder() {
     std::fs::write(folder.join("lock"), "").unwrap();
     std::fs::write(folder.join("container"), "box-c1").unwrap();
     run.check();
+}
+
+#[test]
+fn a_container_that_uses_the_name_of_an_abandoned_start_again_stays() {
+    let labels = |run: &str| json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run": run});
+    let later = container("c1", "running", labels("rlmesh-sandbox-run-zyxwvu"));
+    let run =
+        Run::line("reap").docker(engine(&[later])).stderr("removed 1 run directory of runs that are gone\n");
+    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("lock"), "").unwrap();
+    std::fs::write(folder.join("container"), "box-c1").unwrap();
+    let checked = run.check();
+    assert!(!checked.calls.iter().any(|call| call.starts_with("rm")));
+}
+
+#[test]
+fn as_json_what_was_removed_is_reported_before_a_failure() {
+    let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));
+    let docker = StandIn::new()
+        .on("ps --all *", Reply::stdout(full("d1")))
+        .on("container inspect *", Reply::stdout(serde_json::to_vec(&[orphan]).unwrap()))
+        .on("rm *", Reply::fails(1, "Error response from daemon: device or resource busy\n"));
+    let checked = Run::line("--json reap").docker(docker).status(7).stdout("[]\n").any_stderr().check();
+    let error: Value = serde_json::from_str(&checked.stderr).unwrap();
+    assert_eq!(error["error"]["exit_code"], 7);
 }
 
 #[test]

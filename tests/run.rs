@@ -87,13 +87,16 @@ fn detached() {
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
     let start = Regex::new(&format!(
-        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --cap-drop ALL --security-opt no-new-privileges \
-         --publish 127.0.0.1::50051 --label rlmesh.sandbox=1 --label rlmesh.sandbox.source=gym://CartPole-v1 \
+        "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --label rlmesh.sandbox=1 \
+         --label rlmesh.sandbox.source=gym://CartPole-v1 --label rlmesh.sandbox.isolation=default \
          --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-pid= --label rlmesh.sandbox.owner-pid-ns= \
          --label rlmesh.sandbox.owner-start= --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
          --label rlmesh.sandbox.owner-host=(<uuid>|[^ ]*) \
          --label rlmesh.sandbox.run-dir=<world>/tmp/rlmesh-sandbox-run-<random> \
-         --label rlmesh.sandbox.name=rlmesh-sandbox-cartpole-v1-<uuid> --env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER {TAG}$"
+         --label rlmesh.sandbox.name=rlmesh-sandbox-cartpole-v1-<uuid> --label rlmesh.sandbox.ttl= \
+         --env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER --init --cap-drop ALL --security-opt no-new-privileges \
+         --network rlmesh-sandbox --publish 127.0.0.1::50051 --memory [0-9]+b --memory-swap [0-9]+b --pids-limit [0-9]+ \
+         --log-driver json-file --log-opt max-size=10m --log-opt max-file=2 --ulimit core=0 {TAG}$"
     ))
     .unwrap();
     assert!(start.is_match(calls[0]), "{}", calls[0]);
@@ -150,7 +153,8 @@ fn the_result_as_json_and_as_variables() {
             "{{\"address\":\"tcp://127.0.0.1:<port>\",\"container_id\":\"{ID}\",\
              \"container_name\":\"rlmesh-sandbox-cartpole-v1-<uuid>\",\"image\":\"{TAG}\",\"image_id\":\"{IMAGE_ID}\",\
              \"build_hash\":\"7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d\",\
-             \"source\":\"gym://CartPole-v1\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
+             \"source\":\"gym://CartPole-v1\",\"state\":\"running\",\"num_envs\":1,\
+             \"owner\":{{\"pid\":null,\"state\":\"none\"}},\"created\":\"2026-11-23T07:01:25.823105079Z\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
              \"observation_space\":{{\"type\":\"box\",\"shape\":[4],\"dtype\":\"float32\",\
              \"low\":[-4.800000190734863,\"-inf\",-0.41887903213500977,\"-inf\"],\
              \"high\":[4.800000190734863,\"inf\",0.41887903213500977,\"inf\"]}},\
@@ -159,6 +163,22 @@ fn the_result_as_json_and_as_variables() {
              \"built\":false,\"seconds\":0}}\n"
         ))
         .check();
+}
+
+#[test]
+fn under_a_name_of_the_users() {
+    let (docker, _server) = up();
+    let missing = Reply::fails(1, "Error response from daemon: No such container: trainer\n");
+    let docker = docker.on("container inspect --format {{.Id}} -- trainer", missing);
+    let checked = Run::line("-q run -d CartPole-v1 --name trainer")
+        .docker(docker)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .check();
+    assert!(
+        checked.calls.iter().any(|call| call.starts_with("run -d --name trainer ")),
+        "{:?}",
+        checked.calls
+    );
 }
 
 #[test]

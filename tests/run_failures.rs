@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::check::ABORT;
 use crate::run::{ID, inspection, up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture, signal};
@@ -54,6 +55,27 @@ fn a_name_that_is_taken_is_tried_again_and_never_removed() {
         .check();
     let calls = checked.calls;
     assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 3);
+    assert!(!calls.iter().any(|call| call.starts_with("rm")), "{calls:?}");
+}
+
+#[test]
+fn a_name_of_the_users_that_is_taken_is_refused() {
+    const TAKEN: &str = "error: there is already a container with the name trainer\n\
+         hint: use another --name, or stop that one with `rlmesh-sandbox stop trainer`\n";
+    let find = "container inspect --format {{.Id}} -- trainer";
+    let docker = StandIn::new().on("ps --all*", Reply::default()).on(find, Reply::stdout(format!("{ID}\n")));
+    let run = Run::line("run CartPole-v1 --name trainer");
+    let checked = run.docker(docker).status(2).stderr(TAKEN).check();
+    assert!(!checked.calls.iter().any(|call| call.starts_with("run")), "{:?}", checked.calls);
+    // Or after that look.
+    let conflict = "docker: Error response from daemon: Conflict. The container name \"/trainer\" is already in use by container \"abc\".\n";
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on(find, Reply::fails(1, "Error response from daemon: No such container: trainer\n"))
+        .on("run -d *", Reply::fails(125, conflict));
+    let run = Run::line("run CartPole-v1 --name trainer");
+    let calls = run.docker(docker).status(2).stderr(TAKEN).check().calls;
+    assert_eq!(calls.iter().filter(|call| call.starts_with("run -d")).count(), 1, "{calls:?}");
     assert!(!calls.iter().any(|call| call.starts_with("rm")), "{calls:?}");
 }
 
@@ -178,7 +200,7 @@ fn an_environment_that_never_answers() {
         .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default unix:///var/run/docker.sock\n"))
         .on("stats *", Reply::stdout("0.10%\n"))
-        .on("kill --signal ABRT *", Reply::fails(1, "Error response from daemon: x\n"))
+        .on(ABORT, Reply::fails(1, "Error response from daemon: x\n"))
         .on("logs *", Reply::stdout("still loading\n"));
     let checked = Run::line("run -d CartPole-v1 --ready-timeout 0.3")
         .docker(docker)

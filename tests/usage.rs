@@ -27,7 +27,11 @@ fn wrong_command_lines() {
         &["run", "CartPole-v1", "--format", "yaml"],
         &["run", "-q", "-v", "CartPole-v1"],
         &["stop"],
-        &["stop", "--all", "x"],
+        &["stop", "--mine", "x"],
+        &["ps", "--filter", "colour=red"],
+        &["logs", "--build", "x"],
+        &["logs", "x", "--since", "yesterday"],
+        &["run", "CartPole-v1", "--name", "a/b"],
         &["stop", ""],
         &["stop", "--timeout", "soon", "x"],
         &["completions", "tcsh"],
@@ -79,6 +83,23 @@ fn what_is_wrong_with_a_command_line_ends_in_the_one_to_type() {
     }
     let shown = refused(&["run", "CartPole-v1", "--kwargs", r#"{"render_mode": "human"}"#], 2);
     assert!(shown.ends_with("hint: pass -k render_mode=rgb_array\n"), "{shown}");
+}
+
+#[test]
+fn a_mistake_starts_nothing_and_ends_in_the_command_to_type() {
+    for (arguments, next) in [
+        (&["CartPole-v1"][..], "run CartPole-v1"),
+        (&["kill", "abc"], "stop abc"),
+        (&["run", "-it", "--rm", "-p", "8080:80", "CartPole-v1"], "run CartPole-v1"),
+        (&["run", "CartPole-v1", "python", "x.py"], "run CartPole-v1 -- python x.py"),
+        (&["run", "CartPole-v1", "--", "--format", "json"], "run CartPole-v1 --format json"),
+        (&["run", "CartPole-v1", "--num_envs", "4"], "run CartPole-v1 --num-envs 4"),
+    ] {
+        let stderr = refused(arguments, 2);
+        let last = stderr.lines().last().unwrap_or_default();
+        assert_eq!(last, format!("hint: rlmesh-sandbox {next}"), "{arguments:?}");
+        assert_eq!(stderr.lines().nth(1).map(|line| line.starts_with("hint: ")), Some(true), "{stderr}");
+    }
 }
 
 #[test]
@@ -139,16 +160,35 @@ fn a_usage_error_as_json() {
     Run::line("run --format json --nope x")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"exit_code\":2,\"message\":\"unexpected argument '--nope' found\",\
-             \"hints\":[\"usage: rlmesh-sandbox run --format <FORMAT> <SOURCE> [-- <COMMAND>...]\",\"run it with --help to see all options\"],\"log_file\":null}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"exit_code\":2,\"message\":\"`run` has no option --nope\",\
+             \"hints\":[\"run `rlmesh-sandbox run --help` to list its options\"],\"log_file\":null}}\n",
         )
         .check();
 }
 
 #[test]
 fn help_and_version_are_results() {
-    Run::line("--help").stdout_with(["Exit codes:", "rlmesh-sandbox run CartPole-v1"]).check();
-    Run::line("--version").stdout(concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION"), "\n")).check();
+    for line in ["--help", "help"] {
+        Run::line(line).stdout_with(["Exit codes:", "rlmesh-sandbox run CartPole-v1"]).check();
+    }
+    Run::line("help stop").stdout_with(["Stop sandboxes"]).check();
+    let version = concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION"), "\n");
+    Run::line("-V").stdout(version).check();
+    Run::line("--version")
+        .stdout_with([version, "\ncommit    ", "\nprotocol  rlmesh-wire-v1\nrlmesh    "])
+        .check();
+    let page = Run::line("run --help").any_stdout().check().stdout;
+    Run::line("help run").stdout(page).check();
+}
+
+#[test]
+fn short_help_fits_a_terminal() {
+    for verb in ["run", "build", "check", "hash"] {
+        let help = Run::new([verb, "-h"]).env("COLUMNS", "80").any_stdout().check().stdout;
+        assert!(help.lines().count() <= 40, "{verb}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{verb}: {help}");
+        assert!(help.contains("--package") && !help.contains("--cache-from"), "{verb}: {help}");
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Command-line arguments → the library's options and settings. A flag wins over an environment variable.
 
-use crate::cli::{CheckArgs, ContainerArgs, ImageArgs, PublishArgs, RunArgs, SandboxArgs};
+use crate::cli::{CheckArgs, ContainerArgs, ImageArgs, IsolationArgs, PublishArgs, RunArgs, SandboxArgs};
 use crate::error::SandboxError;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
 use crate::settings::container_variables;
 use crate::settings::hub::HubSettings;
+use crate::settings::isolation::ContainerOptions;
 use crate::settings::kwargs::read_kwargs;
 use crate::settings::package_index::{PackageIndex, certificates_file};
 use crate::settings::sandbox::{Ownership, RunOptions, SandboxOptions};
@@ -70,7 +71,8 @@ pub(super) fn run_options(args: &RunArgs, variables: &Variables) -> Result<RunOp
         (None, true) => Ownership::Detached,
         (None, false) => Ownership::ThisProcess,
     };
-    Ok(RunOptions { ownership, check: args.check, ..container_options(&args.container, variables)? })
+    let options = container_options(&args.container, variables)?;
+    Ok(RunOptions { ownership, name: args.name.clone(), check: args.check, ttl: args.ttl, ..options })
 }
 
 /// # Errors
@@ -83,10 +85,33 @@ fn container_options(args: &ContainerArgs, variables: &Variables) -> Result<RunO
     Ok(RunOptions {
         env: container_variables::read(&args.env_file, &args.env, variables)?,
         shm_size: args.shm_size,
+        container: isolation_options(&args.isolation),
         ready_timeout: args.ready_timeout,
         stop_timeout: args.stop_timeout,
         ..RunOptions::default()
     })
+}
+
+fn isolation_options(args: &IsolationArgs) -> ContainerOptions {
+    ContainerOptions {
+        isolation: args.isolation,
+        transport: args.transport,
+        network: args.network.clone(),
+        writable: args.writable,
+        tmpfs: args.tmpfs.clone(),
+        user: args.user.clone(),
+        memory: args.memory,
+        pids_limit: args.pids_limit,
+        cpus: args.cpus.clone(),
+        ulimits: args.ulimit.clone(),
+        gpus: args.gpus.clone(),
+        devices: args.device.clone(),
+        volumes: args.volume.clone(),
+        files: args.file.clone(),
+        add_hosts: args.add_host.clone(),
+        runtime: args.runtime.clone(),
+        security_opts: args.security_opt.clone(),
+    }
 }
 
 /// Adds the settings that are needed to look up a source: how to reach the Hub.

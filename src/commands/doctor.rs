@@ -29,9 +29,9 @@ pub(super) fn run(session: &Session) -> Result<Exit, SandboxError> {
 
 fn line(output: &Output, check: &Check) -> String {
     let mark = if check.ok { output.paint(Paint::Good, "ok") } else { output.paint(Paint::Error, "no") };
-    let line = format!("{mark}  {:<12} {}", check.name, text::safe(&check.found));
+    let line = format!("{mark}  {:<12} {}", check.name, text::line(&check.found));
     match &check.hint {
-        Some(hint) => format!("{line}\n    {} {}", output.paint(Paint::Hint, "hint:"), text::safe(hint)),
+        Some(hint) => format!("{line}\n    {} {}", output.paint(Paint::Hint, "hint:"), text::line(hint)),
         None => line,
     }
 }

@@ -13,12 +13,21 @@ use crate::source::EnvironmentSourceRef;
 ///
 /// The values of `-e` are not repeated, because they may be secrets.
 pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option<String> {
+    Some(line(&changed(words(arguments)?, changes)?))
+}
+
+/// The words after the program's name, without the values of `-e`. `None` if they are not valid UTF-8.
+pub(super) fn words(arguments: &[OsString]) -> Option<Vec<String>> {
     let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
     let mut words: Vec<String> = words?.into_iter().map(str::to_owned).collect();
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    let users_command = words.split_off(end);
-    // Those of the changes are this program's own.
-    hide_values(&mut words);
+    let end = end_of_options(&words);
+    hide_values(&mut words[..end]);
+    Some(words)
+}
+
+/// The words with the changes; `None` if a change does not apply to them.
+pub(super) fn changed(mut words: Vec<String>, changes: &[Change]) -> Option<Vec<String>> {
+    let users_command = words.split_off(end_of_options(&words));
     for change in changes {
         match change {
             Change::Source(source) => replace_source(&mut words, source)?,
@@ -27,8 +36,19 @@ pub(super) fn next_command(arguments: &[OsString], changes: &[Change]) -> Option
             Change::Replace { old, new, .. } => replace_value(&mut words, old, new)?,
         }
     }
-    let words = words.iter().chain(&users_command).map(|word| shell_word(word));
-    Some(format!("rlmesh-sandbox {}", words.collect::<Vec<_>>().join(" ")))
+    words.extend(users_command);
+    Some(words)
+}
+
+/// The words as a command line, quoted for a shell.
+pub(super) fn line(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    format!("rlmesh-sandbox {}", words.join(" "))
+}
+
+/// Where the user's own command starts, with its `--`.
+pub(super) fn end_of_options(words: &[String]) -> usize {
+    words.iter().position(|word| word == "--").unwrap_or(words.len())
 }
 
 /// Options that can be given once.

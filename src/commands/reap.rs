@@ -1,33 +1,30 @@
 //! `reap`: removes what killed runs left behind, or prints what it would remove.
 
-use indicatif::HumanBytes;
-
 use crate::cli::ReapArgs;
-use crate::commands::{Session, reap_builders};
+use crate::commands::Session;
 use crate::engine::docker::inspection::short;
 use crate::error::{Exit, SandboxError};
-use crate::hub;
-use crate::output::json::{Action, Reaped, ReapedCache};
-use crate::output::{Format, Output};
+use crate::output::json::{Action, Treated};
+use crate::output::{Format, Output, text};
+use crate::sandbox::listing::Sandbox;
 use crate::sandbox::orphans::Candidate;
 use crate::sandbox::owner::Decision;
-use crate::settings::hub::cache_folder;
 
 pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxError> {
-    if args.cache || args.builders {
-        if args.cache {
-            empty_cache(args, session)?;
-        }
-        if args.builders {
-            reap_builders::run(args.older_than, args.dry_run, session)?;
-        }
-        return Ok(Exit::Done);
-    }
     let output = &session.output;
     let found = session.client.orphans()?;
+    // JSON is one list, which is printed at the end.
+    let mut reported: Vec<(Sandbox, Action, String)> = Vec::new();
+    let mut report = |candidate: &Candidate, action, reason: String| {
+        if output.format() != Format::Json {
+            return print(output, &candidate.sandbox, action, &reason, args.dry_run);
+        }
+        reported.push((candidate.sandbox.clone(), action, reason));
+        Ok(())
+    };
     for candidate in &found.containers {
         if let Decision::Keep(reason) = candidate.decision {
-            print(output, candidate, Action::Kept, &reason.to_string(), args.dry_run)?;
+            report(candidate, Action::Kept, reason.to_string())?;
         }
     }
     for (folder, engine) in &found.elsewhere {
@@ -35,97 +32,62 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
         output
             .note(&format!("keep the run directory {folder}: its container is on another engine ({engine})"));
     }
-    if args.dry_run {
+    let removed = if args.dry_run {
         for candidate in &found.containers {
             if let Decision::Orphan(proof) = candidate.decision {
-                print(output, candidate, Action::WouldRemove, &proof.to_string(), true)?;
+                report(candidate, Action::WouldRemove, proof.to_string())?;
             }
         }
         for folder in &found.folders {
             output
                 .note(&format!("would remove the run directory {}: its run is gone", folder.path.display()));
         }
-        return Ok(Exit::Done);
-    }
-    let folders = found.folders.len();
-    let mut printed = Ok(());
-    found.remove(session.client.docker()?, &mut |candidate| {
-        if let (Decision::Orphan(proof), Ok(())) = (candidate.decision, &printed) {
-            printed = print(output, candidate, Action::Removed, &proof.to_string(), false);
+        Ok(())
+    } else {
+        let folders = found.folders.len();
+        let mut printed = Ok(());
+        let removed = found.remove(session.client.docker()?, &mut |candidate| {
+            if let (Decision::Orphan(proof), Ok(())) = (candidate.decision, &printed) {
+                printed = report(candidate, Action::Removed, proof.to_string());
+            }
+        });
+        if folders > 0 && removed.is_ok() {
+            output.note(&format!(
+                "removed {folders} run director{} of runs that are gone",
+                if folders == 1 { "y" } else { "ies" }
+            ));
         }
-    })?;
-    if folders > 0 {
-        output.note(&format!(
-            "removed {folders} run director{} of runs that are gone",
-            if folders == 1 { "y" } else { "ies" }
-        ));
-    }
-    printed.map(|()| Exit::Done)
-}
-
-/// Empties the cache, without running docker.
-fn empty_cache(args: &ReapArgs, session: &Session) -> Result<(), SandboxError> {
-    let output = &session.output;
-    let folder = cache_folder(&session.variables);
-    let held = match &folder {
-        None => None,
-        Some(folder) if args.dry_run => hub::survey(folder)?,
-        Some(folder) => hub::clear(folder, &session.interrupt)?,
+        removed.and(printed)
     };
-    let (Some(folder), Some(held)) = (folder, held) else {
-        output.note("there is no cache");
-        return Ok(());
-    };
-    let action = match (held.is_in_use, args.dry_run) {
-        (true, _) => Action::Kept,
-        (false, true) => Action::WouldRemove,
-        (false, false) => Action::Removed,
-    };
-    let folder = folder.display().to_string();
     if output.format() == Format::Json {
-        return output.json(&ReapedCache { cache: &folder, action, files: held.files, bytes: held.size });
+        let items: Vec<Treated<'_>> = reported
+            .iter()
+            .map(|(sandbox, action, reason)| Treated::new(sandbox, *action, Some(reason.clone())))
+            .collect();
+        output.json_list(&items, args.format)?;
     }
-    let what = format!("{} files, {}", held.files, HumanBytes(held.size));
-    match action {
-        Action::Kept => output.note(&format!("keep {folder} ({what}): a run is using it")),
-        Action::WouldRemove => output.note(&format!("would empty {folder} ({what})")),
-        Action::Removed => output.note(&format!("emptied {folder} ({what})")),
-    }
-    if !matches!(action, Action::Kept) && held.files > 0 {
-        output.result(&folder)?;
-    }
-    Ok(())
+    removed.map(|()| Exit::Done)
 }
 
-/// Prints the ids of removed containers as the result, and notes with the reasons. JSON includes all
-/// containers.
+/// Prints the ids of removed containers as the result, and notes with the reasons.
 fn print(
     output: &Output,
-    candidate: &Candidate,
+    sandbox: &Sandbox,
     action: Action,
     reason: &str,
     is_dry: bool,
 ) -> Result<(), SandboxError> {
-    let container = &candidate.container;
-    let who = format!("{} ({})", container.name(), short(&container.id));
-    if output.format() == Format::Json {
-        return output.json(&Reaped {
-            id: &container.id,
-            name: container.name(),
-            action,
-            reason: reason.to_owned(),
-        });
-    }
+    let who = format!("{} ({})", text::one_line(sandbox.name()), short(sandbox.id()));
     match action {
         Action::Kept if is_dry || output.is_verbose() => output.note(&format!("keep {who}: {reason}")),
         Action::Kept => {}
         Action::WouldRemove => {
             output.note(&format!("would remove {who}: {reason}"));
-            output.result(&container.id)?;
+            output.result(sandbox.id())?;
         }
-        Action::Removed => {
+        Action::Removed | Action::Stopped => {
             output.note(&format!("removed {who}: {reason}"));
-            output.result(&container.id)?;
+            output.result(sandbox.id())?;
         }
     }
     Ok(())

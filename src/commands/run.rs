@@ -13,15 +13,17 @@ use crate::cli::RunArgs;
 use crate::commands::{Session, arguments, dry_run};
 use crate::engine::Phase;
 use crate::engine::docker::Docker;
-use crate::engine::docker::inspection::short;
-use crate::engine::docker::log::{Follow, LogLines};
-use crate::error::{Exit, Problem, SandboxError};
+use crate::engine::docker::inspection::{Inspection, short};
+use crate::engine::docker::log::LogLines;
+use crate::error::{Exit, Problem, SandboxError, Signal};
 use crate::host::process;
-use crate::output::{Format, Paint, json, text, variables};
+use crate::output::{Format, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
+use crate::sandbox::failure::{ContainerEnd, Facts, has_error, startup};
+use crate::sandbox::lifetime;
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::start::Running;
+use crate::sandbox::start::{Running, keep_log};
 use crate::settings::sandbox::Ownership;
 use crate::source::EnvironmentSourceRef;
 
@@ -45,7 +47,8 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     let running = session.client.start(&plan, &build, &options, on_event)?;
     session.output.clear();
     let docker = session.client.docker()?;
-    let started = Started { session: &session, docker, plan: &plan, running: &running, grace };
+    let started =
+        Started { session: &session, docker, plan: &plan, running: &running, grace, ttl: options.ttl };
     if !args.command.is_empty() {
         return started.with_command(&args.command);
     }
@@ -62,15 +65,13 @@ struct Started<'a> {
     plan: &'a Plan,
     running: &'a Running,
     grace: Duration,
+    ttl: Option<Duration>,
 }
 
 impl Started<'_> {
     fn detached(&self, sweep: Sweep) -> Result<Exit, SandboxError> {
         let printed = self.session.interrupt.check().and_then(|()| {
-            self.print_summary();
-            self.session
-                .output
-                .note(&format!("to stop it, run `rlmesh-sandbox stop {}`", short(&self.running.id)));
+            self.print_summary(&format!("rlmesh-sandbox stop {}", short(&self.running.id)));
             self.print_result()
         });
         // If its address could not be printed, the user would not know that the container runs.
@@ -83,17 +84,16 @@ impl Started<'_> {
     }
 
     fn in_the_foreground(&self) -> Result<Exit, SandboxError> {
-        self.print_summary();
-        self.session.output.note("the log follows; press Ctrl-C to stop");
+        self.print_summary("press Ctrl-C");
         let ended = self.print_result().and_then(|()| self.follow());
         self.end_with(ended)
     }
 
     fn with_command(&self, command: &[OsString]) -> Result<Exit, SandboxError> {
-        self.print_summary();
+        self.print_summary("");
         let status = self.session.interrupt.check().and_then(|()| self.command(command));
-        if status.is_ok() {
-            self.warn_if_it_ended_early();
+        if let Ok(exit) = &status {
+            self.warn_of_the_environment(*exit);
         }
         self.end_with(status)
     }
@@ -112,20 +112,23 @@ impl Started<'_> {
     }
 
     /// Prints a summary of the environment to stderr.
-    fn print_summary(&self) {
-        let output = &self.session.output;
-        let source = match self.plan.resolved_source() {
-            EnvironmentSourceRef::Hf(hf) => hf.to_string(),
-            // The id of the environment alone, without `gym://`.
-            _ => self.running.handshake.env_id.clone(),
+    fn print_summary(&self, to_stop: &str) {
+        let to_stop = match self.ttl {
+            Some(time) if !to_stop.is_empty() => {
+                format!("{to_stop}, or it ends after {}", humantime::format_duration(time))
+            }
+            _ => to_stop.to_owned(),
         };
-        let head = format!(
-            "{} {} is ready after {}",
-            output.paint(Paint::Good, "✓"),
-            text::safe(&source),
-            text::seconds(self.running.took)
-        );
-        output.note(&format!("{head}\n{}", text::running(self.running)));
+        let what = format!("{} is ready after {}", self.title(), text::seconds(self.running.took));
+        self.session.output.ready(&what, &text::running(self.running, &to_stop));
+    }
+
+    /// The id of the environment, without `gym://`, or its other source.
+    fn title(&self) -> String {
+        match self.plan.resolved_source() {
+            source @ (EnvironmentSourceRef::Hf(_) | EnvironmentSourceRef::Folder(_)) => source.to_string(),
+            _ => text::one_line(&self.running.handshake.env_id),
+        }
     }
 
     /// Prints the result.
@@ -143,21 +146,19 @@ impl Started<'_> {
 
     /// Prints the log until the container ends or a signal arrives.
     fn follow(&self) -> Result<Exit, SandboxError> {
-        let mut lines = LogLines { follow: Follow::UntilTheEnd, tail: None };
+        let mut lines = LogLines::ALL;
         loop {
             self.session.interrupt.check()?;
             let followed =
                 self.docker.follow_log(&self.running.id, lines, &mut |chunk| self.session.output.log(chunk));
+            self.session.output.end_log();
             self.session.interrupt.check()?;
             let found = self.docker.inspect(std::slice::from_ref(&self.running.id));
             match (found, followed) {
                 (Ok(found), _) => match found.first() {
-                    None => return Err(container_ended("was removed by another process")),
+                    None => return Ok(self.ended_elsewhere("removed")),
                     Some(container) if container.phase() == Phase::Ended => {
-                        return match container.state.exit_code {
-                            0 => Ok(Exit::Done),
-                            code => Err(container_ended(&format!("ended with exit code {code}"))),
-                        };
+                        return self.ended(container);
                     }
                     Some(_) => {}
                 },
@@ -168,6 +169,56 @@ impl Started<'_> {
             lines.tail = Some(0);
             std::thread::sleep(self.docker.waits.log_retry);
         }
+    }
+
+    /// The end of the foreground run whose container has ended.
+    fn ended(&self, container: &Inspection) -> Result<Exit, SandboxError> {
+        if self.is_over(container) {
+            self.session.output.note(&format!("{} ended: its --ttl is over", self.title()));
+            return Ok(Exit::Done);
+        }
+        if self.docker.was_signalled(container) {
+            return Ok(self.ended_elsewhere("stopped"));
+        }
+        match container.state.exit_code {
+            0 => {
+                self.session.output.note(&format!("{} ended by itself", self.title()));
+                Ok(Exit::Done)
+            }
+            code => {
+                Err(self.explained(&format!("{} ended with exit code {code}", self.title()), Some(container)))
+            }
+        }
+    }
+
+    /// Whether the time of the environment is over.
+    fn is_over(&self, container: &Inspection) -> bool {
+        let ran = self.running.started.elapsed();
+        self.ttl.is_some_and(|time| lifetime::is_over(container.state.exit_code, ran, time))
+    }
+
+    /// Says that not this program ended the environment.
+    fn ended_elsewhere(&self, how: &str) -> Exit {
+        self.session.output.note(&format!("{} was {how} from elsewhere", self.title()));
+        Exit::Signal(Signal::Terminate)
+    }
+
+    /// The error for an environment that failed while it was in use, explained by its log. `container` is `None` if it
+    /// still runs.
+    fn explained(&self, how: &str, container: Option<&Inspection>) -> SandboxError {
+        let log = self.docker.log_tail(&self.running.id).unwrap_or_default();
+        let state = container.map(|container| &container.state);
+        let end = ContainerEnd {
+            exit_code: state.map_or(1, |state| state.exit_code),
+            is_out_of_memory: state.is_some_and(|state| state.oom_killed),
+        };
+        let diagnosis = startup(self.plan, Some(end), &log, &Facts::default());
+        let message = match &diagnosis.cause {
+            Some(cause) => format!("{how}: {cause}"),
+            None => how.to_owned(),
+        };
+        let file = keep_log(self.session.client.settings(), &self.plan.resolved_source().slug(), &log);
+        SandboxError::ContainerEnded(diagnosis.into_problem(message, &log).log_file(file))
     }
 
     /// Runs the user's command to its end. Its exit code becomes the program's exit code.
@@ -225,22 +276,31 @@ impl Started<'_> {
         Ok(status)
     }
 
-    fn warn_if_it_ended_early(&self) {
+    /// Warns if the environment ended or failed while the command ran.
+    fn warn_of_the_environment(&self, command: Exit) {
         let Ok(found) = self.docker.inspect(std::slice::from_ref(&self.running.id)) else { return };
-        let how = match found.first() {
-            None => "was removed".to_owned(),
+        let (output, title) = (&self.session.output, self.title());
+        match found.first() {
+            None => output.warn(&format!("{title} was removed from elsewhere while the command ran")),
             Some(container) if container.phase() == Phase::Ended => {
-                format!("ended with exit code {}", container.state.exit_code)
+                if self.is_over(container) {
+                    return output.warn(&format!("{title} ended while the command ran: its --ttl is over"));
+                }
+                if self.docker.was_signalled(container) {
+                    return output.warn(&format!("{title} was stopped from elsewhere while the command ran"));
+                }
+                let code = container.state.exit_code;
+                let how = format!("{title} ended with exit code {code} while the command ran");
+                output.warn_of(&self.explained(&how, Some(container)));
             }
-            Some(_) => return,
-        };
-        self.session.output.warn(&format!("the environment {how} while the command ran"));
-        if !found.is_empty() {
-            let log = self
-                .docker
-                .log_tail(&self.running.id)
-                .unwrap_or_else(|failure| format!("(no log: {failure})"));
-            self.session.output.note(&text::safe(&log));
+            // A command that fails most likely fails because of the last error of the environment.
+            Some(_) if command != Exit::Command(0) => {
+                let log = self.docker.log_tail(&self.running.id).unwrap_or_default();
+                if has_error(&log) {
+                    output.warn_of(&self.explained(&format!("the last error of {title}"), None));
+                }
+            }
+            Some(_) => {}
         }
     }
 }
@@ -261,10 +321,6 @@ impl From<SandboxError> for NotRun {
 fn shell_status(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(u8::MAX)
-}
-
-fn container_ended(how: &str) -> SandboxError {
-    SandboxError::Other(anyhow::anyhow!("the environment's container {how}"))
 }
 
 /// Replaces every `{address}` in a word. The word may not be valid UTF-8.

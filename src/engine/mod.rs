@@ -3,7 +3,9 @@
 pub(crate) mod docker;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::settings::isolation::IsolationLevel;
 
 /// A container to start. The modules above decide every field.
 #[derive(Debug, Clone)]
@@ -17,23 +19,72 @@ pub(crate) struct NewContainer<'a> {
     pub(crate) shm_size: Option<u64>,
     /// Variables of this tool. Their values must not be on a command line, where other users could see them.
     pub(crate) variables: &'a [(&'static str, String)],
-    /// A file to copy into the container before it starts, and its path there, which is also the entrypoint's
-    /// argument.
-    pub(crate) file: Option<(&'a Path, &'a str)>,
+    /// The folders and files that it shares.
+    pub(crate) mounts: &'a [Mount],
+    /// Files to copy into the container before it starts, and their paths there.
+    pub(crate) files: &'a [(PathBuf, String)],
+    /// The program to run instead of the image's.
+    pub(crate) entrypoint: Option<&'a str>,
+    /// The program's arguments.
+    pub(crate) arguments: &'a [String],
     pub(crate) platform: Platform<'a>,
     pub(crate) isolation: &'a Isolation,
+    /// Whether a small init program runs first, which collects processes that have lost their parents.
+    pub(crate) has_init: bool,
 }
 
-/// What a container may do.
+/// What a container may do, and what it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Isolation {
+    pub(crate) level: IsolationLevel,
     /// The capabilities to drop, by the kernel's names, or ALL.
     pub(crate) dropped_capabilities: Vec<&'static str>,
     /// Whether its processes are prevented from gaining privileges.
     pub(crate) no_new_privileges: bool,
+    pub(crate) reach: Reach,
+    /// Its network, by the engine's name.
+    pub(crate) network: String,
+    /// Whether it can only write to folders in memory.
+    pub(crate) read_only: bool,
+    /// Folders in memory, as `PATH[:OPTIONS]`.
+    pub(crate) tmpfs: Vec<String>,
+    /// `None` is the image's user.
+    pub(crate) user: Option<String>,
+    /// In bytes.
+    pub(crate) memory: Option<u64>,
+    /// How many processes and threads it may have.
+    pub(crate) processes: Option<u64>,
+    pub(crate) cpus: Option<String>,
+    pub(crate) ulimits: Vec<String>,
+    /// The largest size of its log, in MiB. Half of it is kept when it is full.
+    pub(crate) log_size: u32,
+    pub(crate) gpus: Option<String>,
+    pub(crate) devices: Vec<String>,
+    pub(crate) add_hosts: Vec<String>,
+    pub(crate) runtime: Option<String>,
+    pub(crate) security_opts: Vec<String>,
+}
+
+/// How the server in a container is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
     /// The address on the engine's host, and the container's port that is published there. The engine chooses
     /// the port on the host.
-    pub(crate) published: (IpAddr, u16),
+    Port(IpAddr, u16),
+    /// A Unix socket, at this path in the container, in a folder that both sides share.
+    Socket(&'static str),
+}
+
+/// A folder or file in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    /// An absolute path on the engine's host, or the name of a volume; `None` is a new volume that goes with the
+    /// container.
+    pub(crate) source: Option<String>,
+    pub(crate) target: String,
+    pub(crate) writable: bool,
+    /// Whether SELinux, where the engine uses it, must let the container use it.
+    pub(crate) relabel: bool,
 }
 
 /// Which platform a container's image must be for.

@@ -1,7 +1,7 @@
 //! The folder with the logs of failed builds and starts: private files, of which the newest are kept.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -39,21 +39,63 @@ pub(crate) fn write(folder: &Path, kind: &str, name: &str, text: &str) -> Option
     Some(path)
 }
 
-/// Removes all but the newest logs, by the time in their names.
+/// Removes all but the newest logs.
 pub(crate) fn keep_the_newest(folder: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    for old in all(folder, &KINDS).iter().rev().skip(KEPT) {
+        let _ = fs::remove_file(old);
+    }
+}
+
+/// Every log, the oldest first.
+pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
+    all(folder, &KINDS)
+}
+
+/// The newest log of a kind: `build` or `start`.
+pub(crate) fn newest(folder: &Path, kind: &str) -> Option<PathBuf> {
+    all(folder, &[&format!("{kind}-")]).pop()
+}
+
+/// The logs of some kinds, sorted by the time in their names.
+fn all(folder: &Path, kinds: &[&str]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut logs: Vec<(String, PathBuf)> = entries
-        .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let rest = KINDS.iter().find_map(|kind| name.strip_prefix(kind))?;
+            let rest = kinds.iter().find_map(|kind| name.strip_prefix(kind))?;
             rest.ends_with(".log").then(|| (rest.to_owned(), entry.path()))
         })
         .collect();
     logs.sort();
-    for (_, old) in logs.iter().rev().skip(KEPT) {
-        let _ = fs::remove_file(old);
+    logs.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Moves to the start of the last `count` lines of a file. It reads the file backwards.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn skip_to_last_lines(file: &mut File, count: u64) -> io::Result<()> {
+    let mut at = file.seek(SeekFrom::End(0))?;
+    let (mut piece, mut left) = (vec![0; 64 * 1024], count);
+    let mut is_end = true;
+    while at > 0 {
+        let length = usize::try_from(at).unwrap_or(usize::MAX).min(piece.len());
+        at -= length as u64;
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut piece[..length])?;
+        for offset in (0..length).rev() {
+            // The line break at the end of the file ends the last line.
+            if piece[offset] == b'\n' && !is_end {
+                left = left.saturating_sub(1);
+            }
+            if left == 0 {
+                file.seek(SeekFrom::Start(at + offset as u64 + 1))?;
+                return Ok(());
+            }
+            is_end = false;
+        }
     }
+    file.seek(SeekFrom::Start(0)).map(|_| ())
 }
 
 #[cfg(test)]
@@ -71,6 +113,35 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
         assert_eq!(write(Path::new("/dev/null/x"), "start", "x", ""), None);
+    }
+
+    #[test]
+    fn the_last_lines_of_a_file() {
+        use std::io::Read as _;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("x");
+        for (text, count, expected) in [
+            ("a\nb\nc\n", 2, "b\nc\n"),
+            ("a\nb\nc", 2, "b\nc"),
+            ("a\nb\n", 9, "a\nb\n"),
+            ("a\nb\n", 0, ""),
+            ("\n\n", 1, "\n"),
+            ("", 3, ""),
+        ] {
+            fs::write(&path, text).unwrap();
+            let mut file = File::open(&path).unwrap();
+            skip_to_last_lines(&mut file, count).unwrap();
+            let mut rest = String::new();
+            file.read_to_string(&mut rest).unwrap();
+            assert_eq!(rest, expected, "{text:?} {count}");
+        }
+        let long: String = (0..100_000).map(|line| format!("{line}\n")).collect();
+        fs::write(&path, long).unwrap();
+        let mut file = File::open(&path).unwrap();
+        skip_to_last_lines(&mut file, 20_000).unwrap();
+        let mut rest = String::new();
+        file.read_to_string(&mut rest).unwrap();
+        assert!(rest.starts_with("80000\n") && rest.lines().count() == 20_000);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What depends on this machine: processes, interrupts, file locks, links, logs, run directories and redaction.
+//! What depends on this machine: processes, interrupts, file locks, links, logs, run and socket directories, and redaction.
 
 pub(crate) mod file_lock;
 pub(crate) mod interrupt;
@@ -7,4 +7,5 @@ pub(crate) mod logs;
 pub(crate) mod process;
 pub(crate) mod redact;
 pub(crate) mod run_dir;
+pub(crate) mod socket_dir;
 pub(crate) mod waits;

@@ -83,6 +83,17 @@ pub(crate) fn lower_priority(command: &mut Command) {
     }
 }
 
+/// This machine's memory in bytes, if engines run on it directly.
+pub(crate) fn memory() -> Option<u64> {
+    system::memory()
+}
+
+/// This user and its group as a container's user, `UID:GID`; `None` for root.
+pub(crate) fn ordinary_user() -> Option<String> {
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    (!user.is_root()).then(|| format!("{}:{}", user.as_raw(), group.as_raw()))
+}
+
 /// A digest with a prefix that only this program uses, so that it cannot be matched with the machine id
 /// elsewhere.
 fn digest(machine_id: &str) -> String {
@@ -102,6 +113,11 @@ mod system {
 
     pub(super) fn machine_id() -> Option<String> {
         super::read_line("/etc/machine-id").or_else(|| super::read_line("/var/lib/dbus/machine-id"))
+    }
+
+    pub(super) fn memory() -> Option<u64> {
+        use procfs::Current as _;
+        Some(procfs::Meminfo::current().ok()?.mem_total)
     }
 
     pub(super) fn boot_id() -> Option<String> {
@@ -130,6 +146,11 @@ mod system {
 
     pub(super) fn machine_id() -> Option<String> {
         Product::uuid().ok()
+    }
+
+    /// `None`: an engine on these systems runs in a virtual machine.
+    pub(super) fn memory() -> Option<u64> {
+        None
     }
 
     /// `None`: the boot time of these systems changes with the wall clock.

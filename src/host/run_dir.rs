@@ -161,6 +161,11 @@ pub(crate) struct Abandoned {
 }
 
 impl Abandoned {
+    /// The name of the folder, which no other run has.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Removes the run directory.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ fn remove_oldest(mut entries: Vec<Entry>, limit: u64, interrupt: &Interrupt) {
 ///
 /// # Errors
 /// [`SandboxError::System`].
-pub(crate) fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> {
+fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> {
     if !root.is_dir() {
         return Ok(None);
     }
@@ -64,7 +64,7 @@ pub(crate) fn survey(root: &Path) -> Result<Option<CacheContent>, SandboxError> 
 ///
 /// # Errors
 /// [`SandboxError::System`] if it cannot be removed.
-pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheContent>, SandboxError> {
+fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheContent>, SandboxError> {
     let Some(content) = survey(root)? else { return Ok(None) };
     let Some(_lock) = FileLock::exclusive(&root.join(LOCK), Duration::ZERO, interrupt)? else {
         return Ok(Some(CacheContent { is_in_use: true, ..content }));
@@ -76,6 +76,34 @@ pub(crate) fn clear(root: &Path, interrupt: &Interrupt) -> Result<Option<CacheCo
                 return Err(cannot_write(&folder, &error));
             }
             _ => {}
+        }
+    }
+    Ok(Some(content))
+}
+
+/// Removes the files that have not been used for `older_than`, or only measures them in a dry run, and returns what
+/// they are; `None` if there is no cache. As for [`trim`], runs can use the cache at the same time.
+///
+/// # Errors
+/// [`SandboxError::System`] if the whole cache cannot be removed.
+pub(crate) fn prune(
+    root: &Path,
+    older_than: Duration,
+    is_dry: bool,
+    interrupt: &Interrupt,
+) -> Result<Option<CacheContent>, SandboxError> {
+    if older_than.is_zero() {
+        return if is_dry { survey(root) } else { clear(root, interrupt) };
+    }
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    let is_old = |entry: &Entry| entry.last_use.elapsed().is_ok_and(|age| age >= older_than);
+    let mut content = CacheContent { files: 0, size: 0, is_in_use: false };
+    for entry in entries(root).into_iter().filter(is_old) {
+        if is_dry || entry.remove(interrupt) {
+            content.files += 1;
+            content.size += entry.size;
         }
     }
     Ok(Some(content))
@@ -166,6 +194,22 @@ mod tests {
     /// The one file of a folder of the cache.
     fn only(root: &Path, folder: &str) -> PathBuf {
         fs::read_dir(root.join(folder)).unwrap().next().unwrap().unwrap().path()
+    }
+
+    #[test]
+    fn what_has_not_been_used_for_a_time_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("hub");
+        let interrupt = Interrupt::default();
+        assert_eq!(prune(&root, DAY, false, &interrupt).unwrap(), None);
+        let cache = open(&root);
+        let [old, new] = [&b"old"[..], b"newer"].map(|bytes| keep(&cache, bytes));
+        set_age(&old, 2 * DAY);
+        let pruned = CacheContent { files: 1, size: 3, is_in_use: false };
+        assert_eq!(prune(&root, DAY, true, &interrupt).unwrap(), Some(pruned.clone()));
+        assert!(old.exists());
+        assert_eq!(prune(&root, DAY, false, &interrupt).unwrap(), Some(pruned));
+        assert!(!old.exists() && new.exists());
     }
 
     #[test]

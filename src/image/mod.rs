@@ -6,6 +6,7 @@ pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod memory_limit;
 pub(crate) mod one_build;
+pub(crate) mod own_images;
 pub(crate) mod reuse;
 
 use std::path::Path;

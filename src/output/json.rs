@@ -1,15 +1,18 @@
 //! The JSON objects that are printed as results and errors.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::error::SandboxError;
 use crate::image::Image;
+use crate::output::text::is_invisible;
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::gym_space::{Space, finite_or_text};
 use crate::sandbox::handshake::Handshake;
+use crate::sandbox::listing::{self, OwnerState};
 use crate::sandbox::start::Running;
 
 /// `init`.
@@ -52,6 +55,10 @@ pub(crate) struct Started<'a> {
     image_id: &'a str,
     build_hash: Option<String>,
     source: &'a str,
+    state: &'static str,
+    num_envs: u32,
+    owner: Owner,
+    created: &'a str,
     env: Environment<'a>,
     versions: &'a BTreeMap<String, String>,
     built: bool,
@@ -81,6 +88,10 @@ impl<'a> Started<'a> {
             image_id: &running.image.id,
             build_hash,
             source,
+            state: "running",
+            num_envs: handshake.num_envs,
+            owner: OwnerState::from(running.ownership).into(),
+            created: &running.created,
             env: handshake.into(),
             versions: &handshake.versions,
             built: running.image.built_in.is_some(),
@@ -109,6 +120,7 @@ pub(crate) struct Checked<'a> {
     image: &'a str,
     image_id: &'a str,
     build_hash: Option<String>,
+    num_envs: u32,
     env: Environment<'a>,
     versions: &'a BTreeMap<String, String>,
     built: bool,
@@ -129,6 +141,7 @@ impl<'a> Checked<'a> {
             image: &running.image.tag,
             image_id: &running.image.id,
             build_hash,
+            num_envs: running.handshake.num_envs,
             env: (&running.handshake).into(),
             versions: &running.handshake.versions,
             built: running.image.built_in.is_some(),
@@ -212,30 +225,166 @@ pub(crate) struct Hashed<'a> {
     pub(crate) image: &'a str,
 }
 
-/// `stop`: one object for each container.
+/// A sandbox, in every list and report.
 #[derive(Serialize)]
-pub(crate) struct Stopped<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) name: &'a str,
+pub(crate) struct Sandbox<'a> {
+    container_id: &'a str,
+    container_name: &'a str,
+    /// `null` if it does not run.
+    address: Option<String>,
+    source: Option<&'a str>,
+    image: &'a str,
+    image_id: Option<&'a str>,
+    build_hash: Option<&'a str>,
+    /// Docker's word for it, or `removed`.
+    state: &'a str,
+    num_envs: Option<u32>,
+    owner: Owner,
+    created: &'a str,
 }
 
-/// `reap`: one object for each container.
 #[derive(Serialize)]
-pub(crate) struct Reaped<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) action: Action,
-    pub(crate) reason: String,
+pub(crate) struct Owner {
+    pid: Option<u32>,
+    /// `none`, `alive`, `gone` or `unknown`.
+    state: &'static str,
 }
 
-/// `reap --cache`.
+impl From<OwnerState> for Owner {
+    fn from(owner: OwnerState) -> Self {
+        let (pid, state) = match owner {
+            OwnerState::None => (None, "none"),
+            OwnerState::Alive(pid) => (Some(pid), "alive"),
+            OwnerState::Gone(pid) => (Some(pid), "gone"),
+            OwnerState::Unknown(pid) => (Some(pid), "unknown"),
+        };
+        Self { pid, state }
+    }
+}
+
+impl<'a> From<&'a listing::Sandbox> for Sandbox<'a> {
+    fn from(sandbox: &'a listing::Sandbox) -> Self {
+        let container = &sandbox.container;
+        Self {
+            container_id: sandbox.id(),
+            container_name: sandbox.name(),
+            address: sandbox.address(),
+            source: sandbox.source(),
+            image: &container.config.image,
+            image_id: Some(container.image.as_str()).filter(|id| !id.is_empty()),
+            build_hash: sandbox.build_hash(),
+            state: &container.state.status,
+            num_envs: sandbox.num_envs(),
+            owner: sandbox.owner.into(),
+            created: &container.created,
+        }
+    }
+}
+
+/// `stop` and `reap`: what was done to a sandbox.
 #[derive(Serialize)]
-pub(crate) struct ReapedCache<'a> {
-    /// The folder.
-    pub(crate) cache: &'a str,
-    pub(crate) action: Action,
-    pub(crate) files: usize,
+pub(crate) struct Treated<'a> {
+    #[serde(flatten)]
+    sandbox: Sandbox<'a>,
+    action: Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl<'a> Treated<'a> {
+    pub(crate) fn new(sandbox: &'a listing::Sandbox, action: Action, reason: Option<String>) -> Self {
+        let mut sandbox = Sandbox::from(sandbox);
+        if matches!(action, Action::Stopped | Action::Removed) {
+            (sandbox.state, sandbox.address) = ("removed", None);
+        }
+        Self { sandbox, action, reason }
+    }
+}
+
+/// `inspect`.
+#[derive(Serialize)]
+pub(crate) struct Inspected<'a> {
+    #[serde(flatten)]
+    sandbox: Sandbox<'a>,
+    /// `null` if it does not run or answer.
+    env: Option<Environment<'a>>,
+    versions: Option<&'a BTreeMap<String, String>>,
+    limits: Limits,
+    labels: BTreeMap<&'a str, &'a str>,
+}
+
+/// The limits of a container; `null` means no limit.
+#[derive(Serialize)]
+struct Limits {
+    /// In bytes.
+    memory: Option<u64>,
+    cpus: Option<f64>,
+    pids: Option<i64>,
+    /// The size of `/dev/shm` in bytes.
+    shm_size: u64,
+}
+
+impl<'a> Inspected<'a> {
+    pub(crate) fn new(sandbox: &'a listing::Sandbox, handshake: Option<&'a Handshake>) -> Self {
+        let limits = &sandbox.container.host_config;
+        let mut common = Sandbox::from(sandbox);
+        common.num_envs = handshake.map(|handshake| handshake.num_envs).or(common.num_envs);
+        Self {
+            sandbox: common,
+            env: handshake.map(Environment::from),
+            versions: handshake.map(|handshake| &handshake.versions),
+            limits: Limits {
+                memory: Some(limits.memory).filter(|memory| *memory > 0),
+                cpus: limits.cpus(),
+                pids: limits.pids_limit.filter(|pids| *pids > 0),
+                shm_size: limits.shm_size,
+            },
+            labels: sandbox.container.labels().collect(),
+        }
+    }
+}
+
+/// `logs --format jsonl`: one object for each line.
+#[derive(Serialize)]
+pub(crate) struct LogLine<'a> {
+    pub(crate) container_id: &'a str,
+    /// With `--timestamps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) time: Option<&'a str>,
+    pub(crate) message: &'a str,
+}
+
+/// `images`: one object for each tag.
+#[derive(Serialize)]
+pub(crate) struct ListedImage<'a> {
+    pub(crate) image: &'a str,
+    pub(crate) image_id: &'a str,
+    pub(crate) source: Option<&'a str>,
+    pub(crate) base_image: Option<&'a str>,
+    pub(crate) rlmesh_package: Option<&'a str>,
+    /// Its layers, including those that it shares with other images.
     pub(crate) bytes: u64,
+    pub(crate) created: &'a str,
+    /// How many containers, in any state, were created from it.
+    pub(crate) containers: usize,
+}
+
+/// `prune`: one object for each thing.
+#[derive(Serialize)]
+pub(crate) struct Pruned<'a> {
+    /// `image`, `builder`, `cache` or `logs`.
+    pub(crate) kind: &'static str,
+    /// A tag of the image, the name of a builder, or a folder.
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image_id: Option<&'a str>,
+    pub(crate) action: Action,
+    pub(crate) reason: &'a str,
+    /// How many files of a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<usize>,
+    /// What its removal gives back; `null` if unknown.
+    pub(crate) bytes: Option<u64>,
 }
 
 /// `ls`.
@@ -262,36 +411,14 @@ pub(crate) struct RepositoryFile<'a> {
     pub(crate) digest: String,
 }
 
-/// `reap --builders`: one object for each builder.
-#[derive(Serialize)]
-pub(crate) struct ReapedBuilder<'a> {
-    pub(crate) builder: &'a str,
-    pub(crate) action: Action,
-    pub(crate) reason: &'a str,
-    /// The size of its cache; `null` if unknown.
-    pub(crate) bytes: Option<u64>,
-}
-
-/// What `reap` did or would do.
-#[derive(Serialize)]
+/// What a command did or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
+    Stopped,
     Removed,
     WouldRemove,
     Kept,
-}
-
-/// `ps`: one object for each container.
-#[derive(Serialize)]
-pub(crate) struct Listed<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) source: Option<&'a str>,
-    pub(crate) image: &'a str,
-    pub(crate) state: &'a str,
-    pub(crate) address: Option<String>,
-    pub(crate) owner_pid: Option<u32>,
-    pub(crate) created: &'a str,
 }
 
 /// `doctor`.
@@ -338,10 +465,45 @@ pub(crate) fn error(error: &SandboxError) -> String {
             log_file: error.log_file().map(|file| file.display().to_string()),
         },
     };
-    serde_json::to_string(&wrapped).unwrap_or_else(|error| unreachable!("texts always serialize: {error}"))
+    let json = serde_json::to_string(&wrapped);
+    harmless(&json.unwrap_or_else(|error| unreachable!("texts always serialize: {error}")))
+}
+
+/// A line of stderr that is not an error: `{"log":{"message":…}}`.
+pub(crate) fn message(kind: &str, text: &str) -> String {
+    harmless(&serde_json::json!({ kind: { "message": text } }).to_string())
+}
+
+/// The same JSON, with characters escaped that change how a terminal shows a line.
+pub(crate) fn harmless(json: &str) -> String {
+    let mut result = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || is_invisible(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(result, "\\u{unit:04x}");
+            }
+        } else {
+            result.push(c);
+        }
+    }
+    result
 }
 
 /// Rounds to milliseconds.
 fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_harmless_and_means_the_same() {
+        let text = "a\u{9b}31m\u{202e}b\u{e0041}\x1b";
+        let line = message("log", text);
+        assert!(line.is_ascii() && !line.contains(char::is_control), "{line}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["log"]["message"], text);
+    }
 }

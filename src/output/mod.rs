@@ -3,6 +3,7 @@
 mod closed_stdout;
 pub(crate) mod json;
 pub(crate) mod progress;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod variables;
 
@@ -13,12 +14,16 @@ use anyhow::Context as _;
 use indicatif::MultiProgress;
 use serde::Serialize;
 
-use crate::cli::{ColorWhen, GlobalArgs, ProgressHow};
+use crate::cli::{ColorWhen, GlobalArgs, ListFormat, ProgressHow};
 use crate::error::SandboxError;
 use crate::progress::Event;
+use crate::sandbox::failure::is_rlmesh_notice;
 use crate::settings::terminal::Terminal;
 use progress::Progress;
 use text::VisibleStream;
+
+/// The most lines of a log that an error shows.
+const TELLING_LINES: usize = 8;
 
 /// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +54,8 @@ struct Inner {
     /// The progress bars on the terminal; other lines are printed above them.
     bars: MultiProgress,
     progress: Mutex<Progress>,
-    /// Escapes a container's log if stderr is a terminal; `None` otherwise.
-    log: Option<Mutex<VisibleStream>>,
+    /// The incomplete last line of a container's log.
+    log_line: Mutex<Vec<u8>>,
 }
 
 impl Output {
@@ -69,6 +74,7 @@ impl Output {
         };
         let how = match global.progress {
             Some(ProgressHow::Json) => progress::How::Json,
+            Some(ProgressHow::Plain) if format == Format::Json => progress::How::Json,
             _ if volume == Volume::Quiet => progress::How::None,
             Some(ProgressHow::None) => progress::How::None,
             Some(ProgressHow::Plain) => progress::How::Plain,
@@ -81,12 +87,22 @@ impl Output {
         };
         let bars = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
         let progress = Mutex::new(Progress::new(how, bars.clone(), has_color));
-        let log = is_terminal.then(Mutex::default);
-        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log }) }
+        let log_line = Mutex::default();
+        Self { inner: Arc::new(Inner { format, volume, has_color, bars, progress, log_line }) }
     }
 
     pub(crate) fn format(&self) -> Format {
         self.inner.format
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.inner.volume == Volume::Quiet
+    }
+
+    /// The width of the terminal that stdout is; `None` for a file or a pipe.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|width| *width > 0)
     }
 
     pub(crate) fn is_verbose(&self) -> bool {
@@ -107,7 +123,19 @@ impl Output {
     /// # Errors
     /// As [`Self::result`].
     pub(crate) fn json(&self, result: &impl Serialize) -> Result<(), SandboxError> {
-        self.result(&serde_json::to_string(result).context("the result cannot be written as JSON")?)
+        let json = serde_json::to_string(result).context("the result cannot be written as JSON")?;
+        self.result(&json::harmless(&json))
+    }
+
+    /// Prints a list: as one array, or with one object on each line.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub(crate) fn json_list(&self, items: &[impl Serialize], format: ListFormat) -> Result<(), SandboxError> {
+        if format == ListFormat::Jsonl {
+            return items.iter().try_for_each(|item| self.json(item));
+        }
+        self.json(&items)
     }
 
     /// Writes bytes to stdout as they are.
@@ -133,41 +161,77 @@ impl Output {
     /// Prints a note for the user.
     pub(crate) fn note(&self, text: &str) {
         if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
-            self.print_line(text);
+            self.print_line(&text::line(text));
+        }
+    }
+
+    /// Prints that something is ready, and its properties, which are lines that can be shown as they are.
+    pub(crate) fn ready(&self, what: &str, properties: &[String]) {
+        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+            let head = format!("{} {}", self.paint(Paint::Good, "✓"), text::line(what));
+            self.print_line(&[&[head], properties].concat().join("\n"));
         }
     }
 
     /// Prints a warning.
     pub(crate) fn warn(&self, text: &str) {
         if self.inner.format == Format::Json {
-            self.print_line(&serde_json::json!({ "warning": { "message": text } }).to_string());
+            self.print_line(&json::message("warning", text));
         } else if self.inner.volume > Volume::Quiet {
-            self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::safe(text)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Warning, "warning:"), text::line(text)));
+        }
+    }
+
+    /// Prints a problem that did not make the program fail, like an error.
+    pub(crate) fn warn_of(&self, problem: &SandboxError) {
+        self.warn(&problem.to_string());
+        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+            self.details_and_hints(problem);
         }
     }
 
     /// Prints a line that is only shown with `--verbose`.
     pub(crate) fn trace(&self, text: &str) {
-        if self.inner.volume == Volume::Verbose {
-            self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::safe(text))));
+        if self.inner.volume == Volume::Verbose && self.inner.format == Format::Json {
+            self.print_line(&json::message("trace", text));
+        } else if self.inner.volume == Volume::Verbose {
+            self.print_line(&self.paint(Paint::Dim, &format!("+ {}", text::line(text))));
         }
     }
 
-    /// Prints a piece of a container's log to stderr. A file or pipe receives it unchanged; on a terminal,
-    /// control characters are escaped.
+    /// Prints a piece of a container's log to stderr. Each line is marked, so that it does not look like one of this
+    /// program, and [`text::visible`]. `logs` prints the log itself.
     pub(crate) fn log(&self, bytes: &[u8]) {
-        if self.inner.volume == Volume::Quiet {
+        if self.inner.volume > Volume::Quiet {
+            let mut pending = self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner);
+            text::for_each_line(&mut pending, bytes, &mut |line| self.log_line(line));
+        }
+    }
+
+    /// Prints the incomplete last line of a container's log.
+    pub(crate) fn end_log(&self) {
+        let rest = std::mem::take(&mut *self.inner.log_line.lock().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            self.log_line(&String::from_utf8_lossy(&rest));
+        }
+    }
+
+    fn log_line(&self, line: &str) {
+        if is_rlmesh_notice(line) {
             return;
         }
-        let visible;
-        let bytes = match &self.inner.log {
-            Some(stream) => {
-                visible = stream.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
-                visible.as_bytes()
+        let line = match self.inner.format {
+            Format::Json => json::message("log", line),
+            Format::Text | Format::Env => {
+                format!("{} {}", self.paint(Paint::Dim, "|"), text::visible(line)).trim_end().to_owned()
             }
-            None => bytes,
         };
-        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(bytes));
+        self.print_line(&line);
+    }
+
+    /// Prints a question, without a line break.
+    pub(crate) fn ask(&self, question: &str) {
+        let _ = self.inner.bars.suspend(|| io::stderr().lock().write_all(question.as_bytes()));
     }
 
     /// Prints why the program failed. Errors are printed even with `--quiet`.
@@ -187,22 +251,27 @@ impl Output {
         self.print_line(&format!(
             "{} {}",
             self.paint(Paint::Error, "error:"),
-            text::safe(&error.to_string())
+            text::line(&error.to_string())
         ));
+        self.details_and_hints(error);
+    }
+
+    /// Prints the few telling lines, where the whole log is, and the hints.
+    fn details_and_hints(&self, error: &SandboxError) {
         let lines = match (error.log(), error.log_file()) {
             // Without the whole log in a file, more of it is shown.
             (Some(log), None) => Some(text::last_lines(log, 20)),
-            _ => error.details().map(str::to_owned),
+            _ => error.details().map(|details| text::last_lines(details, TELLING_LINES)),
         };
         if let Some(lines) = lines {
             self.print_line(&text::indented(&lines));
         }
         if let Some(file) = error.log_file() {
-            self.print_line(&format!("the whole log: {}", text::safe(&file.display().to_string())));
+            self.print_line(&format!("the whole log: {}", text::line(&file.display().to_string())));
         }
         // The hints come last, so that they stay on the screen.
         for hint in error.hints() {
-            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::safe(&hint)));
+            self.print_line(&format!("{} {}", self.paint(Paint::Hint, "hint:"), text::line(&hint)));
         }
     }
 
@@ -210,7 +279,7 @@ impl Output {
     pub(crate) fn event(&self, event: &Event) {
         match event {
             Event::Warning(text) => self.warn(text),
-            Event::Note(text) => self.note(&text::safe(text)),
+            Event::Note(text) => self.note(text),
             _ => {}
         }
         let lines = self.progress().lines(event);

@@ -10,7 +10,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 use crate::engine::docker::inspection::short;
 use crate::image::build_context::step_title::title;
 use crate::output::Paint;
-use crate::output::text::{safe, seconds};
+use crate::output::text::{line, seconds};
 use crate::progress::BuildEvent;
 use crate::progress::Event;
 
@@ -91,36 +91,36 @@ impl Progress {
 
     fn plain(&self, event: &Event) -> Vec<String> {
         let dim = |text: &str| Paint::Dim.on(text, self.has_color);
-        let line = match event {
-            Event::LookingUp { what } => format!("looking up {}", safe(what)),
+        let shown = match event {
+            Event::LookingUp { what } => format!("looking up {}", line(what)),
             Event::Pausing { seconds, reason } => {
-                format!("{}; trying again in {seconds:.0} s", safe(reason))
+                format!("{}; trying again in {seconds:.0} s", line(reason))
             }
             Event::Fetched { files, size, from_network, seconds } => {
                 fetched(*files, *size, *from_network, *seconds)
             }
             Event::Building { tag } => format!("building {tag}"),
             Event::Build(BuildEvent::StepFinished { name, cached: true, .. }) if is_shown(name) => {
-                format!("  {} {}", safe(&title(name)), dim("(cached)"))
+                format!("  {} {}", line(&title(name)), dim("(cached)"))
             }
             Event::Build(BuildEvent::StepFinished { name, seconds, .. }) if is_shown(name) => {
-                format!("  {} {}", safe(&title(name)), dim(&format!("({seconds:.1} s)")))
+                format!("  {} {}", line(&title(name)), dim(&format!("({seconds:.1} s)")))
             }
-            Event::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", safe(&title(name))),
+            Event::Build(BuildEvent::StepFailed { name, .. }) => format!("  {} failed", line(&title(name))),
             Event::Built { seconds } => format!("built in {seconds:.1} s"),
             Event::Pulling { image } => format!("pulling {image}"),
             Event::Locked { file, image } => locked(file, image),
             Event::Pushing { image } => format!("pushing {image}"),
             _ => return Vec::new(),
         };
-        vec![line]
+        vec![shown]
     }
 
     fn draw(&mut self, event: &Event) -> Vec<String> {
         match event {
-            Event::LookingUp { what } => self.begin(format!("looking up {}", safe(what))),
+            Event::LookingUp { what } => self.begin(format!("looking up {}", line(what))),
             Event::Fetching { what, files, size } => {
-                self.begin(format!("fetching {} ({})", safe(what), amount(*files, *size)));
+                self.begin(format!("fetching {} ({})", line(what), amount(*files, *size)));
             }
             Event::FetchProgress { done, total } => {
                 if let Some(head) = &self.head {
@@ -129,7 +129,7 @@ impl Progress {
             }
             Event::Pausing { seconds, reason } => {
                 if let Some(head) = &self.head {
-                    head.set_prefix(format!("{}; trying again in {seconds:.0} s ", safe(reason)));
+                    head.set_prefix(format!("{}; trying again in {seconds:.0} s ", line(reason)));
                 }
             }
             Event::Fetched { files, size, from_network, seconds } => {
@@ -200,7 +200,7 @@ impl Progress {
         // The first line is `head`; finished steps follow in order.
         let bar = self.bars.insert(self.finished.len() + 1, ProgressBar::new_spinner());
         bar.set_style(style("  {prefix:.dim} {msg:.dim}"));
-        bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
+        bar.set_prefix(fitting(&line(&title(name)), LONGEST_TITLE));
         bar.set_message(how);
         self.finished.push_back(bar);
     }
@@ -210,7 +210,7 @@ impl Progress {
             BuildEvent::StepStarted { step, name } if is_shown(name) => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 bar.set_style(style("  {prefix} {wide_msg:.dim} {elapsed:>5}"));
-                bar.set_prefix(fitting(&safe(&title(name)), LONGEST_TITLE));
+                bar.set_prefix(fitting(&line(&title(name)), LONGEST_TITLE));
                 bar.enable_steady_tick(Duration::from_millis(200));
                 self.steps.insert(*step, bar);
             }
@@ -226,10 +226,10 @@ impl Progress {
             BuildEvent::StepFailed { step, .. } => self.end_step(*step),
             BuildEvent::Output { step, text } => {
                 // pip and uv rewrite the last line with carriage returns.
-                let last = text.split(['\n', '\r']).map(str::trim).rfind(|line| !line.is_empty());
+                let last = text.split(['\n', '\r']).map(str::trim).rfind(|last| !last.is_empty());
                 if let (Some(bar), Some(last)) = (self.steps.get(step), last) {
                     // pip draws its own bar in front of the numbers.
-                    bar.set_message(safe(last.trim_start_matches(['━', '╸', '╺', ' '])));
+                    bar.set_message(line(last.trim_start_matches(['━', '╸', '╺', ' '])));
                 }
             }
             BuildEvent::Transfer { step, id, done, total, .. } => {
@@ -247,7 +247,7 @@ impl Progress {
 }
 
 fn locked(file: &str, image: &str) -> String {
-    format!("wrote {}; builds with this lockfile use the image {image}", safe(file))
+    format!("wrote {}; builds with this lockfile use the image {image}", line(file))
 }
 
 /// Shortens a text to at most `longest` characters.

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use crate::contract::CONTAINER_PORT;
-use crate::engine::Phase;
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::Cause;
+use crate::engine::{Isolation, Phase, Reach};
 use crate::error::{Problem, SandboxError};
 use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, Facts, question, startup, telling};
@@ -70,14 +69,18 @@ pub struct Frame {
 pub(crate) fn check(
     docker: &Docker,
     plan: &Plan,
+    isolation: &Isolation,
     id: &str,
     handshake: &Handshake,
     limit: Duration,
 ) -> Result<CheckReport, SandboxError> {
-    let mut arguments =
-        vec![format!("tcp://127.0.0.1:{CONTAINER_PORT}"), handshake.num_envs.to_string(), STEPS.to_string()];
+    let address = match isolation.reach {
+        Reach::Port(_, port) => format!("tcp://127.0.0.1:{port}"),
+        Reach::Socket(socket) => format!("unix://{socket}"),
+    };
+    let mut arguments = vec![address, handshake.num_envs.to_string(), STEPS.to_string()];
     arguments.extend(handshake.render_mode.is_some().then(|| "render".to_owned()));
-    let subject = Subject { docker, plan, id };
+    let subject = Subject { docker, plan, isolation, id };
     let began = Instant::now();
     match docker.run_python(id, SCRIPT, &arguments, limit) {
         Ok(printed) => match outcome(&printed.stdout) {
@@ -109,6 +112,7 @@ pub(crate) fn check(
 struct Subject<'a> {
     docker: &'a Docker,
     plan: &'a Plan,
+    isolation: &'a Isolation,
     id: &'a str,
 }
 
@@ -186,6 +190,7 @@ impl Subject<'_> {
             Some(question) => probe::look(self.docker, &self.plan.image_name(), self.plan, question),
             None => Facts::default(),
         };
+        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
         let diagnosis = startup(self.plan, Some(end), &text, &facts);
         let message = match cause.or(diagnosis.cause.as_deref()) {
             Some(cause) => format!("{how}: {cause}"),

@@ -1,6 +1,7 @@
 //! The handshake of rlmesh's wire protocol, and the wait for its first answer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
@@ -9,6 +10,7 @@ use tonic::transport::Endpoint;
 use crate::contract::{HANDSHAKE_METHOD, PROTOCOL_GENERATION};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Interrupt;
+use crate::host::socket_dir::is_socket;
 use crate::plan::{Plan, ResolvedSource};
 use crate::sandbox::gym_space::{Space, wire};
 
@@ -258,7 +260,7 @@ pub(crate) enum NotReady {
     Interrupted(crate::error::Signal),
 }
 
-/// Tries the handshake with `address` (`host:port`) until it is answered, `limit` is reached, or `has_ended`
+/// Tries the handshake with `address` (`tcp://host:port` or `unix:///path`) until it is answered, `limit` is reached, or `has_ended`
 /// returns true. `has_ended` is called between attempts and must not block.
 pub(crate) async fn wait(
     address: &str,
@@ -297,8 +299,15 @@ enum Attempt {
 }
 
 async fn attempt(address: &str, limit: Duration) -> Result<Handshake, Attempt> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|error| Attempt::NotYet(error.to_string()))?;
+    let uri = match (address.strip_prefix("tcp://"), address.strip_prefix("unix://")) {
+        (Some(tcp), _) => format!("http://{tcp}"),
+        // A link could lead to another server.
+        (None, Some(socket)) if !is_socket(Path::new(socket)) => {
+            return Err(Attempt::NotYet("its socket does not exist yet".to_owned()));
+        }
+        _ => address.to_owned(),
+    };
+    let endpoint = Endpoint::from_shared(uri).map_err(|error| Attempt::NotYet(error.to_string()))?;
     let call = async {
         let channel = endpoint.connect().await.map_err(|error| Attempt::NotYet(chain(&error)))?;
         let mut client = tonic::client::Grpc::new(channel);

@@ -2,12 +2,16 @@
 
 pub(crate) mod check;
 pub(crate) mod failure;
+pub(crate) mod filter;
 pub(crate) mod gym_space;
 pub(crate) mod handshake;
 pub(crate) mod isolation;
+pub(crate) mod lifetime;
+pub(crate) mod listing;
 pub(crate) mod orphans;
 pub(crate) mod owner;
 pub(crate) mod probe;
 pub(crate) mod ready;
+pub(crate) mod select;
 pub(crate) mod start;
 pub(crate) mod stop;

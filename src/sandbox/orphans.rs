@@ -1,7 +1,7 @@
 //! Finds and removes what killed runs left behind: orphaned containers and run directories.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +13,8 @@ use crate::error::SandboxError;
 use crate::host::interrupt::Signals;
 use crate::host::process::{self, Host};
 use crate::host::run_dir::{self, Abandoned, Survey};
+use crate::host::socket_dir;
+use crate::sandbox::listing::{OwnerState, Sandbox};
 use crate::sandbox::owner::{self, Decision, Owner, Proof, Reason};
 
 /// How long after its creation a container without an owner may still be starting.
@@ -24,7 +26,7 @@ const BATCH: usize = 100;
 /// A container, and what to do with it.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    pub(crate) container: Inspection,
+    pub(crate) sandbox: Sandbox,
     pub(crate) decision: Decision,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct Findings {
     pub(crate) folders: Vec<Abandoned>,
     /// Run directories of starts on other engines, and those engines.
     pub(crate) elsewhere: Vec<(PathBuf, String)>,
+    temp_folder: PathBuf,
 }
 
 /// Why orphans are looked for.
@@ -82,7 +85,12 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
     }
     let check = OrphanCheck::new(docker, request, &survey);
     let containers = sandboxes.into_iter().map(|container| check.decide(container)).collect();
-    Ok(Findings { containers, folders: survey.abandoned, elsewhere: survey.elsewhere })
+    Ok(Findings {
+        containers,
+        folders: survey.abandoned,
+        elsewhere: survey.elsewhere,
+        temp_folder: temp_folder.to_owned(),
+    })
 }
 
 /// Decides about the containers of one engine.
@@ -92,8 +100,8 @@ struct OrphanCheck<'a> {
     here: Host,
     /// Containers that runs are starting now.
     starting: HashSet<String>,
-    /// Containers that killed runs were starting.
-    abandoned: HashSet<String>,
+    /// Containers that killed runs were starting, and the names of the runs' folders.
+    abandoned: HashMap<String, String>,
     /// The time on the engine's clock, which may differ from this machine's.
     engine_time: OnceCell<Option<SystemTime>>,
 }
@@ -101,7 +109,8 @@ struct OrphanCheck<'a> {
 impl<'a> OrphanCheck<'a> {
     fn new(docker: &'a Docker, request: Request, survey: &Survey) -> Self {
         let starting = survey.starting.iter().cloned().collect();
-        let abandoned = survey.abandoned.iter().filter_map(|folder| folder.container.clone()).collect();
+        let run = |folder: &Abandoned| Some((folder.container.clone()?, folder.name()));
+        let abandoned = survey.abandoned.iter().filter_map(run).collect();
         Self { docker, request, here: Host::here(), starting, abandoned, engine_time: OnceCell::new() }
     }
 
@@ -119,14 +128,21 @@ impl<'a> OrphanCheck<'a> {
             Decision::Orphan(_) if self.starting.contains(container.name()) => {
                 Decision::Keep(Reason::Starting)
             }
-            Decision::Keep(reason)
-                if self.abandoned.contains(container.name()) && reason != Reason::BeingRemoved =>
-            {
+            Decision::Keep(reason) if self.is_abandoned(&container) && reason != Reason::BeingRemoved => {
                 Decision::Orphan(Proof::StartAbandoned)
             }
             decision => decision,
         };
-        Candidate { container, decision }
+        let owner = OwnerState::of(&container, decision);
+        Candidate { sandbox: Sandbox { container, owner }, decision }
+    }
+
+    /// Whether a killed run was starting this container. A later run may have used the name again.
+    fn is_abandoned(&self, container: &Inspection) -> bool {
+        let run = self.abandoned.get(container.name());
+        run.is_some_and(|run| {
+            container.label(label::RUN_DIR).is_none_or(|folder| Path::new(folder).ends_with(run))
+        })
     }
 
     /// Whether a container was created so recently that it may still be starting; true if the engine's time
@@ -163,7 +179,8 @@ impl Findings {
         let orphans: Vec<Candidate> = self.containers.into_iter().filter(is_orphan).collect();
         let mut failed = None;
         for batch in orphans.chunks(BATCH) {
-            let ids: Vec<String> = batch.iter().map(|candidate| candidate.container.id.clone()).collect();
+            let ids: Vec<String> =
+                batch.iter().map(|candidate| candidate.sandbox.container.id.clone()).collect();
             let left = match docker.remove_containers(&ids) {
                 Ok(()) => HashSet::new(),
                 Err(failure) => {
@@ -175,10 +192,10 @@ impl Findings {
                     left
                 }
             };
-            batch
-                .iter()
-                .filter(|candidate| !left.contains(&candidate.container.id))
-                .for_each(&mut *on_removed);
+            for candidate in batch.iter().filter(|candidate| !left.contains(candidate.sandbox.id())) {
+                candidate.sandbox.container.remove_socket_directory();
+                on_removed(candidate);
+            }
         }
         if let Some((count, failure)) = failed {
             // The run directories name what could not be removed: keep them for the next `reap`.
@@ -192,6 +209,7 @@ impl Findings {
         for folder in self.folders {
             folder.remove()?;
         }
+        socket_dir::remove_abandoned(&self.temp_folder, docker.waits.run_folder_lock);
         Ok(())
     }
 }

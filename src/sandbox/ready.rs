@@ -9,25 +9,38 @@ use anyhow::Context as _;
 use crate::contract::CONTAINER_PORT;
 use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::Inspection;
-use crate::engine::docker::log::{Follow, LogLines};
+use crate::engine::docker::log::LogLines;
 use crate::engine::docker::tail::Tail;
-use crate::engine::{EngineSite, Phase};
-use crate::error::{Problem, SandboxError, Signal};
+use crate::engine::{EngineSite, Isolation, Phase, Reach};
+use crate::error::{Change, Problem, SandboxError, Signal};
 use crate::host::interrupt::Interrupt;
+use crate::host::socket_dir::{self, SocketDir};
 use crate::plan::Plan;
 use crate::sandbox::failure::{ContainerEnd, Facts, question, startup};
 use crate::sandbox::handshake::{self, Handshake, NotReady};
 use crate::sandbox::probe;
+use crate::settings::isolation::Transport;
 
 /// An environment that has answered.
 pub(crate) struct Ready {
     /// The address for rlmesh's clients.
     pub(crate) address: String,
     pub(crate) image_id: String,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
     pub(crate) handshake: Handshake,
 }
 
-/// Waits until the environment in the container `id` answers.
+/// A container to wait for.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) isolation: &'a Isolation,
+    /// The socket directory, if it serves on a Unix socket.
+    pub(crate) socket: Option<&'a SocketDir>,
+}
+
+/// Waits until the environment in a container answers.
 ///
 /// # Errors
 /// ContainerStartup, with the end of the log, if the container ends or does not answer within `limit`;
@@ -35,21 +48,47 @@ pub(crate) struct Ready {
 pub(crate) fn until_ready(
     docker: &Docker,
     plan: &Plan,
-    id: &str,
+    subject: Subject<'_>,
     limit: Duration,
 ) -> Result<Ready, SandboxError> {
-    let wait =
-        Wait { docker, plan, id, limit, deadline: Instant::now() + limit, watch: Watch::start(docker, id) };
+    let Subject { id, isolation, socket } = subject;
+    let deadline = Instant::now() + limit;
+    let wait = Wait { docker, plan, isolation, id, limit, deadline, watch: Watch::start(docker, id) };
     let container = wait.container()?;
-    let Some(address) = container.published(CONTAINER_PORT) else { return Err(wait.no_port(&container)) };
+    let address = match (socket, container.published(CONTAINER_PORT)) {
+        (Some(dir), _) => format!("unix://{}", socket_dir::socket(&dir.shared()).display()),
+        (None, Some(address)) => format!("tcp://{address}"),
+        (None, None) => return Err(wait.no_port(&container)),
+    };
     let left = wait.deadline.saturating_duration_since(Instant::now());
     let answer = handshake::wait(&address, left, &docker.interrupt, || wait.watch.has_ended());
     match on_a_runtime(answer)? {
         Ok(handshake) => {
-            Ok(Ready { address: format!("tcp://{address}"), image_id: container.image, handshake })
+            if let Some(dir) = socket {
+                dir.seal().context("cannot change the socket directory")?;
+            }
+            let (image_id, created) = (container.image, container.created);
+            Ok(Ready { address, image_id, created, handshake })
         }
         Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
         Err(reason) => Err(wait.not_ready(&reason)),
+    }
+}
+
+/// Asks a running environment once more what it is. The inner error says why there is no answer.
+///
+/// # Errors
+/// Interrupted, or a runtime that cannot be started.
+pub(crate) fn ask(
+    address: &str,
+    limit: Duration,
+    interrupt: &Interrupt,
+) -> Result<Result<Handshake, String>, SandboxError> {
+    match on_a_runtime(handshake::wait(address, limit, interrupt, || false))? {
+        Ok(handshake) => Ok(Ok(handshake)),
+        Err(NotReady::Interrupted(signal)) => Err(SandboxError::Interrupted(signal)),
+        Err(NotReady::TimedOut(reason) | NotReady::NotRlmesh(reason)) => Ok(Err(reason)),
+        Err(NotReady::Ended) => Ok(Err("it has ended".to_owned())),
     }
 }
 
@@ -57,6 +96,7 @@ pub(crate) fn until_ready(
 struct Wait<'a> {
     docker: &'a Docker,
     plan: &'a Plan,
+    isolation: &'a Isolation,
     id: &'a str,
     limit: Duration,
     deadline: Instant,
@@ -107,6 +147,7 @@ impl Wait<'_> {
             NotReady::TimedOut(_) => probe::look_at(self.docker, self.id, self.limit),
             _ => Facts::default(),
         };
+        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
         if let Err(interrupted) = self.docker.interrupt.check() {
             return interrupted;
         }
@@ -128,7 +169,12 @@ impl Wait<'_> {
             NotReady::Interrupted(signal) => return SandboxError::Interrupted(*signal),
         };
         let mut problem = diagnosis.into_problem(message, &log);
-        if self.docker.site() == EngineSite::Elsewhere {
+        if self.plan.build().is_none() && matches!(self.isolation.reach, Reach::Socket(_)) {
+            problem = problem
+                .hint("an image whose server does not read RLMESH_ADDRESS serves on its port alone")
+                .changes([Change::Add("--transport", Transport::Tcp.to_string())]);
+        }
+        if matches!(self.isolation.reach, Reach::Port(..)) && self.docker.site() == EngineSite::Elsewhere {
             problem = problem.hint(
                 "the engine is on another machine, and the port is only open there: forward the port, or run rlmesh-sandbox on that machine",
             );
@@ -166,6 +212,7 @@ impl Wait<'_> {
             Some(question) => probe::look(self.docker, image, self.plan, question),
             None => Facts::default(),
         };
+        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
         if let Err(interrupted) = self.docker.interrupt.check() {
             return interrupted;
         }
@@ -219,7 +266,7 @@ impl Watch {
                 return;
             }
             let mut keep = |chunk: &[u8]| log.lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-            let everything = LogLines { follow: Follow::UntilTheEnd, tail: None };
+            let everything = LogLines::ALL;
             let mut followed = docker.follow_log(&id, everything, &mut keep);
             while docker.interrupt.check().is_ok() {
                 // A log can end early or be unreadable; only the container's state is reliable.

@@ -1,31 +1,38 @@
 //! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::contract::{CONTAINER_PREFIX, IMAGE_FOLDER, label, variable};
+use crate::contract::{CONTAINER_PREFIX, ENTRYPOINT, IMAGE_FOLDER, SOCKET_FOLDER, label, variable};
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
-use crate::engine::{NewContainer, Platform};
-use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
+use crate::engine::docker::info::is_on_this_machine;
+use crate::engine::{EngineSite, Isolation, Mount, NewContainer, Platform, Reach};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, cannot_read, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::{RunDir, write_private};
+use crate::host::socket_dir::SocketDir;
 use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
 use crate::plan::{Plan, PlannedImage};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
+use crate::sandbox::isolation::Circumstances;
 use crate::sandbox::owner::Owner;
-use crate::sandbox::ready::{self, Ready};
-use crate::sandbox::{isolation, orphans};
+use crate::sandbox::ready::{self, Ready, Subject};
+use crate::sandbox::{isolation, lifetime, orphans};
+use crate::settings::Settings;
+use crate::settings::isolation::{ContainerOptions, Network, Transport, Volume};
 use crate::settings::sandbox::{Ownership, RunOptions};
+use crate::source::EnvironmentSourceRef;
 
 /// Makes Python print a stack when it crashes.
 const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
@@ -38,22 +45,35 @@ const NAMES_TRIED: usize = 3;
 
 /// How many starts are tried if ports on the host are taken.
 const PORTS_TRIED: usize = 30;
+/// How many starts are tried if the engine lacks something that can be replaced.
+const STARTS_TRIED: usize = 4;
+
+/// The folder of a file with the parameters in a container whose root is read-only.
+const PAYLOAD_FOLDER: &str = "/run/rlmesh-parameters";
 
 /// A container that has answered.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`.
+    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…`.
     pub(crate) address: String,
+    pub(crate) isolation: Isolation,
+    /// When the container was created, in RFC 3339.
+    pub(crate) created: String,
+    pub(crate) ownership: Ownership,
     pub(crate) image: Image,
     pub(crate) handshake: Handshake,
     /// The time from the first command to the answered handshake.
     pub(crate) took: Duration,
+    /// When its container was started.
+    pub(crate) started: Instant,
     /// What a client saw, if the environment was to be checked.
     pub(crate) check: Option<CheckReport>,
     /// The run directory. It names the container as long as the container must not outlive this process.
     folder: Arc<RunDir>,
+    /// The folder of its Unix socket.
+    socket: Option<Arc<SocketDir>>,
 }
 
 /// Makes sure that the engine has the plan's image, starts its container, and waits for the handshake.
@@ -67,13 +87,19 @@ pub(crate) fn launch(
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
     let began = Instant::now();
+    let (mut isolation, notes) = decide(&image, options)?;
+    notes.into_iter().for_each(|note| on_event(Event::Note(note)));
+    let mut has_init = true;
     // One limit for all that docker does for a start: the build has its own.
     let limit = image.docker.waits.start + time_to_answer(image.docker, options);
     let request = image;
-    let start = |built_in, on_event: &mut Listener<'_>| {
+    let mut start = |built_in, on_event: &mut Listener<'_>| {
         let docker = request.docker.until(Instant::now() + limit);
-        let start = Start { image: ImageRequest { docker: &docker, ..request }, options, began };
-        start.attempt(built_in, on_event)
+        let image = ImageRequest { docker: &docker, ..request };
+        let mut start = Start { image, options, isolation: isolation.clone(), has_init, began };
+        let started = start.attempt(built_in, on_event);
+        (isolation, has_init) = (start.isolation, start.has_init);
+        started
     };
     let image = if image.takes_existing() {
         // The image usually exists, and starting a container is faster than checking first.
@@ -83,9 +109,7 @@ pub(crate) fn launch(
                 StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
                 // The image that exists may be for another platform.
                 StartFailureReason::NoImage | StartFailureReason::OtherPlatform => image.ensure(on_event)?,
-                StartFailureReason::NameTaken | StartFailureReason::PortTaken | StartFailureReason::Other => {
-                    return Err(failed.error);
-                }
+                _ => return Err(failed.error),
             },
         }
     } else {
@@ -105,12 +129,57 @@ fn check_limit(docker: &Docker, options: &RunOptions) -> Duration {
     docker.waits.check.max(options.ready_timeout)
 }
 
-/// Checks that the owner exists, before anything is built for it.
+/// Checks what can be checked before anything is built: the owner, the name, and what the engine must have.
 ///
 /// # Errors
-/// [`SandboxError::InvalidOption`].
-pub(crate) fn check_owner(ownership: Ownership) -> Result<(), SandboxError> {
-    owner(ownership).map(drop)
+/// [`SandboxError::InvalidOption`]; Docker.
+pub(crate) fn check_first(docker: &Docker, options: &RunOptions) -> Result<(), SandboxError> {
+    owner(options.ownership)?;
+    check_name(docker, options.name.as_deref())?;
+    let container = options.container.checked()?;
+    if container.runtime.is_none() && container.gpus.is_none() {
+        return Ok(());
+    }
+    let equipment = docker.equipment()?;
+    if let Some(runtime) = &container.runtime
+        // A name with dots is a shim, which the engine looks up when it starts the container.
+        && !runtime.contains('.')
+        && !equipment.runtimes().any(|name| name == runtime)
+    {
+        let known: Vec<&str> = equipment.runtimes().filter(|name| !name.contains('.')).collect();
+        let invalid = InvalidValue::new(
+            "the engine does not have this runtime",
+            format!("install it and add it to the engine's settings; the engine has {}", known.join(", ")),
+        );
+        return Err(Field::RUNTIME.invalid(runtime, &invalid));
+    }
+    if let Some(gpus) = &container.gpus
+        && !equipment.has_gpus()
+        && (docker.site() == EngineSite::Elsewhere || !has_gpu_device())
+    {
+        let invalid = InvalidValue::new(
+            "the engine has no GPUs for containers",
+            "install the NVIDIA Container Toolkit on the engine's machine, or leave out --gpus",
+        );
+        return Err(Field::GPUS.invalid(gpus, &invalid));
+    }
+    Ok(())
+}
+
+/// Whether this machine has a GPU with its driver.
+fn has_gpu_device() -> bool {
+    ["/dev/nvidiactl", "/dev/dxg", "/dev/kfd"].iter().any(|device| Path::new(device).exists())
+}
+
+/// Checks that no container has the name.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
+fn check_name(docker: &Docker, name: Option<&str>) -> Result<(), SandboxError> {
+    match name {
+        Some(name) if docker.exists(name)? => Err(name_taken(name)),
+        _ => Ok(()),
+    }
 }
 
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
@@ -129,6 +198,35 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     }
 }
 
+/// The isolation of the container, and what the user should know about it.
+fn decide(image: &ImageRequest<'_>, options: &RunOptions) -> Result<(Isolation, Vec<String>), SandboxError> {
+    let (docker, plan) = (image.docker, image.plan);
+    let endpoint = match &image.settings.endpoint {
+        Some(endpoint) => Some(endpoint.clone()),
+        // On other systems, an engine runs in a virtual machine.
+        None if !cfg!(target_os = "linux") => None,
+        None => docker.endpoint().ok().map(|endpoint| endpoint.host),
+    };
+    let is_on_this_machine = endpoint.is_some_and(|endpoint| is_on_this_machine(&endpoint));
+    // Asking the engine would delay every start.
+    let own_memory = || if is_on_this_machine { process::memory() } else { None };
+    let memory = match options.container.memory {
+        Some(_) => None,
+        None => own_memory().or_else(|| docker.resources().ok().map(|resources| resources.memory)),
+    };
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let is_from_hub = matches!(plan.resolved_source(), EnvironmentSourceRef::Hf(_));
+    let copies = plan.serving.num_envs;
+    let around = Circumstances { is_from_hub, copies, processors, memory, is_on_this_machine };
+    isolation::decide(&options.container, around)
+}
+
+/// Keeps the log of a container in a file. `None` if there is no folder for it.
+pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
+    let folder = settings.state_folder.as_ref()?.join("logs");
+    logs::write(&folder, "start", name, log)
+}
+
 /// A failed start. Nothing is left of it, or the error says what is left.
 struct FailedStart {
     reason: StartFailureReason,
@@ -141,30 +239,44 @@ impl From<SandboxError> for FailedStart {
     }
 }
 
+/// The failure of a start whose image the engine does not have.
+fn no_image(image: &str) -> FailedStart {
+    let problem = Problem::new(format!("the engine does not have the image {image}"), "check its name");
+    FailedStart { reason: StartFailureReason::NoImage, error: SandboxError::ContainerStartup(problem) }
+}
+
 /// One start, and what it needs.
 struct Start<'a> {
     image: ImageRequest<'a>,
     options: &'a RunOptions,
+    isolation: Isolation,
+    has_init: bool,
     began: Instant,
 }
 
 impl Start<'_> {
     /// Starts a container from the engine's current image, and waits for the handshake.
     fn attempt(
-        &self,
+        &mut self,
         built_in: Option<Duration>,
         on_event: &mut Listener<'_>,
     ) -> Result<Running, FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
         let owner = owner(self.options.ownership)?;
         let folder = RunDir::create(&self.image.settings.temp_folder)?;
-        let (name, id) = self.container(&owner, &folder, on_event)?;
+        let started = Instant::now();
+        let (name, id, socket) = self.container(&owner, &folder, on_event)?;
         on_event(Event::Waiting { name: name.clone(), id: id.clone() });
-        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, on_event));
+        let ready = docker.interrupt.check().and_then(|()| self.until_ready(&id, socket.as_ref(), on_event));
         let (ready, took, check) = match ready {
             Ok(ready) => ready,
             Err(error) => {
-                let error = self.with_log_file(error);
+                let error = self.with_log_file(error).map_problem(|problem| match self.options.ttl {
+                    Some(time) if started.elapsed() >= time => {
+                        problem.hint("its --ttl was over: allow more time")
+                    }
+                    _ => problem,
+                });
                 return Err(discard(docker, &name, &folder, error, on_event).into());
             }
         };
@@ -172,22 +284,23 @@ impl Start<'_> {
             id,
             name,
             address: ready.address,
+            isolation: self.isolation.clone(),
+            created: ready.created,
+            ownership: self.options.ownership,
             image: Image { tag: plan.image_name(), id: ready.image_id, built_in },
             handshake: ready.handshake,
             took,
+            started,
             check,
             folder: Arc::new(folder),
+            socket: socket.map(Arc::new),
         })
     }
 
     /// Keeps the log of a failed start in a file, which the error names.
     fn with_log_file(&self, error: SandboxError) -> SandboxError {
         let name = self.image.plan.resolved_source().slug();
-        let folder = self.image.settings.state_folder.as_ref().map(|state| state.join("logs"));
-        let file = match (folder, error.log()) {
-            (Some(folder), Some(log)) => logs::write(&folder, "start", &name, log),
-            _ => None,
-        };
+        let file = error.log().and_then(|log| keep_log(self.image.settings, &name, log));
         error.map_problem(|problem| problem.log_file(file))
     }
 
@@ -196,10 +309,12 @@ impl Start<'_> {
     fn until_ready(
         &self,
         id: &str,
+        socket: Option<&SocketDir>,
         on_event: &mut Listener<'_>,
     ) -> Result<(Ready, Duration, Option<CheckReport>), SandboxError> {
         let (docker, plan, options) = (self.image.docker, self.image.plan, &self.options);
-        let ready = ready::until_ready(docker, plan, id, options.ready_timeout)?;
+        let subject = Subject { id, isolation: &self.isolation, socket };
+        let ready = ready::until_ready(docker, plan, subject, options.ready_timeout)?;
         let took = self.began.elapsed();
         for warning in handshake::review(plan, &ready.handshake)? {
             on_event(Event::Warning(warning));
@@ -209,7 +324,7 @@ impl Start<'_> {
         }
         on_event(Event::Checking);
         let limit = check_limit(docker, options);
-        let report = check::check(docker, plan, id, &ready.handshake, limit)?;
+        let report = check::check(docker, plan, &self.isolation, id, &ready.handshake, limit)?;
         Ok((ready, took, Some(report)))
     }
 
@@ -219,82 +334,274 @@ impl Start<'_> {
         needed.chain(&self.options.env).map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
-    /// Starts the container, and returns its name and id.
+    /// Starts the container, and returns its name, its id and its socket directory.
     fn container(
-        &self,
+        &mut self,
         owner: &Owner,
         folder: &RunDir,
         on_event: &mut Listener<'_>,
-    ) -> Result<(String, String), FailedStart> {
+    ) -> Result<(String, String, Option<SocketDir>), FailedStart> {
         let (docker, plan) = (self.image.docker, self.image.plan);
-        let source = plan.resolved_source();
-        let mut labels = vec![(label::MARK.0, label::MARK.1.to_owned()), (label::SOURCE, source.to_string())];
-        labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
-        labels.extend(owner.labels());
-        labels.push((label::RUN_DIR, folder.path().display().to_string()));
-        let (mut variables, file) = payload(plan, folder.path())?;
-        let users_variables = self.users_variables();
-        if !users_variables.iter().any(|(name, _)| *name == FAULT_HANDLER.0) {
-            variables.push((FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned()));
-        }
-        let env_file = write_env_file(folder.path(), &users_variables)?;
-        let target = format!("{IMAGE_FOLDER}/bootstrap.json");
-        let (image, slug) = (plan.image_name(), source.slug());
-        let mut attempt = 1;
+        let slug = plan.resolved_source().slug();
+        let (mut attempt, mut names_taken) = (0, 0);
         loop {
-            let name = format!("{CONTAINER_PREFIX}{slug}-{}", uuid::Uuid::new_v4().simple());
+            attempt += 1;
+            let name = match &self.options.name {
+                Some(name) => name.clone(),
+                None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
+            };
             folder.set_container(&name, docker.engine_name.as_deref())?;
-            let labels: Vec<_> = labels.iter().cloned().chain([(label::NAME, name.clone())]).collect();
-            let new = NewContainer {
-                image: &image,
-                name: &name,
-                labels: &labels,
-                variables: &variables,
-                env_file: env_file.as_deref(),
-                shm_size: self.options.shm_size,
-                file: file.as_deref().map(|file| (file, target.as_str())),
-                platform: match (&self.image.build.platform, &plan.image) {
-                    (Some(platform), _) => Platform::Named(platform),
-                    (None, PlannedImage::Built(_)) => Platform::Engines,
-                    (None, PlannedImage::Prebuilt(_)) => Platform::Any,
-                },
-                isolation: &isolation::standard(),
+            let socket = match self.isolation.reach {
+                Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder)?),
+                Reach::Port(..) => None,
             };
             let id_file = folder.path().join(format!("container-id-{attempt}"));
-            match docker.run_container(&new, &id_file) {
-                Ok(id) => return Ok((name, id)),
+            let failed = match self.run(owner, folder, &name, socket.as_ref(), &id_file)? {
+                Ok(id) => return Ok((name, id, socket)),
+                Err(failed) => failed,
+            };
+            match failed.reason {
                 // The container of that name is not ours: it must not be removed.
-                Err(failed) if failed.reason == StartFailureReason::NameTaken => {
+                StartFailureReason::NameTaken => {
                     folder.clear_container()?;
-                    if attempt == NAMES_TRIED {
+                    if self.options.name.is_some() {
+                        return Err(FailedStart { reason: failed.reason, error: name_taken(&name) });
+                    }
+                    names_taken += 1;
+                    if names_taken == NAMES_TRIED {
                         return Err(FailedStart { reason: failed.reason, error: failed.error });
                     }
-                    attempt += 1;
                 }
-                // Docker goes on from the port that was taken.
-                Err(failed) if failed.reason == StartFailureReason::PortTaken && attempt < PORTS_TRIED => {
+                reason if attempt < STARTS_TRIED && self.can_adapt(reason, socket.is_some()) => {
                     let failed = clean_up(docker, &name, folder, failed, on_event);
-                    if failed.reason != StartFailureReason::PortTaken || docker.interrupt.check().is_err() {
+                    if folder.is_kept() {
                         return Err(failed);
                     }
-                    attempt += 1;
+                    self.adapt(reason, on_event)?;
                 }
-                Err(failed) => return Err(clean_up(docker, &name, folder, failed, on_event)),
+                // Docker goes on from the port that was taken.
+                StartFailureReason::PortTaken if attempt < PORTS_TRIED => {
+                    let failed = clean_up(docker, &name, folder, failed, on_event);
+                    if folder.is_kept() || docker.interrupt.check().is_err() {
+                        return Err(failed);
+                    }
+                }
+                _ => return Err(clean_up(docker, &name, folder, failed, on_event)),
             }
         }
     }
+
+    /// Whether another start can do without what this one lacked.
+    fn can_adapt(&self, reason: StartFailureReason, has_socket: bool) -> bool {
+        let network = self.isolation.network.as_str();
+        match reason {
+            StartFailureReason::NoNetwork => {
+                [isolation::NETWORK, isolation::NETWORK_WITHOUT_EGRESS].contains(&network)
+            }
+            StartFailureReason::NoFolder => {
+                has_socket
+                    && self.options.container.transport.is_none()
+                    && self.options.container.network != Some(Network::None)
+            }
+            StartFailureReason::NoInit => self.has_init,
+            _ => false,
+        }
+    }
+
+    /// Prepares another start.
+    fn adapt(&mut self, reason: StartFailureReason, on_event: &mut Listener<'_>) -> Result<(), SandboxError> {
+        let docker = self.image.docker;
+        match reason {
+            StartFailureReason::NoNetwork => {
+                let egress = self.isolation.network == isolation::NETWORK;
+                docker.create_network(&self.isolation.network, egress)?;
+            }
+            StartFailureReason::NoInit => {
+                on_event(Event::Warning(
+                    "the engine has no docker-init: ended processes of the environment are not collected"
+                        .to_owned(),
+                ));
+                self.has_init = false;
+            }
+            _ => {
+                let elsewhere = RunOptions {
+                    container: ContainerOptions {
+                        transport: Some(Transport::Tcp),
+                        ..self.options.container.clone()
+                    },
+                    ..self.options.clone()
+                };
+                on_event(Event::Note(
+                    "the engine does not see this machine's folders: serving over TCP, in a network without egress"
+                        .to_owned(),
+                ));
+                self.isolation = decide(&self.image, &elsewhere)?.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// One `docker run`.
+    fn run(
+        &self,
+        owner: &Owner,
+        folder: &RunDir,
+        name: &str,
+        socket: Option<&SocketDir>,
+        id_file: &Path,
+    ) -> Result<Result<String, StartFailure>, FailedStart> {
+        let (docker, plan) = (self.image.docker, self.image.plan);
+        let mut labels = vec![
+            (label::MARK.0, label::MARK.1.to_owned()),
+            (label::SOURCE, plan.resolved_source().to_string()),
+            (label::ISOLATION, self.isolation.level.to_string()),
+        ];
+        // Every label is set, because those of the image would count otherwise.
+        labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
+        labels.extend(owner.labels());
+        labels.push((label::RUN_DIR, folder.path().display().to_string()));
+        labels.push((label::NAME, name.to_owned()));
+        labels
+            .push((label::TTL, self.options.ttl.map(|time| time.as_secs().to_string()).unwrap_or_default()));
+        let (mut variables, payload) = payload(plan, folder.path())?;
+        let users_variables = self.users_variables();
+        let mut isolation = self.isolation.clone();
+        let mut defaults = vec![(FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned())];
+        if isolation.read_only {
+            // Programs look for a folder and a name that this user does not have.
+            defaults.extend([("HOME", "/tmp".to_owned()), ("USER", "rlmesh".to_owned())]);
+        }
+        defaults.retain(|(name, _)| !users_variables.contains_key(name));
+        variables.extend(defaults);
+        let mut mounts: Vec<Mount> = self.options.container.volumes.iter().map(mount).collect();
+        if let (Some(dir), Reach::Socket(path)) = (socket, &isolation.reach) {
+            variables.push((variable::ADDRESS, format!("unix://{path}")));
+            let source = Some(dir.shared().to_string_lossy().into_owned());
+            mounts.push(Mount { source, target: SOCKET_FOLDER.to_owned(), writable: true, relabel: true });
+        }
+        let mut files = Vec::new();
+        for (number, (file, target)) in self.options.container.files.iter().enumerate() {
+            let copy = folder.path().join(format!("file-{number}"));
+            files.push((readable_by_all(file, copy)?, target.clone()));
+        }
+        let mut arguments = Vec::new();
+        if let Some(payload) = payload {
+            let target = if isolation.read_only { PAYLOAD_FOLDER } else { IMAGE_FOLDER };
+            let target = format!("{target}/bootstrap.json");
+            arguments.push(target.clone());
+            files.push((payload, target));
+        }
+        if isolation.read_only {
+            // Docker copies no file to a read-only root, but to a volume.
+            let folders: BTreeSet<&str> = files.iter().filter_map(|(_, target)| parent(target)).collect();
+            let volume = |target: &str| Mount {
+                source: None,
+                target: target.to_owned(),
+                writable: true,
+                relabel: false,
+            };
+            mounts.extend(folders.into_iter().map(volume));
+        }
+        let mut entrypoint = None;
+        if let Some(time) = self.options.ttl {
+            let Some(program) = lifetime::program(docker, plan, &arguments)? else {
+                return Err(no_image(&plan.image_name()));
+            };
+            arguments = lifetime::arguments(time, program);
+            entrypoint = Some(lifetime::PROGRAM);
+        }
+        // Connecting takes the right to write to the socket, which only root has for the sockets of others.
+        if let (Some(_), Some(user)) = (socket, process::ordinary_user()) {
+            if plan.build().is_some() {
+                let program = entrypoint.map_or(ENTRYPOINT.to_vec(), |program| vec![program]);
+                let shell = ["-c", "umask 0; exec \"$@\"", "sh"].into_iter().chain(program);
+                arguments = shell.map(str::to_owned).chain(arguments).collect();
+                entrypoint = Some("sh");
+            } else if self.options.container.user.is_none() {
+                isolation.user = Some(user);
+            }
+        }
+        let env_file = folder.path().join("variables");
+        let has_env_file = write_env_file(&env_file, &users_variables)?;
+        let new = NewContainer {
+            image: &plan.image_name(),
+            name,
+            labels: &labels,
+            variables: &variables,
+            env_file: has_env_file.then_some(env_file.as_path()),
+            shm_size: self.options.shm_size,
+            mounts: &mounts,
+            files: &files,
+            entrypoint,
+            arguments: &arguments,
+            platform: match (&self.image.build.platform, &plan.image) {
+                (Some(platform), _) => Platform::Named(platform),
+                (None, PlannedImage::Built(_)) => Platform::Engines,
+                (None, PlannedImage::Prebuilt(_)) => Platform::Any,
+            },
+            isolation: &isolation,
+            has_init: self.has_init,
+        };
+        Ok(docker.run_container(&new, id_file))
+    }
+}
+
+/// The folder of a path in a container; `None` for the root.
+fn parent(target: &str) -> Option<&str> {
+    target.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty())
+}
+
+/// A file, or a copy of it if not everyone can read it: docker keeps its mode, and the container's user may be any.
+fn readable_by_all(file: &Path, copy: PathBuf) -> Result<PathBuf, SandboxError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hint = "check the path of --file, and that TMPDIR has free space";
+    let failed = |error: std::io::Error| cannot_read(file, &error, hint);
+    let mode = fs::metadata(file).map_err(failed)?.permissions().mode();
+    if mode & 0o004 != 0 {
+        return Ok(file.to_owned());
+    }
+    fs::copy(file, &copy).map_err(failed)?;
+    fs::set_permissions(&copy, fs::Permissions::from_mode(mode | 0o444)).map_err(failed)?;
+    Ok(copy)
+}
+
+fn mount(volume: &Volume) -> Mount {
+    Mount {
+        source: Some(volume.source.clone()),
+        target: volume.target.clone(),
+        writable: volume.writable,
+        relabel: false,
+    }
+}
+
+/// Four random characters that are easy to read and to type.
+fn name_end(random: u128) -> String {
+    // Without vowels and what looks like another character.
+    const CHARACTERS: &[u8; 27] = b"23456789bcdfghjkmnpqrstvwxz";
+    let count = CHARACTERS.len() as u128;
+    let digit = |at: u32| CHARACTERS[((random / count.pow(at)) % count) as usize] as char;
+    (0..4).map(digit).collect()
+}
+
+fn name_taken(name: &str) -> SandboxError {
+    invalid_option(
+        format!("there is already a container with the name {name}"),
+        format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
+    )
 }
 
 /// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
 /// from its own environment, because it takes settings of its own from that: `DOCKER_HOST`, `PATH`.
-fn write_env_file(folder: &Path, variables: &BTreeMap<&str, &str>) -> Result<Option<PathBuf>, SandboxError> {
+fn write_env_file(file: &Path, variables: &BTreeMap<&str, &str>) -> Result<bool, SandboxError> {
     if variables.is_empty() {
-        return Ok(None);
+        return Ok(false);
     }
-    let file = folder.join("variables");
-    let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    write_private(&file, &lines)?;
-    Ok(Some(file))
+    // An earlier attempt may have written it.
+    if !file.exists() {
+        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(file, &lines)?;
+    }
+    Ok(true)
 }
 
 /// Removes what a failed start may have left behind.
@@ -386,6 +693,7 @@ impl Running {
     /// # Errors
     /// [`SandboxError::System`].
     pub(crate) fn keep(&self) -> Result<(), SandboxError> {
+        self.socket.iter().for_each(|socket| socket.keep());
         self.folder.clear_container()
     }
 
@@ -416,5 +724,17 @@ impl Running {
             };
             SandboxError::Docker(problem)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_has_four_characters() {
+        assert_eq!((name_end(0), name_end(1)), ("2222".to_owned(), "3222".to_owned()));
+        let end = name_end(u128::MAX);
+        assert!(end.len() == 4 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{end}");
     }
 }

@@ -1,4 +1,4 @@
-//! Stops sandboxes. All of them are checked before the first one is stopped.
+//! Stops sandboxes. All of them are found before the first one is stopped.
 
 use std::time::Duration;
 
@@ -6,60 +6,104 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::{Inspection, not_a_sandbox};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
+use crate::host::process::Host;
+use crate::sandbox::listing::{self, Sandbox};
+use crate::sandbox::select::Selector;
 
 /// Which sandboxes to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Which {
     All,
-    /// By id, start of an id, or name.
-    These(Vec<String>),
+    /// Those that belong to no other process: see [`Sandbox::is_mine`].
+    Mine,
+    /// By id, name, address or source, or the start of an id or name.
+    These {
+        texts: Vec<String>,
+        are_several_allowed: bool,
+    },
 }
 
-/// The result.
+/// The sandboxes to stop.
 #[derive(Debug)]
-pub(crate) struct Stopped {
-    pub(crate) containers: Vec<Inspection>,
-    /// Names without a container.
-    pub(crate) missing: Vec<String>,
+pub(crate) struct Chosen {
+    pub(crate) sandboxes: Vec<Sandbox>,
+    /// Whole ids without a container.
+    pub(crate) gone: Vec<String>,
 }
 
-/// Stops sandboxes in parallel, kills those that do not stop within `grace`, and removes them.
+/// The process that started this one.
+pub(crate) fn parent() -> Option<u32> {
+    let parent = rustix::process::getppid()?;
+    u32::try_from(parent.as_raw_nonzero().get()).ok()
+}
+
+/// Finds the sandboxes to stop.
 ///
 /// # Errors
-/// InvalidOption for a container that is not a sandbox: nothing is stopped then. Docker.
-pub(crate) fn stop(docker: &Docker, which: &Which, grace: Duration) -> Result<Stopped, SandboxError> {
-    let (found, missing) = match which {
-        Which::All => (docker.sandboxes()?, Vec::new()),
-        Which::These(names) => {
-            let names = names.iter().map(|name| container_name(name)).collect::<Result<Vec<String>, _>>()?;
-            let mut found: Vec<Inspection> = Vec::new();
-            let mut missing = Vec::new();
-            for container in docker.inspect(&names)? {
-                if !found.iter().any(|known| known.id == container.id) {
-                    found.push(container);
-                }
-            }
-            for name in &names {
-                if !found.iter().any(|container| is_named(container, name)) {
-                    missing.push(name.clone());
-                }
-            }
-            (found, missing)
+/// InvalidOption for a text that names no sandbox, or several, or a container that is not a sandbox. Docker.
+pub(crate) fn choose(docker: &Docker, which: &Which) -> Result<Chosen, SandboxError> {
+    let (texts, are_several_allowed) = match which {
+        Which::All => return Ok(Chosen { sandboxes: listing::list(docker)?, gone: Vec::new() }),
+        Which::Mine => {
+            let (here, parent) = (Host::here(), parent());
+            let mut sandboxes = listing::list(docker)?;
+            sandboxes.retain(|sandbox| sandbox.is_mine(&here, parent));
+            return Ok(Chosen { sandboxes, gone: Vec::new() });
         }
+        Which::These { texts, are_several_allowed } => (texts, *are_several_allowed),
     };
+    let selectors = texts.iter().map(|text| Selector::new(text)).collect::<Result<Vec<_>, _>>()?;
+    let all = listing::list(docker)?;
+    let mut chosen = Chosen { sandboxes: Vec::new(), gone: Vec::new() };
+    for selector in &selectors {
+        let found = selector.matches(&all);
+        match found[..] {
+            [] => {
+                refuse_other_container(docker, selector)?;
+                if !selector.is_full_id() {
+                    return Err(selector.no_match(&all));
+                }
+                chosen.gone.push(selector.text().to_owned());
+            }
+            [_, _, ..] if !are_several_allowed => return Err(selector.several_to_stop(&found)),
+            _ => {
+                for sandbox in found {
+                    if !chosen.sandboxes.iter().any(|known| known.id() == sandbox.id()) {
+                        chosen.sandboxes.push(sandbox.clone());
+                    }
+                }
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// Refuses a text that names a container that is not a sandbox.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
+pub(crate) fn refuse_other_container(docker: &Docker, selector: &Selector) -> Result<(), SandboxError> {
+    let Ok(name) = container_name(selector.text()) else { return Ok(()) };
+    match docker.inspect(&[name.to_owned()])?.first() {
+        Some(container) if !container.is_sandbox() => Err(not_a_sandbox(container)),
+        _ => Ok(()),
+    }
+}
+
+/// Stops a sandbox by its id or name and removes it. One that does not exist is not an error.
+///
+/// # Errors
+/// InvalidOption for a container that is not a sandbox, or a text that is not an id or name; Docker.
+pub(crate) fn stop_container(docker: &Docker, name: &str, grace: Duration) -> Result<(), SandboxError> {
+    let found = docker.inspect(&[container_name(name)?.to_owned()])?;
     if let Some(other) = found.iter().find(|container| !container.is_sandbox()) {
         return Err(not_a_sandbox(other));
     }
-    let ids: Vec<String> = found.iter().map(|container| container.id.clone()).collect();
-    if !ids.is_empty() {
-        end(docker, &ids, grace)?;
-    }
-    Ok(Stopped { containers: found, missing })
+    stop(docker, &found.iter().collect::<Vec<_>>(), grace)
 }
 
-/// Checks the name or id of a container. An empty one would match every id, and docker would take one that
-/// starts with a dash as an option.
-pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
+/// Checks the id or name of a container. An empty one would match every id.
+fn container_name(name: &str) -> Result<&str, SandboxError> {
     let name = name.trim();
     let name = name.strip_prefix('/').unwrap_or(name);
     let is_possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
@@ -69,47 +113,26 @@ pub(crate) fn container_name(name: &str) -> Result<String, SandboxError> {
             "run `rlmesh-sandbox ps` to list the sandboxes",
         )));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
-/// The error for a sandbox that does not exist.
-pub(crate) fn no_such_sandbox(name: &str) -> SandboxError {
-    SandboxError::InvalidOption(Problem::new(
-        format!("there is no sandbox {name}"),
-        "run `rlmesh-sandbox ps` to list the sandboxes",
-    ))
-}
-
-fn is_named(container: &Inspection, name: &str) -> bool {
-    container.name() == name || container.id.starts_with(name)
-}
-
-/// Stops and removes containers. Those that do not stop are killed.
-fn end(docker: &Docker, ids: &[String], grace: Duration) -> Result<(), SandboxError> {
-    if let Err(failure) = docker.stop_containers(ids, grace, Signals::First)
+/// Stops sandboxes in parallel, kills those that do not stop within `grace`, and removes them.
+///
+/// # Errors
+/// [`SandboxError::Docker`].
+pub(crate) fn stop(docker: &Docker, containers: &[&Inspection], grace: Duration) -> Result<(), SandboxError> {
+    if containers.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = containers.iter().map(|container| container.id.clone()).collect();
+    if let Err(failure) = docker.stop_containers(&ids, grace, Signals::First)
         && let Some(error) = failure.as_docker_error()
     {
         return Err(error);
     }
-    docker.remove_containers(ids).map_err(|failure| {
+    docker.remove_containers(&ids).map_err(|failure| {
         failure.into_error("the containers could not be removed", "run it again", SandboxError::Docker)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_container_is_found_by_id_start_of_an_id_or_name() {
-        let container: Inspection = serde_json::from_str(
-            r#"{"Id":"1bdd31fd1274","Name":"/box","Created":"","Config":{"Image":"x","Labels":null},
-            "State":{"Status":"running","ExitCode":0},"NetworkSettings":{"Ports":null}}"#,
-        )
-        .unwrap();
-        for name in ["1bdd31fd1274", "1bdd", "box"] {
-            assert!(is_named(&container, name), "{name}");
-        }
-        assert!(!is_named(&container, "bo"));
-    }
+    })?;
+    containers.iter().for_each(|container| container.remove_socket_directory());
+    Ok(())
 }

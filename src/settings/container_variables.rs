@@ -47,7 +47,7 @@ pub(crate) fn check(name: &str, value: &str) -> Result<(), InvalidValue> {
         (variable::NUM_ENVS, "-n"),
         (variable::VECTORIZATION_MODE, "--vectorization-mode"),
         (variable::PORT, "no option: the port in the container is fixed"),
-        (variable::ADDRESS, "no option: the address in the container is fixed"),
+        (variable::ADDRESS, "--transport: the address in the container is fixed"),
     ];
     if let Some((_, instead)) = own.iter().find(|(own, _)| *own == name) {
         return Err(InvalidValue::new(

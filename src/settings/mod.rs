@@ -5,8 +5,9 @@
 pub(crate) mod build;
 pub(crate) mod container_variables;
 pub(crate) mod duration;
-mod engine;
+mod endpoint;
 pub(crate) mod hub;
+pub(crate) mod isolation;
 pub(crate) mod kwargs;
 pub(crate) mod package_index;
 pub(crate) mod requirement;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub docker: Option<PathBuf>,
     /// Where temporary folders are created.
     pub temp_folder: PathBuf,
+    /// The engine's endpoint, where it is known without asking docker: `unix:///var/run/docker.sock`.
+    pub endpoint: Option<String>,
     /// Where downloads and locks are kept; `None` keeps none.
     pub cache_folder: Option<PathBuf>,
     /// Where logs of failed builds are kept; `None` keeps none.
@@ -53,6 +56,7 @@ impl Default for Settings {
         Self {
             docker: None,
             temp_folder: Variables::default().temp_folder(),
+            endpoint: None,
             cache_folder: None,
             state_folder: None,
             home_folder: None,
@@ -87,13 +91,14 @@ impl Settings {
         Ok(Self {
             docker: variables.path("RLMESH_SANDBOX_DOCKER"),
             temp_folder: variables.temp_folder(),
+            endpoint: endpoint::known(variables),
             cache_folder: variables.cache_folder(),
             state_folder: variables.state_folder(),
             home_folder: variables.path("HOME"),
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: variables.waits()?,
-            engine: engine::selected(variables),
+            engine: endpoint::selected(variables),
         })
     }
 

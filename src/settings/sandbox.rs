@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Field, InvalidValue, SandboxError};
+use crate::settings::isolation::ContainerOptions;
 use crate::settings::kwargs::check_kwargs;
 use crate::settings::requirement::{module_of, refuse_requirement};
 use crate::settings::size::{BuildMemory, size_of};
@@ -324,6 +325,28 @@ pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
     })
 }
 
+/// Checks the name of a container, by Docker's rules.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn container_name(text: &str) -> Result<String, InvalidValue> {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let is_valid = text.len() >= 2
+        && text.len() <= LONGEST_CONTAINER_NAME
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(is_inner);
+    if is_valid {
+        return Ok(text.to_owned());
+    }
+    Err(InvalidValue::new(
+        "it is not a valid container name",
+        "use 2 to 128 letters, digits, `_`, `.` and `-`, and start with a letter or digit",
+    ))
+}
+
+/// The longest name of a container, in bytes: it becomes a host name in some networks.
+const LONGEST_CONTAINER_NAME: usize = 128;
+
 /// Parses a process id.
 pub(crate) fn process_id(text: &str) -> Result<u32, InvalidValue> {
     let number = text.trim().parse().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid));
@@ -351,11 +374,17 @@ pub enum Ownership {
 pub struct RunOptions {
     /// Which process the container belongs to.
     pub ownership: Ownership,
+    /// The container's name. Default: `rlmesh-sandbox-`, the environment, and four characters.
+    pub name: Option<String>,
     /// Environment variables of the container. They are not part of the image, its hash, or any command line. The
     /// last one with a name wins.
     pub env: Vec<(String, String)>,
     /// The size of `/dev/shm` in bytes. Default: Docker's, 64 MiB.
     pub shm_size: Option<u64>,
+    /// What the container may do, and what it is given.
+    pub container: ContainerOptions,
+    /// How long it may run; then it is ended, even if the process that started it is gone. Default: no limit.
+    pub ttl: Option<Duration>,
     /// How long to wait until it answers the handshake. Default: 30 s.
     pub ready_timeout: Duration,
     /// How long to wait until it stops before it is killed. Default: 10 s.
@@ -369,8 +398,11 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             ownership: Ownership::ThisProcess,
+            name: None,
             env: Vec::new(),
             shm_size: None,
+            container: ContainerOptions::default(),
+            ttl: None,
             ready_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             check: false,
@@ -381,6 +413,16 @@ impl Default for RunOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_name_is_checked() {
+        for name in ["trainer", "a1", "A_b.c-2"] {
+            assert_eq!(container_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", "a", "-x", "_x", "a b", "a/b", "é1", &"x".repeat(129)] {
+            assert!(container_name(name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn only_debian_packages_are_accepted() {
@@ -462,7 +504,7 @@ mod tests {
         assert_eq!(options.rlmesh_package, None);
         let wrong: Variables = [("RLMESH_SANDBOX_BASE_IMAGE", "--help")].into_iter().collect();
         let error = SandboxOptions::from_variables(&wrong).unwrap_err();
-        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE is \"--help\""), "{error}");
+        assert!(error.to_string().starts_with("RLMESH_SANDBOX_BASE_IMAGE \"--help\""), "{error}");
     }
 
     #[test]

@@ -7,6 +7,30 @@ use std::path::PathBuf;
 use crate::error::{InvalidValue, SandboxError, invalid_option};
 use crate::host::waits::Waits;
 
+/// The options whose defaults are variables.
+pub(crate) const DEFAULTS: [(&str, &str); 6] = [
+    ("--base-image", "RLMESH_SANDBOX_BASE_IMAGE"),
+    ("--rlmesh-package", "RLMESH_SANDBOX_RLMESH_PACKAGE"),
+    ("--build-memory", "RLMESH_SANDBOX_BUILD_MEMORY"),
+    ("--max-source-size", "RLMESH_SANDBOX_MAX_SOURCE_SIZE"),
+    ("--ca-cert", "RLMESH_SANDBOX_CA_CERT"),
+    ("--docker", "RLMESH_SANDBOX_DOCKER"),
+];
+
+/// The other variables of this program. The last three are set for the command of `run … -- COMMAND`.
+const OTHERS: [&str; 5] = [
+    "RLMESH_SANDBOX_CACHE_LIMIT",
+    "RLMESH_SANDBOX_TEST_WAITS",
+    "RLMESH_SANDBOX_ADDRESS",
+    "RLMESH_SANDBOX_CONTAINER_ID",
+    "RLMESH_SANDBOX_IMAGE",
+];
+
+/// The names of all variables of this program.
+pub(crate) fn known() -> impl Iterator<Item = &'static str> {
+    DEFAULTS.iter().map(|(_, variable)| *variable).chain(OTHERS)
+}
+
 /// Environment variables as a value, so that tests can pass their own.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
@@ -56,6 +80,12 @@ impl Variables {
         self.variables.keys().filter_map(|name| name.to_str())
     }
 
+    /// The variables that have a name like those of this program, but are none of them.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.names()
+            .filter(|name| name.starts_with("RLMESH_SANDBOX_") && !known().any(|known| known == *name))
+    }
+
     /// Whether a variable is set and not empty, which is how NO_COLOR is defined.
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.get(&OsString::from(name)).is_some_and(|value| !value.is_empty())
@@ -71,9 +101,9 @@ impl Variables {
         parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Result<Option<T>, SandboxError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        parse(text).map(Some).map_err(|invalid| {
-            invalid_option(format!("{name} is {text:?}: {}", invalid.reason), invalid.hint)
-        })
+        parse(text)
+            .map(Some)
+            .map_err(|invalid| invalid_option(format!("{name} {text:?}: {}", invalid.reason), invalid.hint))
     }
 
     /// How long to wait for other processes. RLMESH_SANDBOX_TEST_WAITS, a factor such as 0.05 for every wait, is

@@ -153,9 +153,9 @@ fn a_builder_is_created_once_and_removed_once_it_is_not_used() {
     assert_eq!((count(&before), count(&after)), (1, 1), "{before}{after}");
 
     let name = builders.name();
-    let kept = builders.run(&["reap", "--builders"]).ended(0);
+    let kept = builders.run(&["prune", "--builders"]).ended(0);
     assert_eq!(kept.stdout, "", "{}", kept.stderr);
-    let would = builders.run(&["reap", "--builders", "--older-than", "0", "--dry-run"]).ended(0);
+    let would = builders.run(&["prune", "--builders", "--older-than", "0", "--dry-run"]).ended(0);
     assert_eq!(would.stdout, format!("{name}\n"), "{}", would.stderr);
     builders.assert_right();
     // As `docker system prune` leaves it.
@@ -163,7 +163,7 @@ fn a_builder_is_created_once_and_removed_once_it_is_not_used() {
     let volume = format!("{container}_state");
     let _ = Command::new("docker").args(["rm", "--force", &container]).output();
     docker(&["volume", "create", &volume]);
-    let gone = builders.run(&["reap", "--builders", "--older-than", "0"]).ended(0);
+    let gone = builders.run(&["prune", "--builders", "--older-than", "0"]).ended(0);
     let filter = format!("name={volume}");
     assert_eq!(docker(&["volume", "ls", "--quiet", "--filter", &filter]), "", "the cache goes too");
     assert_eq!(gone.stdout, format!("{name}\n"), "{}", gone.stderr);

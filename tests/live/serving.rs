@@ -18,9 +18,14 @@ fn a_detached_environment_is_stepped_and_stopped() {
     assert!(log.stdout.contains("RLMesh sandbox serving"), "{}", log.stdout);
     let listed = live.run(&["ps"]).ended(0);
     assert!(listed.stdout.contains(&id[..12]) && listed.stdout.contains(&address), "{}", listed.stdout);
-    let stopped = live.run(&["stop", &id[..12], "never-was"]).ended(0);
+    let inspected = live.run(&["inspect", &address]).ended(0);
+    assert!(inspected.stdout.contains("\naction       Discrete(2)\n"), "{}", inspected.stdout);
+    let unknown = live.run(&["stop", &id, "never-was"]).ended(2);
+    assert!(unknown.stderr.contains("no sandbox matches \"never-was\"") && exists(&id), "{}", unknown.stderr);
+    let gone = "0123456789ab";
+    let stopped = live.run(&["stop", &address, gone]).ended(0);
     assert_eq!(stopped.stdout.trim(), id);
-    assert!(stopped.stderr.contains("never-was"));
+    assert!(stopped.stderr.contains(gone));
     assert!(!exists(&id));
 }
 

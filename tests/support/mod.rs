@@ -261,9 +261,10 @@ impl Run {
 
     /// What differs from run to run, replaced by what it is.
     fn normal(&self, text: &str) -> String {
-        static DIFFERENCES: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+        static DIFFERENCES: LazyLock<[(Regex, &str); 7]> = LazyLock::new(|| {
             [
                 (r"-[0-9a-f]{32}\b", "-<uuid>"),
+                (r"(rlmesh-sandbox-(?:[a-z0-9-]+-v\d|env))-[2-9b-z]{4}\b", "$1-<uuid>"),
                 (r"rlmesh-sandbox-run-[A-Za-z0-9]{6}", "rlmesh-sandbox-run-<random>"),
                 (r"(build|start)-\d{14}-[0-9a-z-]+-\d+\.log", "<log>"),
                 (r"\b\d+\.\d s\b", "N s"),

@@ -1,6 +1,7 @@
 //! Servers on the loopback interface: one that answers the handshake with recorded bytes, one that answers nothing.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -30,15 +31,26 @@ impl Server {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
-                    // One call after the other is all that a readiness probe makes.
-                    let Ok(mut connection) = h2::server::handshake(stream).await else { continue };
-                    while let Some(Ok((_, respond))) = connection.accept().await {
-                        answer.send(respond);
-                    }
+                    answer.serve(stream).await;
                 }
             });
         });
         Self { address }
+    }
+
+    /// Answers every call with `message`, on a Unix socket whose path `file` will name.
+    pub(crate) fn answering_on_a_socket(file: PathBuf, message: Vec<u8>) {
+        std::thread::spawn(move || {
+            let path = super::eventually("a socket", || std::fs::read_to_string(&file).ok());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::UnixListener::bind(path).unwrap();
+                let answer = Answer::Message(message.into());
+                while let Ok((stream, _)) = listener.accept().await {
+                    answer.serve(stream).await;
+                }
+            });
+        });
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -53,6 +65,14 @@ enum Answer {
 }
 
 impl Answer {
+    async fn serve(&self, stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin) {
+        // One call after the other is all that a readiness probe makes.
+        let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+        while let Some(Ok((_, respond))) = connection.accept().await {
+            self.send(respond);
+        }
+    }
+
     fn send(&self, mut respond: SendResponse<Bytes>) {
         let head = http::Response::builder().header("content-type", "application/grpc");
         match self {

@@ -190,7 +190,7 @@ fn parse_volumes(text: &str) -> BTreeMap<String, u64> {
 }
 
 /// A size as docker prints it, in powers of 1000: `1.234GB`, `12.3kB`, `0B`.
-fn parse_decimal(text: &str) -> Option<u64> {
+pub(super) fn parse_decimal(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(digits);
     let power = ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|known| *known == unit)?;

@@ -10,7 +10,7 @@ use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::invocation::{Failure, Invocation, Printed};
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
-use crate::engine::{NewContainer, Platform};
+use crate::engine::{Isolation, Mount, NewContainer, Platform, Reach};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
 use crate::host::waits::Waits;
@@ -41,6 +41,12 @@ pub(crate) enum StartFailureReason {
     OtherPlatform,
     /// Another program has the port on the host that docker chose.
     PortTaken,
+    /// The network does not exist.
+    NoNetwork,
+    /// The engine does not see a folder of this machine.
+    NoFolder,
+    /// The engine has no init program.
+    NoInit,
     Other,
 }
 
@@ -83,12 +89,15 @@ impl Docker {
             Ok(printed) => printed.stdout.lines().last().unwrap_or_default().trim().to_owned(),
             Err(failure) => return Err(StartFailure::of(failure, is_created())),
         };
-        if let Some((file, target)) = new.file {
+        for (file, target) in new.files {
             let copy = [file.as_os_str().to_owned(), format!("{}:{target}", new.name).into()];
-            let copied =
-                patient(self.command([vec!["cp".into(), "--quiet".into()], copy.to_vec()].concat())).run();
-            copied
-                .and_then(|_| patient(self.command(["start", new.name])).run())
+            patient(self.command([vec!["cp".into(), "--quiet".into()], copy.to_vec()].concat()))
+                .run()
+                .map_err(|failure| StartFailure::of(failure, true))?;
+        }
+        if !new.files.is_empty() {
+            patient(self.command(["start", new.name]))
+                .run()
                 .map_err(|failure| StartFailure::of(failure, true))?;
         }
         if id.len() < 12 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -215,27 +224,31 @@ impl Docker {
     }
 }
 
-/// The arguments of `docker run`, or of `docker create` if a file must be copied into the container first.
+/// The arguments of `docker run`, or of `docker create` if files must be copied into the container first.
 fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
-    let verb: &[&str] = if new.file.is_some() { &["create"] } else { &["run", "-d"] };
+    let verb: &[&str] = if new.files.is_empty() { &["run", "-d"] } else { &["create"] };
     let mut arguments: Vec<OsString> = verb.iter().map(OsString::from).collect();
     let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
     option("--name", new.name.into());
     option("--cidfile", id_file.into());
     option("--pull", "never".into());
-    for capability in &new.isolation.dropped_capabilities {
-        option("--cap-drop", capability.into());
-    }
-    if new.isolation.no_new_privileges {
-        option("--security-opt", "no-new-privileges".into());
-    }
-    let (address, port) = new.isolation.published;
-    option("--publish", format!("{address}::{port}").into());
     if let Platform::Named(platform) = new.platform {
         option("--platform", platform.into());
     }
     if let Some(size) = new.shm_size {
         option("--shm-size", format!("{size}b").into());
+    }
+    for mount in new.mounts {
+        match &mount.source {
+            // Only this form can relabel. It would create a folder that does not exist.
+            Some(source) if mount.relabel && Path::new("/sys/fs/selinux/enforce").exists() => {
+                option("--volume", format!("{source}:{}:z", mount.target).into());
+            }
+            _ => option("--mount", mount_argument(mount).into()),
+        }
+    }
+    if let Some(program) = new.entrypoint {
+        option("--entrypoint", program.into());
     }
     if let Some(file) = new.env_file {
         option("--env-file", file.into());
@@ -248,9 +261,77 @@ fn run_arguments(new: &NewContainer<'_>, id_file: &Path) -> Vec<OsString> {
     for (name, _) in new.variables {
         option("--env", name.into());
     }
+    arguments.extend(isolation_arguments(new.isolation, new.has_init).into_iter().map(OsString::from));
     arguments.push(new.image.into());
-    arguments.extend(new.file.map(|(_, target)| target.into()));
+    arguments.extend(new.arguments.iter().map(OsString::from));
     arguments
+}
+
+fn isolation_arguments(isolation: &Isolation, has_init: bool) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if has_init {
+        arguments.push("--init".to_owned());
+    }
+    if isolation.read_only {
+        arguments.push("--read-only".to_owned());
+    }
+    let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    for capability in &isolation.dropped_capabilities {
+        option("--cap-drop", (*capability).to_owned());
+    }
+    if isolation.no_new_privileges {
+        option("--security-opt", "no-new-privileges".to_owned());
+    }
+    option("--network", isolation.network.clone());
+    if let Reach::Port(address, port) = isolation.reach {
+        option("--publish", format!("{address}::{port}"));
+    }
+    if let Some(bytes) = isolation.memory {
+        option("--memory", format!("{bytes}b"));
+        // Memory and swap together: no swap.
+        option("--memory-swap", format!("{bytes}b"));
+    }
+    if let Some(count) = isolation.processes {
+        option("--pids-limit", count.to_string());
+    }
+    // This driver has limits, and `docker logs` reads it, whatever the engine's default is.
+    option("--log-driver", "json-file".to_owned());
+    option("--log-opt", format!("max-size={}m", isolation.log_size / 2));
+    option("--log-opt", "max-file=2".to_owned());
+    for (name, values) in [
+        ("--ulimit", &isolation.ulimits),
+        ("--tmpfs", &isolation.tmpfs),
+        ("--device", &isolation.devices),
+        ("--add-host", &isolation.add_hosts),
+        ("--security-opt", &isolation.security_opts),
+    ] {
+        values.iter().for_each(|value| option(name, value.clone()));
+    }
+    for (name, value) in [
+        ("--user", &isolation.user),
+        ("--cpus", &isolation.cpus),
+        ("--gpus", &isolation.gpus),
+        ("--runtime", &isolation.runtime),
+    ] {
+        value.iter().for_each(|value| option(name, value.clone()));
+    }
+    arguments
+}
+
+/// The value of `--mount`: fields of CSV.
+fn mount_argument(mount: &Mount) -> String {
+    let field = |name: &str, value: &str| {
+        let field = format!("{name}={value}");
+        if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+    };
+    let is_path = mount.source.as_ref().is_some_and(|source| source.starts_with('/'));
+    let mut fields = vec![field("type", if is_path { "bind" } else { "volume" })];
+    fields.extend(mount.source.as_ref().map(|source| field("source", source)));
+    fields.push(field("target", &mount.target));
+    if !mount.writable {
+        fields.push("readonly".to_owned());
+    }
+    fields.join(",")
 }
 
 impl StartFailure {
@@ -278,8 +359,13 @@ impl StartFailure {
             let error = start_error(failure);
             return Self { reason: StartFailureReason::NoImage, error, left: Left::Nothing };
         }
-        let reason =
-            if is_port_taken(stderr) { StartFailureReason::PortTaken } else { StartFailureReason::Other };
+        let reason = match stderr {
+            text if is_network_missing(text) => StartFailureReason::NoNetwork,
+            text if text.contains("docker-init") && text.contains("not found") => StartFailureReason::NoInit,
+            text if is_folder_unseen(text) => StartFailureReason::NoFolder,
+            text if is_port_taken(text) => StartFailureReason::PortTaken,
+            _ => StartFailureReason::Other,
+        };
         Self { reason, error: start_error(failure), left }
     }
 
@@ -307,6 +393,18 @@ fn is_not_connected(stderr: &str) -> bool {
 fn is_port_taken(stderr: &str) -> bool {
     let is_about_ports = ["port is already allocated", "address already in use"];
     is_about_ports.iter().any(|text| stderr.contains(text))
+}
+
+/// Whether the network of a container does not exist.
+fn is_network_missing(stderr: &str) -> bool {
+    stderr.lines().any(|line| line.contains(": network ") && line.contains(" not found"))
+}
+
+/// Whether the engine does not see a folder that it should mount.
+fn is_folder_unseen(stderr: &str) -> bool {
+    ["bind source path does not exist", "mounts denied", "is not shared from the host"]
+        .iter()
+        .any(|text| stderr.to_lowercase().contains(text))
 }
 
 /// Whether all of a command's errors are about containers that do not exist.
@@ -337,7 +435,20 @@ fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
 /// The error for a container that did not start.
 fn start_error(failure: Failure) -> SandboxError {
     let hint = match &failure.cause {
+        _ if failure.stderr.contains("could not select device driver") => {
+            "the engine has no GPUs for containers: install the NVIDIA Container Toolkit, or leave out --gpus"
+        }
+        _ if is_network_missing(&failure.stderr) => "`docker network ls` lists the engine's networks",
+        _ if failure.stderr.contains("marked read-only") => {
+            "give --file a target in a folder, such as /data/FILE, or add --writable"
+        }
+        _ if is_folder_unseen(&failure.stderr) => {
+            "check the paths of --volume: they are paths on the engine's machine"
+        }
         _ if failure.stderr.to_lowercase().contains(NO_SPACE) => DISK_FULL,
+        _ if failure.stderr.contains("exec: \"timeout\"") => {
+            "--ttl needs the program `timeout`, which this image does not have: leave --ttl out"
+        }
         Cause::Status(125) => "read docker's message, and check that `docker info` works",
         Cause::Status(126 | 127) => {
             "the image's entrypoint cannot be run: check that the image serves rlmesh"
@@ -377,6 +488,47 @@ mod tests {
         assert_eq!(left(Cause::Status(125), "error during connect: EOF", false), Left::Container);
         assert_eq!(left(Cause::Status(125), "No such image: x", false), Left::Nothing);
         assert_eq!(left(Cause::Killed(9), "", false), Left::ContainerSoon);
+    }
+
+    #[test]
+    fn fields_of_a_mount_are_quoted_for_csv() {
+        let argument = |source: Option<&str>, writable| {
+            let source = source.map(str::to_owned);
+            mount_argument(&Mount { source, target: "/b".to_owned(), writable, relabel: false })
+        };
+        assert_eq!(argument(Some("/a"), false), "type=bind,source=/a,target=/b,readonly");
+        assert_eq!(argument(Some("cache"), true), "type=volume,source=cache,target=/b");
+        assert_eq!(argument(None, true), "type=volume,target=/b");
+        assert_eq!(argument(Some("/a,\"readonly"), true), "type=bind,\"source=/a,\"\"readonly\",target=/b");
+    }
+
+    #[test]
+    fn what_a_start_lacks_is_known_by_dockers_texts() {
+        let reason = |stderr: &str| {
+            let (command, stdout) = ("docker run".to_owned(), String::new());
+            StartFailure::of(
+                Failure { command, cause: Cause::Status(125), stdout, stderr: stderr.to_owned() },
+                true,
+            )
+            .reason
+        };
+        for (stderr, expected) in [
+            (
+                "docker: Error response from daemon: network rlmesh-sandbox not found",
+                StartFailureReason::NoNetwork,
+            ),
+            (
+                "docker: Error response from daemon: invalid mount config for type \"bind\": bind source path does not exist: /tmp/x",
+                StartFailureReason::NoFolder,
+            ),
+            (
+                "docker: Error response from daemon: exec: \"docker-init\": executable file not found in $PATH.",
+                StartFailureReason::NoInit,
+            ),
+            ("docker: Error response from daemon: no.", StartFailureReason::Other),
+        ] {
+            assert_eq!(reason(stderr), expected, "{stderr}");
+        }
     }
 
     #[test]

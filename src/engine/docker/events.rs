@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::Cause;
 use crate::engine::docker::child::Streams;
+use crate::engine::docker::inspection::Inspection;
 use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::tail::LOG_TAIL;
 use crate::error::Signal;
@@ -84,6 +85,19 @@ impl OomWatch {
             Ok(_) => OomEvidence::NotSeen,
             Err(failure) => OomEvidence::Unknown(failure),
         }
+    }
+}
+
+impl Docker {
+    /// Whether something sent a signal to a container that has ended, as `docker stop` and `docker kill` do. False if
+    /// that is not known.
+    pub(crate) fn was_signalled(&self, container: &Inspection) -> bool {
+        let (id, state) = (format!("container={}", container.id), &container.state);
+        let mut arguments =
+            vec!["events", "--format", "{{.Action}}", "--filter", &id, "--filter", "event=kill"];
+        arguments.extend(["--since", &container.created, "--until", &state.finished_at]);
+        let has_time = humantime::parse_rfc3339_weak(&state.finished_at).is_ok();
+        has_time && self.command(arguments).run().is_ok_and(|printed| !printed.stdout.trim().is_empty())
     }
 }
 

@@ -8,6 +8,11 @@ use crate::engine::docker::invocation::{Failure, Printed};
 /// The variable that carries a script into the container, so that it is not on a command line.
 pub(super) const SCRIPT: &str = "RLMESH_SANDBOX_SCRIPT";
 
+/// Aborts the main program: the oldest child of the init program.
+const ABORT: &str = include_str!("abort.py");
+
+const ABORT_LIMIT: Duration = Duration::from_secs(10);
+
 /// The Python program that runs the script.
 pub(super) fn run_script() -> String {
     format!("import os; exec(os.environ[\"{SCRIPT}\"])")
@@ -37,11 +42,12 @@ impl Docker {
         self.command(words).environment(SCRIPT, script).limit(limit).run()
     }
 
-    /// Asks the main process of a container to abort: Python then prints where it is, if its fault handler is on.
+    /// Asks the main program of a container to abort: Python then prints where it is, if its fault handler is on.
+    /// The container's init program does not pass this signal on, so it is sent inside the container.
     ///
     /// # Errors
-    /// A failed docker command.
+    /// A failed docker command, for example without `python`.
     pub(crate) fn abort(&self, container: &str) -> Result<(), Failure> {
-        self.command(["kill", "--signal", "ABRT", container]).run().map(|_| ())
+        self.run_python(container, ABORT, &[], ABORT_LIMIT).map(|_| ())
     }
 }

@@ -1,9 +1,18 @@
 //! Images on the engine: inspect, tag, push and pull.
 
-use crate::engine::docker::info::not_docker;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer};
+
+use crate::engine::docker::buildx::parse_decimal;
+use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::error::SandboxError;
+
+/// The time limit for measuring and removing images.
+const MEASURE_LIMIT: Duration = Duration::from_secs(120);
 
 /// The fields of `docker image inspect` that are used here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +45,154 @@ impl ImageInspection {
     }
 }
 
+/// More of `docker image inspect`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ImageDetails {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) repo_tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) created: String,
+    /// In bytes, with the layers that it shares with other images.
+    #[serde(default)]
+    pub(crate) size: u64,
+    #[serde(default, deserialize_with = "or_default")]
+    config: ImageConfig,
+    #[serde(default, deserialize_with = "or_default")]
+    metadata: ImageMetadata,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageConfig {
+    #[serde(deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    entrypoint: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageMetadata {
+    #[serde(deserialize_with = "or_default")]
+    last_tag_time: String,
+}
+
+/// Docker prints `null` for what is empty.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
+}
+
+impl ImageDetails {
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn entrypoint(&self) -> &[String] {
+        &self.config.entrypoint
+    }
+
+    /// When it was last built or tagged; `None` if unknown.
+    pub(crate) fn last_change(&self) -> Option<SystemTime> {
+        // Docker prints the year 1 for an unknown time, which cannot be parsed.
+        let parse = |text: &str| humantime::parse_rfc3339_weak(text).ok();
+        parse(&self.metadata.last_tag_time).max(parse(&self.created))
+    }
+}
+
 impl Docker {
+    /// Every image with a name of this pattern (`x-*`, where `*` does not match a slash), the newest first.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn images_named(&self, pattern: &str) -> Result<Vec<ImageDetails>, SandboxError> {
+        let failed = |failure: Failure| {
+            let hint = "check that `docker image ls` works";
+            failure.into_error("docker cannot list the images", hint, SandboxError::Docker)
+        };
+        let name = format!("reference={pattern}");
+        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &name];
+        let printed = self.command(list).run().map_err(failed)?.stdout;
+        let mut ids: Vec<&str> = Vec::new();
+        for id in printed.split_whitespace() {
+            // An image is listed once for each of its names.
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inspected = match self.command([&["image", "inspect"], &ids[..]].concat()).run() {
+            Ok(printed) => printed.stdout,
+            // Some were removed in the meantime.
+            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => failure.stdout,
+            Err(failure) => return Err(failed(failure)),
+        };
+        serde_json::from_str(&inspected)
+            .map_err(|error| unreadable("docker image inspect", &error, &inspected))
+    }
+
+    /// How many containers, in any state, were created from each image, by the image's id.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn containers_of_images(&self) -> Result<BTreeMap<String, usize>, SandboxError> {
+        let failed = |failure: Failure| {
+            let hint = "check that `docker ps` works";
+            failure.into_error("docker cannot list the containers", hint, SandboxError::Docker)
+        };
+        let listed = self.command(["ps", "--all", "--no-trunc", "--quiet"]).run().map_err(failed)?.stdout;
+        let ids: Vec<&str> = listed.split_whitespace().collect();
+        let mut counts = BTreeMap::new();
+        if ids.is_empty() {
+            return Ok(counts);
+        }
+        let inspect = ["container", "inspect", "--format", "{{.Image}}", "--"];
+        let printed = match self.command([&inspect, &ids[..]].concat()).run() {
+            Ok(printed) => printed.stdout,
+            Err(failure) if failure.stderr.to_lowercase().contains("no such container") => failure.stdout,
+            Err(failure) => return Err(failed(failure)),
+        };
+        for image in printed.split_whitespace() {
+            *counts.entry(image.to_owned()).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    /// How many bytes each image has that no other image shares, by the image's id. The engine measures them for this,
+    /// which takes a while.
+    ///
+    /// # Errors
+    /// Docker's own.
+    pub(crate) fn unique_sizes(&self) -> Result<BTreeMap<String, u64>, Failure> {
+        #[derive(Deserialize)]
+        struct Usage {
+            #[serde(rename = "ID")]
+            id: String,
+            #[serde(rename = "UniqueSize")]
+            size: String,
+        }
+        let usage = self.command(["system", "df", "-v", "--format", "{{json .Images}}"]);
+        let printed = usage.limit(MEASURE_LIMIT).run()?.stdout;
+        let images: Vec<Usage> = serde_json::from_str(printed.trim()).unwrap_or_default();
+        Ok(images.into_iter().filter_map(|image| Some((image.id, parse_decimal(&image.size)?))).collect())
+    }
+
+    /// Removes names of an image, and the image with its last name. It is not removed if a container uses it.
+    ///
+    /// # Errors
+    /// A failed docker command.
+    pub(crate) fn remove_image(&self, names: &[String]) -> Result<(), Failure> {
+        let mut arguments = vec!["image".to_owned(), "rm".to_owned()];
+        arguments.extend_from_slice(names);
+        match self.command(arguments).limit(MEASURE_LIMIT).run() {
+            Err(failure) if !failure.stderr.to_lowercase().contains("no such image") => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
     /// Inspects an image; `None` if the engine does not have it.
     ///
     /// # Errors
@@ -48,6 +204,31 @@ impl Docker {
                 None => Err(not_docker("docker image inspect", &printed.stdout)),
             },
             // The status and stdout are the same if the engine does not answer.
+            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
+            Err(failure) => Err(failure.into_error(
+                &format!("docker cannot inspect the image {name}"),
+                "check that `docker image ls` works",
+                SandboxError::Docker,
+            )),
+        }
+    }
+
+    /// The entrypoint and the command of an image; `None` if the engine does not have it.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`] if the engine does not answer.
+    pub(crate) fn image_program(
+        &self,
+        name: &str,
+    ) -> Result<Option<(Vec<String>, Vec<String>)>, SandboxError> {
+        const FORMAT: &str = "[{{json .Config.Entrypoint}}, {{json .Config.Cmd}}]";
+        match self.command(["image", "inspect", "--format", FORMAT, name]).run() {
+            Ok(printed) => {
+                let [entrypoint, command]: [Option<Vec<String>>; 2] =
+                    serde_json::from_str(&printed.stdout)
+                        .map_err(|_| not_docker("docker image inspect", &printed.stdout))?;
+                Ok(Some((entrypoint.unwrap_or_default(), command.unwrap_or_default())))
+            }
             Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
             Err(failure) => Err(failure.into_error(
                 &format!("docker cannot inspect the image {name}"),

@@ -1,5 +1,7 @@
 //! Facts about the engine, the client and buildx: versions, resources, and where the engine is.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::engine::EngineSite;
@@ -35,7 +37,42 @@ pub(crate) struct Resources {
     pub(crate) time: Option<String>,
 }
 
+/// What the engine has for containers: runtimes, and devices.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Equipment {
+    runtimes: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+    /// Devices by the Container Device Interface, since Engine 28.
+    discovered_devices: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+impl Equipment {
+    pub(crate) fn runtimes(&self) -> impl Iterator<Item = &str> {
+        self.runtimes.iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    /// Whether it is known to have GPUs.
+    pub(crate) fn has_gpus(&self) -> bool {
+        self.runtimes().any(|name| name.starts_with("nvidia"))
+            || self.discovered_devices.as_ref().is_some_and(|devices| !devices.is_empty())
+    }
+}
+
 impl Docker {
+    /// What the engine has for containers.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn equipment(&self) -> Result<Equipment, SandboxError> {
+        let printed = self.command(["info", "--format", "{{json .}}"]).run().map_err(|failure| {
+            let what = "the docker engine's runtimes cannot be read";
+            failure.into_error(what, "check that `docker info` works", SandboxError::Docker)
+        })?;
+        self.interrupt.check()?;
+        serde_json::from_str(&printed.stdout)
+            .map_err(|error| unreadable("docker info", &error, &printed.stdout))
+    }
+
     /// The engine's memory, version and time.
     ///
     /// # Errors
@@ -122,6 +159,15 @@ impl Docker {
     pub(crate) fn site(&self) -> EngineSite {
         self.endpoint().map_or(EngineSite::Elsewhere, |endpoint| site_of(&endpoint.host))
     }
+}
+
+/// Whether the engine of an endpoint runs on this Linux machine itself: not on another one, nor in a virtual machine
+/// of a desktop application, which shares no sockets.
+pub(crate) fn is_on_this_machine(endpoint: &str) -> bool {
+    let desktops = ["/.docker/", "/.colima/", "/.lima/", "/.orbstack/", "/.rd/", "/podman"];
+    cfg!(target_os = "linux")
+        && endpoint.starts_with("unix://")
+        && !desktops.iter().any(|desktop| endpoint.contains(desktop))
 }
 
 /// Whether the client does not know `docker buildx`. The message depends on its version.
@@ -228,6 +274,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_too_old(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn an_engine_in_a_virtual_machine_is_not_on_this_machine() {
+        for (endpoint, expected) in [
+            ("unix:///var/run/docker.sock", true),
+            ("unix:///run/user/1000/docker.sock", true),
+            ("unix:///home/me/.docker/desktop/docker.sock", false),
+            ("unix:///home/me/.colima/default/docker.sock", false),
+            ("tcp://127.0.0.1:2375", false),
+            ("ssh://me@host", false),
+        ] {
+            assert_eq!(is_on_this_machine(endpoint), expected && cfg!(target_os = "linux"), "{endpoint}");
         }
     }
 

@@ -1,13 +1,15 @@
 //! The output of `docker container inspect`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::contract::CONTAINER_PREFIX;
 use crate::contract::label::{MARK, NAME, OF_THE_SDK};
+use crate::contract::{CONTAINER_PORT, CONTAINER_PREFIX, SOCKET_FOLDER};
 use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
+use crate::host::socket_dir;
 
 /// The fields of `docker container inspect` that are used here.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +23,10 @@ pub(crate) struct Inspection {
     pub(crate) image: String,
     pub(crate) state: State,
     pub(crate) config: Config,
+    #[serde(default)]
+    mounts: Vec<MountPoint>,
+    #[serde(default)]
+    pub(crate) host_config: HostConfig,
     network_settings: NetworkSettings,
 }
 
@@ -34,6 +40,9 @@ pub(crate) struct State {
     pub(crate) oom_killed: bool,
     #[serde(default)]
     pub(crate) error: String,
+    /// On the engine's clock.
+    #[serde(default)]
+    pub(crate) finished_at: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +50,30 @@ pub(crate) struct State {
 pub(crate) struct Config {
     pub(crate) image: String,
     labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    env: Option<Vec<String>>,
+}
+
+/// The limits of a container; 0 or `None` means no limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct HostConfig {
+    /// In bytes.
+    pub(crate) memory: u64,
+    /// In billionths of a processor.
+    pub(crate) nano_cpus: u64,
+    pub(crate) pids_limit: Option<i64>,
+    /// The size of `/dev/shm` in bytes.
+    pub(crate) shm_size: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MountPoint {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    destination: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +90,13 @@ struct PortBinding {
     host_ip: String,
     #[serde(default)]
     host_port: String,
+}
+
+impl HostConfig {
+    /// The limit in processors.
+    pub(crate) fn cpus(&self) -> Option<f64> {
+        (self.nano_cpus > 0).then_some(self.nano_cpus as f64 / 1e9)
+    }
 }
 
 impl Inspection {
@@ -78,6 +118,19 @@ impl Inspection {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
 
+    /// Every label, sorted by name.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.config.labels.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of a variable that the container was created with.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let variables = self.config.env.iter().flatten();
+        variables
+            .filter_map(|line| line.split_once('='))
+            .find_map(|(known, value)| (known == name).then_some(value))
+    }
+
     /// Whether this tool or the rlmesh SDK started it. The label alone does not prove that, because containers have
     /// the labels of their images, and images made with `docker commit` those of the container.
     pub(crate) fn is_sandbox(&self) -> bool {
@@ -96,6 +149,31 @@ impl Inspection {
             "removing" => Phase::Removing,
             _ => Phase::Running,
         }
+    }
+
+    /// The address for rlmesh's clients, while it runs.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self.socket_folder() {
+            Some(folder) if self.phase() == Phase::Running => {
+                Some(format!("unix://{}", socket_dir::socket(folder).display()))
+            }
+            Some(_) => None,
+            None => Some(format!("tcp://{}", self.published(CONTAINER_PORT)?)),
+        }
+    }
+
+    /// The folder of its socket, which this tool created for it.
+    fn socket_folder(&self) -> Option<&Path> {
+        let mount = self.mounts.iter().find(|mount| mount.destination == SOCKET_FOLDER)?;
+        let folder = Path::new(&mount.source);
+        socket_dir::outer(folder).is_some().then_some(folder)
+    }
+
+    /// Removes its socket directory, once the container is removed.
+    pub(crate) fn remove_socket_directory(&self) {
+        // The folder may be on another machine.
+        let folder = self.socket_folder().and_then(socket_dir::outer);
+        folder.into_iter().for_each(|folder| drop(socket_dir::remove(folder)));
     }
 
     /// The address at which a port of the container is published on the engine's host: `127.0.0.1:49153`.

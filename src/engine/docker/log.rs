@@ -30,7 +30,7 @@ impl Docker {
     pub(crate) fn follow_log(
         &self,
         container: &str,
-        lines: LogLines,
+        lines: LogLines<'_>,
         on_chunk: &mut dyn FnMut(&[u8]),
     ) -> Result<(), Failure> {
         let mut arguments = vec!["logs".to_owned()];
@@ -40,6 +40,10 @@ impl Docker {
         if let Some(tail) = lines.tail {
             arguments.extend(["--tail".to_owned(), tail.to_string()]);
         }
+        arguments.extend(lines.since.iter().flat_map(|since| ["--since".to_owned(), (*since).to_owned()]));
+        if lines.timestamps {
+            arguments.push("--timestamps".to_owned());
+        }
         arguments.push(container.to_owned());
         self.command(arguments).long().stream(Streams::Both, on_chunk)
     }
@@ -47,10 +51,20 @@ impl Docker {
 
 /// Which part of a log to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LogLines {
+pub(crate) struct LogLines<'a> {
     pub(crate) follow: Follow,
     /// The number of lines from the end; `None` for all.
     pub(crate) tail: Option<u64>,
+    /// From when on: an age (`600s`) or a time in RFC 3339.
+    pub(crate) since: Option<&'a str>,
+    /// Whether each line starts with the time when it was written.
+    pub(crate) timestamps: bool,
+}
+
+impl LogLines<'_> {
+    /// The whole log, and what is written until the container ends.
+    pub(crate) const ALL: Self =
+        Self { follow: Follow::UntilTheEnd, tail: None, since: None, timestamps: false };
 }
 
 /// Whether to wait for more lines.

@@ -4,6 +4,7 @@
 mod ends;
 mod environments;
 mod interfaces;
+mod isolation;
 mod libraries;
 mod log;
 mod modules;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::engine::Isolation;
 use crate::error::{Change, Problem};
 use crate::plan::{Plan, ResolvedSource};
 use crate::settings::sandbox::{debian_package, import, wrapper};
@@ -72,6 +74,9 @@ pub(crate) struct Facts {
     /// How long the container had to answer.
     #[serde(skip)]
     pub(crate) limit: Option<Duration>,
+    /// What the container may do.
+    #[serde(skip)]
+    pub(crate) isolation: Option<Isolation>,
 }
 
 /// The most entries of each list of [`Facts`].
@@ -127,14 +132,29 @@ pub(crate) fn startup(plan: &Plan, end: Option<ContainerEnd>, log: &str, facts: 
     let case = Case { plan, log: &log, facts };
     let is_out_of_memory = end.is_some_and(|end| end.is_out_of_memory);
     let of_log = || RULES.iter().find_map(|rule| rule(&case));
-    let advice = if is_out_of_memory { None } else { of_log() }.unwrap_or_else(|| ends::advice(&case, end));
+    let advice = if is_out_of_memory { isolation::memory(&case) } else { of_log() }
+        .unwrap_or_else(|| ends::advice(&case, end));
     let cause = log.cause().map(str::to_owned).or_else(|| ends::cause(&case, end));
     Diagnosis { cause, hints: advice.hints, changes: advice.changes, telling: log.telling() }
+}
+
+/// Whether a log contains an error of the environment.
+pub(crate) fn has_error(log: &str) -> bool {
+    Log::read(log).cause().is_some()
 }
 
 /// The lines of a log that are worth showing.
 pub(crate) fn telling(log: &str) -> String {
     Log::read(log).telling()
+}
+
+/// Whether a line of a log is only rlmesh's own: an address inside the container, or advice for packages that serve
+/// environments.
+pub(crate) fn is_rlmesh_notice(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("RLMesh sandbox serving tcp://") && line.split(' ').count() == 4
+        || line.contains(": WorkflowEditionWarning: no workflow edition declared")
+        || line == "s = EnvServer("
 }
 
 /// A failure and everything that is known about it.
@@ -164,7 +184,8 @@ impl Advice {
 type Rule = fn(&Case<'_>) -> Option<Advice>;
 
 /// The known failures. The first rule that fits wins.
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
+    isolation::advice,
     libraries::advice,
     interfaces::advice,
     environments::advice,

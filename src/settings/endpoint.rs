@@ -1,4 +1,4 @@
-//! The engine that docker uses, as far as it is known without asking docker, which would delay every start.
+//! The engine's endpoint, as far as it is known without asking docker, which would delay every start.
 
 use std::fs;
 
@@ -6,6 +6,19 @@ use crate::settings::variables::Variables;
 
 /// The largest file of docker's settings that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
+
+/// The endpoint that docker uses, by its own rules: DOCKER_HOST, or else the default socket, unless DOCKER_CONTEXT or
+/// docker's settings name a context. `None` if one does, and where the default depends on the system.
+pub(super) fn known(variables: &Variables) -> Option<String> {
+    if let Ok(Some(host)) = variables.text("DOCKER_HOST") {
+        return Some(host.to_owned());
+    }
+    let context = match variables.text("DOCKER_CONTEXT").ok()? {
+        Some(context) => context.to_owned(),
+        None => current_context(variables)?,
+    };
+    (cfg!(target_os = "linux") && context == "default").then(|| "unix:///var/run/docker.sock".to_owned())
+}
 
 /// The engine that the user selected, by docker's own rules: the endpoint of DOCKER_HOST, or else `context NAME`.
 /// `None` if docker's settings cannot be read.
@@ -42,9 +55,32 @@ fn current_context(variables: &Variables) -> Option<String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_default_socket_is_known_unless_a_context_is_chosen() {
+        let home = tempfile::tempdir().unwrap();
+        let of = |name: &str, value: &str| {
+            known(&[("HOME", home.path().to_str().unwrap()), (name, value)].into_iter().collect())
+        };
+        let default = Some("unix:///var/run/docker.sock".to_owned());
+        assert_eq!(of("X", ""), default);
+        assert_eq!(of("DOCKER_HOST", "ssh://me@host").as_deref(), Some("ssh://me@host"));
+        assert_eq!(of("DOCKER_CONTEXT", "lab"), None);
+        assert_eq!(of("DOCKER_CONTEXT", "default"), default);
+        fs::create_dir(home.path().join(".docker")).unwrap();
+        for (settings, expected) in [
+            (r#"{"auths":{}}"#, &default),
+            (r#"{"currentContext":"default"}"#, &default),
+            (r#"{"currentContext":"rootless"}"#, &None),
+            ("not JSON", &None),
+        ] {
+            fs::write(home.path().join(".docker/config.json"), settings).unwrap();
+            assert_eq!(of("X", ""), *expected, "{settings}");
+        }
+    }
 
     #[test]
     fn the_engine_is_that_of_docker_host_or_of_a_context() {
