@@ -203,9 +203,9 @@ pub struct RunArgs {
     /// Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]
     #[arg(long, value_name = "TIME", help_heading = "Container options", value_parser = lifetime)]
     pub ttl: Option<Duration>,
-    /// Use the environment once before its address is printed
+    /// Use it once before its address is printed
     ///
-    /// It is reset, stepped and rendered. If that fails, it is stopped.
+    /// The environment is reset, stepped and rendered. If that fails, it is stopped.
     #[arg(long, help_heading = "Container options")]
     pub check: bool,
     #[command(flatten)]
@@ -506,7 +506,9 @@ pub struct SandboxArgs {
     /// Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
-    /// How many copies to serve as a vector environment [default: 1]
+    /// How many copies to serve [default: 1]
+    ///
+    /// They are served as one vector environment.
     #[arg(short, long, value_name = "N", help_heading = "Environment options", value_parser = count)]
     pub num_envs: Option<u32>,
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]

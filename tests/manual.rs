@@ -21,7 +21,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("DOCKER_DEFAULT_PLATFORM", "The default of `--platform`, as for docker."),
     (
-        "DOCKER_HOST, DOCKER_CONTEXT",
+        "DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG",
         "Which engine is used. These and docker's other variables are passed to docker unchanged.",
     ),
     (

@@ -175,8 +175,8 @@ fn an_abandoned_start_goes_with_its_folder() {
 
 #[test]
 fn a_container_that_uses_the_name_of_an_abandoned_start_again_stays() {
-    let labels = |run: &str| json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run": run});
-    let later = container("c1", "running", labels("rlmesh-sandbox-run-zyxwvu"));
+    let labels = json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": "/tmp/rlmesh-sandbox-run-zyxwvu"});
+    let later = container("c1", "running", labels);
     let run =
         Run::line("reap").docker(engine(&[later])).stderr("removed 1 run directory of runs that are gone\n");
     let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");

@@ -195,11 +195,11 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let (global, format) = global_arguments(arguments);
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && format != Format::Json {
         let _ = error.print();
         return Exit::Usage;
     }
-    let (global, format) = global_arguments(arguments);
     let command = |changes: &[Change]| next_command::next_command(arguments, changes);
     let usage = usage::usage_error(error, arguments).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);

@@ -1,13 +1,15 @@
 //! Strict sandboxes: served on a Unix socket, stepped by the published client, and lifted one thing at a time.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::engine::{Images, Live, alone, docker, entries, exists, together};
+use super::engine::{Done, Images, Live, alone, docker, entries, exists, together};
 use super::python::{EPISODE, VECTOR, interpreter, script};
-use crate::support::signal;
+use crate::support::{program, signal};
 
 /// An environment that needs what its argument says.
 const NEEDS: &str = r##"
@@ -57,6 +59,30 @@ fn a_strict_sandbox_is_stepped_over_its_socket() {
     let done = live.run(&[&options[..], &command].concat()).ended(0);
     assert_eq!(done.stdout.trim(), "(4, 4) (4,)");
     live.assert_clean();
+}
+
+/// A user that no machine has, in the group that may use the engine.
+#[test]
+fn an_ordinary_user_reaches_the_socket_of_a_strict_sandbox() {
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["CartPole-v1"]));
+    live.run(&["build", "CartPole-v1"]).ended(0);
+    let endpoint = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let group = std::fs::metadata(endpoint.strip_prefix("unix://").unwrap()).unwrap().gid();
+    let copy = live.tmp.path().join("program");
+    std::fs::copy(program(), &copy).unwrap();
+    let home = live.tmp.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let mut command = std::process::Command::new(copy);
+    command.args(["run", "CartPole-v1", "--isolation", "strict", "--check", "--", "true"]).env("HOME", &home);
+    if rustix::process::geteuid().is_root() {
+        std::fs::set_permissions(live.tmp.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(&home, Some(54_321), Some(group)).unwrap();
+        command.uid(54_321).gid(group);
+    }
+    let done = Done::new(&["run"], command.env("TMPDIR", &home).output().unwrap()).ended(0);
+    assert!(done.stderr.contains("strict: no network"), "{}", done.stderr);
+    let left: Vec<String> = entries(&home).into_iter().filter(|name| name.starts_with("rlmesh")).collect();
+    assert_eq!(left, Vec::<String>::new());
 }
 
 #[test]
@@ -117,8 +143,8 @@ fn files_and_volumes_reach_a_strict_sandbox() {
     let (_guard, _images) = (together(), Images::of(&[source]));
     let file = shared.path().join("level.txt");
     std::fs::write(&file, "seven").unwrap();
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    std::fs::set_permissions(shared.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::write(shared.path().join("x"), "eight").unwrap();
     let copied = format!("{}:/data/level.txt", file.display());
     let mounted = format!("{}:/shared", shared.path().display());
