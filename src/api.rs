@@ -1,5 +1,6 @@
 //! The functions that both the program's commands and library users call.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -191,12 +192,13 @@ impl Client {
         if let Some(docker) = self.docker.get() {
             return Ok(docker);
         }
-        let docker = Docker::find(
+        let mut docker = Docker::find(
             self.settings.docker.as_deref(),
             self.settings.waits,
             self.interrupt.clone(),
             Arc::clone(&self.trace),
         )?;
+        docker.engine_name.clone_from(&self.settings.engine);
         Ok(self.docker.get_or_init(|| docker))
     }
 
@@ -212,7 +214,8 @@ impl Client {
         purpose: Purpose,
         on_event: &mut Listener<'_>,
     ) -> Result<Plan, SandboxError> {
-        let folder = std::env::current_dir().map_err(anyhow::Error::from)?;
+        // It may have been removed. Only local sources and wheels need it, and report what they do not find.
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let architecture = || match purpose {
             Purpose::DryRun => Ok(own_architecture().to_owned()),
             Purpose::Hash | Purpose::Run => Ok(self.docker()?.engine()?.arch),

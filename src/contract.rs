@@ -71,8 +71,14 @@ pub(crate) mod label {
     pub(crate) const OWNER_START: &str = "rlmesh.sandbox.owner-start";
     pub(crate) const OWNER_BOOT: &str = "rlmesh.sandbox.owner-boot";
     pub(crate) const OWNER_HOST: &str = "rlmesh.sandbox.owner-host";
-    /// The run that started a container, as its run directory is named. Only this tool writes it.
-    pub(crate) const RUN: &str = "rlmesh.sandbox.run";
+    /// The container's own name. A copy of a container or a container of an image with these labels has another
+    /// name. Only this tool writes it.
+    pub(crate) const NAME: &str = "rlmesh.sandbox.name";
+    /// The run directory of its start, which shows other processes whether the start is complete. Only this tool
+    /// writes it.
+    pub(crate) const RUN_DIR: &str = "rlmesh.sandbox.run-dir";
+    /// The labels that the SDK writes.
+    pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
     /// How long a container may run, in seconds. Only this tool writes it.
     pub(crate) const TTL: &str = "rlmesh.sandbox.ttl";
     /// What a container serves.

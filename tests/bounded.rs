@@ -425,7 +425,7 @@ fn a_base_image_that_only_the_engine_has_is_exported_for_this_build() {
         let docker = exporting(&digests, Reply::stdout(saved(true))).on("buildx build *", build);
         let run = Run::line(LINE).docker(docker.and_the_rest()).stdout(format!("{TAG}\n"));
         let checked = run.check();
-        assert_eq!(names(&checked.run.home().join(".cache/rlmesh-sandbox")), ["builders"]);
+        assert_eq!(names(&checked.run.home().join(".cache/rlmesh-sandbox")), ["builders", "images"]);
         let build = checked.calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
         let context = format!(
             "--build-context python:3.11-slim=oci-layout://<world>/tmp/rlmesh-sandbox-run-<random>/base-image@sha256:{} ",

@@ -1,8 +1,9 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 
-use crate::support::{Reply, Run, StandIn, fixture, signal};
+use crate::support::{Owned, Reply, Run, StandIn, eventually, fixture, signal};
 
 const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
@@ -305,9 +306,7 @@ fn a_build_that_fails_before_its_first_step_asks_for_the_version_alone() {
 /// The run's own memory is limited: were the output kept, it would fail with another error.
 #[test]
 fn a_docker_that_prints_without_end() {
-    let inspect = format!(
-        "docker image inspect --format '{{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}}' {TAG}"
-    );
+    let inspect = "docker image inspect";
     let details = format!("  …\n{}", "  y\n".repeat(7));
     for (hook, details) in [("exec yes", ""), ("exec yes >&2", details.as_str())] {
         let run = Run::line("build CartPole-v1")
@@ -383,5 +382,49 @@ fn a_temporary_folder_that_cannot_be_written() {
             "error: cannot create a run directory in <world>/here/nowhere: No such file or directory (os error 2) at path \"<world>/here/nowhere/rlmesh-sandbox-run-<random>\"\n\
              hint: free some space there, or set TMPDIR to a writable folder\n",
         )
+        .check();
+}
+
+#[test]
+fn runs_that_start_together_build_an_image_once() {
+    let docker = with_buildx()
+        .on(&format!("image inspect * {TAG}"), missing_image().until("built"))
+        .on(&format!("image inspect * {TAG}"), Reply::stdout(format!("{ID}\n")))
+        .on("image inspect *", missing_image())
+        .on("buildx build *", Reply::default().hook("mkdir \"$STAND_IN/building\"").hangs_until("go"));
+    let run = Run::line("build CartPole-v1").docker(docker).stdout(format!("{TAG}\n")).any_stderr();
+    let (mut first, mut second) = (run.command(), run.command());
+    let mut first = Owned(first.spawn().unwrap());
+    drop(first.0.stdin.take());
+    eventually("the build", || run.stand_in().folder().join("building").exists().then_some(()));
+    let mut second = Owned(second.spawn().unwrap());
+    drop(second.0.stdin.take());
+    let mut said = String::new();
+    std::io::BufReader::new(second.0.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, format!("waiting for another build of {TAG}\n"));
+    run.stand_in().release("built");
+    run.stand_in().release("go");
+    for process in [first, second] {
+        let output = process.output();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{TAG}\n"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let checked = run.check();
+    let builds = checked.calls.iter().filter(|call| call.starts_with("buildx build")).count();
+    assert_eq!(builds, 1, "{:?}", checked.calls);
+}
+
+#[test]
+fn an_engine_that_goes_away_during_a_build_is_not_a_failed_build() {
+    let lost = "ERROR: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n";
+    let docker =
+        with_buildx().on("image inspect *", missing_image()).on("buildx build *", Reply::fails(1, lost));
+    Run::line("build CartPole-v1")
+        .docker(docker)
+        .status(7)
+        .stderr_with([
+            "error: the docker engine went away during the build: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n",
+            "hint: check that `docker info` works, and run it again: finished steps are kept\n",
+        ])
         .check();
 }

@@ -45,7 +45,8 @@ fn build_of(calls: &[String]) -> &str {
 fn labels() -> String {
     format!(
         "--label=org.opencontainers.image.base.name=python:3.11-slim \
-         --label=rlmesh.image.rlmesh-package=rlmesh==0.1.0 --label=rlmesh.image.created-by=rlmesh-sandbox {}",
+         --label=rlmesh.image.rlmesh-package=rlmesh==0.1.0 --label=rlmesh.image.created-by=rlmesh-sandbox {} \
+         --label=rlmesh.image.recipe=",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -60,7 +60,9 @@ fn a_sweep_beside_a_run_takes_no_container_that_may_be_about_to_start() {
         serde_json::json!({
             "Id": id, "Name": format!("/box-{}", &id[..1]), "Image": "x", "Created": time(ago),
             "State": {"Status": "created", "ExitCode": 0}, "NetworkSettings": {"Ports": {}},
-            "Config": {"Image": "x", "Labels": {"rlmesh.sandbox": "1"}}
+            "Config": {"Image": "x", "Labels": {
+                "rlmesh.sandbox": "1", "rlmesh.sandbox.name": format!("box-{}", &id[..1])
+            }}
         })
     };
     let (young, old) = ("a".repeat(64), "b".repeat(64));

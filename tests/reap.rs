@@ -28,9 +28,26 @@ fn dead_pid() -> u32 {
     child.id()
 }
 
-fn container(id: &str, status: &str, labels: Value) -> Value {
+/// A container of this tool.
+fn container(id: &str, status: &str, mut labels: Value) -> Value {
+    let name = format!("box-{id}");
+    labels["rlmesh.sandbox.name"] = json!(name);
+    named(&name, id, status, labels)
+}
+
+/// The name that the SDK gives.
+fn sdk_name(id: &str) -> String {
+    format!("rlmesh-sandbox-box-{id}-{}", "0".repeat(32))
+}
+
+/// A container of the SDK.
+fn sdk_container(id: &str, status: &str, labels: Value) -> Value {
+    named(&sdk_name(id), id, status, labels)
+}
+
+fn named(name: &str, id: &str, status: &str, labels: Value) -> Value {
     json!({
-        "Id": format!("{id}{}", "0".repeat(64 - id.len())), "Name": format!("/box-{id}"), "Created": "2026-11-23T07:01:25Z",
+        "Id": format!("{id}{}", "0".repeat(64 - id.len())), "Name": format!("/{name}"), "Created": "2026-11-23T07:01:25Z",
         "State": {"Status": status, "ExitCode": 0}, "Config": {"Image": "x", "Labels": labels},
         "NetworkSettings": {"Ports": {}}
     })
@@ -71,8 +88,8 @@ pub(crate) fn zoo() -> Vec<Value> {
         container("a5", "running", owned(&dead, &[("owner-host", "another"), ("owner-boot", "another")])),
         container("a6", "running", json!({"rlmesh.sandbox": "1"})),
         container("a7", "exited", json!({"rlmesh.sandbox": "1"})),
-        container("a8", "running", sdk(&me)),
-        container("a9", "exited", sdk(&dead)),
+        sdk_container("a8", "running", sdk(&me)),
+        sdk_container("a9", "exited", sdk(&dead)),
     ]
 }
 
@@ -128,7 +145,7 @@ fn as_json_every_container_is_reported() {
 
 #[test]
 fn on_an_engine_elsewhere_the_sdks_owners_are_unknown() {
-    let sdk = container(
+    let sdk = sdk_container(
         "b1",
         "running",
         json!({
@@ -139,7 +156,7 @@ fn on_an_engine_elsewhere_the_sdks_owners_are_unknown() {
     Run::line("reap --dry-run")
         .env("DOCKER_HOST", "ssh://somewhere")
         .docker(engine(&[sdk]))
-        .stderr("keep box-b1 (b10000000000): it is not known on which machine its owner runs\n")
+        .stderr("keep rlmesh-sandbox-box-b1-<uuid> (b10000000000): it is not known on which machine its owner runs\n")
         .check();
 }
 
@@ -158,8 +175,8 @@ fn an_abandoned_start_goes_with_its_folder() {
 
 #[test]
 fn a_container_that_uses_the_name_of_an_abandoned_start_again_stays() {
-    let labels = |run: &str| json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run": run});
-    let later = container("c1", "running", labels("rlmesh-sandbox-run-zyxwvu"));
+    let labels = json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": "/tmp/rlmesh-sandbox-run-zyxwvu"});
+    let later = container("c1", "running", labels);
     let run =
         Run::line("reap").docker(engine(&[later])).stderr("removed 1 run directory of runs that are gone\n");
     let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
@@ -197,4 +214,87 @@ fn a_container_that_cannot_be_removed() {
              hint: run `rlmesh-sandbox reap` again\n",
         )
         .check();
+}
+
+#[test]
+fn labels_that_come_from_an_image_do_not_make_a_sandbox() {
+    let dead = dead_pid().to_string();
+    let labels = |name: &str| {
+        json!({
+            "rlmesh.sandbox": "1", "rlmesh.sandbox.name": name, "rlmesh.sandbox.owner-pid": dead,
+            "rlmesh.sandbox.owner-pid-ns": Here::look().namespace, "rlmesh.sandbox.owner-boot": Here::look().boot
+        })
+    };
+    let mark = json!({"rlmesh.sandbox": "1"});
+    let own = named("box", "e3", "running", labels("box"));
+    // The SDK's, of an image that claims another owner: its owner is alive.
+    let me = std::process::id().to_string();
+    let mut claimed = labels("box");
+    claimed["rlmesh.sandbox.owner-pid"] = json!(me);
+    claimed["rlmesh.sandbox.owner-start"] = json!("1");
+    let containers = [
+        // Made with `docker commit` from a sandbox, and of an image with our labels.
+        named("copy", "e1", "running", labels("box")),
+        named("eager_turing", "e2", "exited", mark),
+        own,
+        sdk_container("e4", "running", claimed),
+    ];
+    let checked =
+        Run::line("reap").docker(engine(&containers)).stdout(full("e3") + "\n").any_stderr().check();
+    assert!(!checked.stderr.contains("copy"), "{}", checked.stderr);
+    let stopped = Run::line("stop --all").docker(engine(&containers).on("stop *", Reply::default()));
+    stopped.stdout(["e3", "e4"].map(|id| full(id) + "\n").concat()).check();
+    let one = &containers[..1];
+    Run::line("stop copy")
+        .docker(engine(one))
+        .status(2)
+        .stderr_with([
+            "copy (e10000000000) is not a sandbox: its labels come from its image, or it was renamed",
+        ])
+        .check();
+}
+
+#[test]
+fn a_start_on_another_engine_is_left_to_a_reap_there() {
+    let run = Run::line("reap").env("DOCKER_HOST", "tcp://b:2376").docker(engine(&[])).leaves(1).stderr(
+        "keep the run directory <world>/tmp/rlmesh-sandbox-run-<random>: its container is on another engine (tcp://a:2376)\n",
+    );
+    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("lock"), "").unwrap();
+    std::fs::write(folder.join("container"), "box-f1\ntcp://a:2376").unwrap();
+    let run = run.check().run;
+    let there = engine(&[container("f1", "running", json!({"rlmesh.sandbox": "1"}))]);
+    Run::line("-q reap")
+        .env("DOCKER_HOST", "tcp://a:2376")
+        .env("TMPDIR", run.tmp())
+        .docker(there)
+        .stdout(full("f1") + "\n")
+        .check();
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_start_with_another_tmpdir_is_found_by_its_label() {
+    let tmp = tempfile::tempdir().unwrap();
+    let start = |id: &str| {
+        let folder = tmp.path().join(format!("rlmesh-sandbox-run-{id}"));
+        std::fs::create_dir(&folder).unwrap();
+        let lock = std::fs::File::create(folder.join("lock")).unwrap();
+        std::fs::write(folder.join("container"), format!("box-{id}\n")).unwrap();
+        let labels = json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": folder});
+        (container(id, "created", labels), lock)
+    };
+    let ((killed, _), (alive, lock)) = (start("a1"), start("a2"));
+    lock.lock().unwrap();
+    // A complete start has no run directory.
+    let gone = tmp.path().join("rlmesh-sandbox-run-a3");
+    let complete = container("a3", "running", json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": gone}));
+    Run::line("reap")
+        .docker(engine(&[killed, alive, complete]))
+        .stdout(full("a1") + "\n")
+        .stderr_with(["removed box-a1 (a10000000000): ", "removed 1 run directory of runs that are gone\n"])
+        .check();
+    assert!(!tmp.path().join("rlmesh-sandbox-run-a1").exists());
+    assert!(tmp.path().join("rlmesh-sandbox-run-a2").exists());
 }

@@ -43,7 +43,7 @@ fn build(docker: StandIn, flags: &str) -> Vec<String> {
 
 /// The digest in `--label rlmesh.image.recipe=…` or a filter for it.
 fn recipe(call: &str) -> Option<&str> {
-    call.split("rlmesh.image.recipe=").nth(1)?.split(' ').next()
+    call.split("rlmesh.image.recipe=").nth(1)?.split(' ').next().filter(|recipe| !recipe.is_empty())
 }
 
 #[test]

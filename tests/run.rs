@@ -96,8 +96,11 @@ fn detached() {
     let start = Regex::new(&format!(
         "^run -d --name rlmesh-sandbox-cartpole-v1-<uuid> --cidfile <world>/tmp/rlmesh-sandbox-run-<random>/container-id-1 --pull never --label rlmesh.sandbox=1 \
          --label rlmesh.sandbox.source=gym://CartPole-v1 --label rlmesh.sandbox.isolation=default \
-         --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
-         (--label rlmesh.sandbox.owner-host(=[0-9a-f]{{32}}|-<uuid>|=.*) )?--label rlmesh.sandbox.run=rlmesh-sandbox-run-<random> \
+         --label rlmesh.sandbox.build-hash=7e4a80df0452[0-9a-f]{{52}} --label rlmesh.sandbox.owner-pid= --label rlmesh.sandbox.owner-pid-ns= \
+         --label rlmesh.sandbox.owner-start= --label rlmesh.sandbox.owner-boot=[0-9a-f-]+ \
+         --label rlmesh.sandbox.owner-host=(<uuid>|[^ ]*) \
+         --label rlmesh.sandbox.run-dir=<world>/tmp/rlmesh-sandbox-run-<random> \
+         --label rlmesh.sandbox.name=rlmesh-sandbox-cartpole-v1-<uuid> --label rlmesh.sandbox.ttl= \
          --env RLMESH_BOOTSTRAP_JSON --env PYTHONFAULTHANDLER --init --cap-drop ALL --security-opt no-new-privileges \
          --network rlmesh-sandbox --publish 127.0.0.1::50051 --memory [0-9]+b --memory-swap [0-9]+b --pids-limit [0-9]+ \
          --log-driver json-file --log-opt max-size=10m --log-opt max-file=2 --ulimit core=0 {TAG}$"

@@ -411,3 +411,36 @@ fn a_second_signal_does_not_wait_for_docker() {
     });
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);
 }
+
+#[test]
+fn a_port_that_is_taken_is_tried_again() {
+    let taken = "docker: Error response from daemon: driver failed programming external connectivity on endpoint x: Bind for 127.0.0.1:32768 failed: port is already allocated.\n";
+    let (docker, _server) = up();
+    let docker = StandIn::new()
+        .on("run -d *", Reply::fails(125, taken).once())
+        .on("run -d *", Reply::fails(125, "docker: Error response from daemon: failed to bind host port for 127.0.0.1:32769:172.17.0.2:50051/tcp: address already in use.\n").once())
+        .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default())
+        .and(docker);
+    let checked =
+        Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").check();
+    let starts = checked.calls.iter().filter(|call| call.starts_with("run -d")).count();
+    let removals = checked.calls.iter().filter(|call| call.starts_with("rm ")).count();
+    assert_eq!((starts, removals), (3, 2), "{:?}", checked.calls);
+}
+
+#[test]
+fn an_engine_that_goes_away_during_the_wait_is_not_the_containers_fault() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on("wait *", Reply::default().hangs())
+        .on("logs --follow *", Reply::default().hangs())
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(fixture("inspect/running.json")).once())
+        .on("*", Reply::fails(1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"));
+    Run::line("run -d CartPole-v1 --ready-timeout 1s")
+        .docker(docker)
+        .status(7)
+        .leaves(1)
+        .stderr_with(["error: the docker engine does not answer", "rlmesh-sandbox reap"])
+        .check();
+}

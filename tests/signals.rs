@@ -2,11 +2,12 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::run::{ID, UNWATCHED, up, up_with};
-use crate::support::{Reply, Run, StandIn, WAITS, program, signal};
+use crate::support::{Reply, Run, StandIn, WAITS, eventually, program, signal};
 
 #[test]
 fn a_signal_right_after_the_command_has_started_reaches_it() {
@@ -91,4 +92,128 @@ fn colours_and_quiet_hold_for_a_command_line_that_is_wrong() {
         .status(2)
         .stderr("\x1b[1;31merror:\x1b[0m `run` has no option --bad\n\x1b[1;36mhint:\x1b[0m run `rlmesh-sandbox run --help` to list its options\n")
         .check();
+}
+
+/// Longer than the promise, for loaded machines, and shorter than what hangs.
+const SOON: Duration = Duration::from_secs(40);
+
+#[test]
+fn a_start_that_hangs_is_answered_in_words_and_ends_after_one_signal() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::default().marks("starting").hangs())
+        .on("container inspect *", Reply::fails(1, "Error: No such container: x\n"))
+        .on("rm *", Reply::default());
+    let run = Run::line("run -d CartPole-v1").docker(docker).status(130).stderr_with([
+        "interrupted: stopping what was started (press Ctrl-C again to end at once)\n",
+        "interrupted\n",
+    ]);
+    let mut began = Instant::now();
+    run.check_while(|run, child| {
+        run.stand_in().wait_for("starting");
+        began = Instant::now();
+        signal(child, Signal::INT);
+    });
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_second_signal_ends_everything_whatever_docker_does() {
+    let (docker, _server) = up_with(Reply::default().marks("following").hangs());
+    let docker = StandIn::new()
+        .on("stop *", Reply::default().marks("stopping").hangs())
+        .on("rm *", Reply::default().hangs())
+        .and(docker);
+    let run = Run::line("run CartPole-v1")
+        .docker(docker)
+        .env(WAITS, UNWATCHED)
+        .any_stdout()
+        .status(130)
+        .leaves(1)
+        .stderr_with(["could not be removed", "hint: run `rlmesh-sandbox reap` once docker answers"]);
+    let mut began = Instant::now();
+    run.check_while(|run, child| {
+        run.stand_in().wait_for("following");
+        signal(child, Signal::INT);
+        run.stand_in().wait_for("stopping");
+        began = Instant::now();
+        signal(child, Signal::INT);
+    });
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_command_has_its_own_exit_code_even_if_the_container_cannot_be_removed() {
+    for (status, code) in [("0", 0), ("3", 3)] {
+        let (docker, _server) = up();
+        let docker = StandIn::new()
+            .on("rm *", Reply::fails(1, "Error response from daemon: device or resource busy\n"))
+            .and(docker);
+        Run::new(["-q", "run", "CartPole-v1", "--", "sh", "-c", &format!("exit {status}")])
+            .docker(docker)
+            .status(code)
+            .leaves(1)
+            .stderr_with(["error: the container rlmesh-sandbox-cartpole-v1-<uuid> could not be removed"])
+            .check();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_ends_with_the_program_even_if_that_is_killed() {
+    let (docker, _server) = up();
+    let run =
+        Run::new(["run", "CartPole-v1", "--", "sh", "-c", "echo $$ >pid; mv pid ready; exec sleep 600"]);
+    let run = run.docker(docker).any_stderr().any_status().leaves(1);
+    let mut pid = None;
+    run.check_while(|run, child| {
+        let ready = run.here().join("ready");
+        pid = Some(eventually("the command", || std::fs::read_to_string(&ready).ok()));
+        signal(child, Signal::KILL);
+    });
+    let process = std::path::PathBuf::from(format!("/proc/{}", pid.unwrap().trim()));
+    eventually("the end of the command", || (!process.exists()).then_some(()));
+}
+
+/// The program as a shell starts it, with more before it.
+fn by_a_shell(run: &Run, script: &str) -> Command {
+    let ours = run.command();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, "sh"]).arg(program()).args(ours.get_args());
+    command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_result_that_cannot_be_read_is_a_failure() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1")
+        .docker(docker)
+        .status(1)
+        .stderr_with(["error: cannot write the result to stdout: it is closed\n"]);
+    let command = by_a_shell(&run, "exec \"$@\" >&-");
+    let checked = run.check_command(command, |_, _| {});
+    assert!(checked.calls.iter().any(|call| call.starts_with("rm --force")), "{:?}", checked.calls);
+    // A program that wants no result opens /dev/null as it likes.
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker);
+    let command = by_a_shell(&run, "exec \"$@\" 1<>/dev/null");
+    run.check_command(command, |_, _| {});
+}
+
+#[test]
+fn a_current_folder_that_was_removed_is_not_needed() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n");
+    let command = by_a_shell(&run, "mkdir gone && cd gone && rmdir ../gone && exec \"$@\"");
+    run.check_command(command, |_, _| {});
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_not_the_end() {
+    let (docker, _server) = up();
+    let run = Run::line("-q run -d CartPole-v1").docker(docker).status(1).stderr_with(["File too large"]);
+    let command = by_a_shell(&run, "ulimit -f 0 && exec \"$@\"");
+    run.check_command(command, |_, _| {});
 }

@@ -23,6 +23,9 @@ pub(crate) fn engine(sandboxes: &[serde_json::Value]) -> StandIn {
 pub(crate) fn sandbox(change: impl FnOnce(&mut serde_json::Value)) -> serde_json::Value {
     let mut inspected: serde_json::Value = serde_json::from_slice(&fixture("inspect/running.json")).unwrap();
     change(&mut inspected[0]);
+    // A sandbox's labels name it.
+    let name = inspected[0]["Name"].as_str().unwrap().trim_start_matches('/').to_owned();
+    inspected[0]["Config"]["Labels"]["rlmesh.sandbox.name"] = name.into();
     inspected[0].take()
 }
 

@@ -105,7 +105,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables)
 
 fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, SandboxError> {
     let interrupt = Interrupt::default();
-    let signals = SignalHandler::listen(interrupt.clone()).map_err(anyhow::Error::from)?;
+    let signals = SignalHandler::listen(interrupt.clone(), output.clone()).map_err(anyhow::Error::from)?;
     let mut settings = Settings::local(&variables)?;
     settings.docker = cli.global.docker.or(settings.docker);
     let session =

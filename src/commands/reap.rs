@@ -27,6 +27,11 @@ pub(super) fn run(args: &ReapArgs, session: &Session) -> Result<Exit, SandboxErr
             report(candidate, Action::Kept, reason.to_string())?;
         }
     }
+    for (folder, engine) in &found.elsewhere {
+        let folder = folder.display();
+        output
+            .note(&format!("keep the run directory {folder}: its container is on another engine ({engine})"));
+    }
     let removed = if args.dry_run {
         for candidate in &found.containers {
             if let Decision::Orphan(proof) = candidate.decision {

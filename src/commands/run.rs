@@ -16,6 +16,7 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::inspection::{Inspection, short};
 use crate::engine::docker::log::LogLines;
 use crate::error::{Exit, Problem, SandboxError, Signal};
+use crate::host::process;
 use crate::output::{Format, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
@@ -99,12 +100,17 @@ impl Started<'_> {
         self.end_with(status)
     }
 
-    /// Stops the environment. An error from `outcome` takes precedence over an error while stopping.
+    /// Stops the environment. If that fails, an error from `outcome` or the exit code of the user's command still
+    /// decides how the program ends.
     fn end_with(&self, outcome: Result<Exit, SandboxError>) -> Result<Exit, SandboxError> {
-        let stopped = self.running.stop(self.docker, self.grace);
-        let exit = outcome?;
-        stopped?;
-        Ok(exit)
+        match (self.running.stop(self.docker, self.grace), outcome) {
+            (Ok(()), outcome) => outcome,
+            (Err(error), Ok(Exit::Done)) => Err(error),
+            (Err(error), outcome) => {
+                self.session.output.error(&error);
+                outcome
+            }
+        }
     }
 
     /// Prints a summary of the environment to stderr.
@@ -224,6 +230,8 @@ impl Started<'_> {
         let Some((program, arguments)) = words.split_first() else { return Ok(Exit::Done) };
         let mut command = Command::new(program);
         command.args(arguments).envs(variables::variables(self.running));
+        // This thread waits for it.
+        process::kill_with_this_thread(&mut command);
         let signals = &self.session.signals;
         let started = signals.hand_over(|| {
             // A signal may have arrived before the handover.

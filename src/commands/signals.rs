@@ -3,15 +3,23 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal as PosixSignal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 
-use crate::error::Signal;
+use crate::error::{SandboxError, Signal};
 use crate::host::interrupt::{Interrupt, Signals};
+use crate::output::Output;
+
+/// How long after the first signal the user is told what is going on, if the program has not ended by then.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long after the second signal the program ends, whatever it waits for. Clean-up ends earlier: see [`Signals`].
+const LONGEST_END: Duration = Duration::from_secs(3);
 
 /// The receiver of the signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +37,7 @@ enum Receiver {
 #[derive(Clone)]
 pub(crate) struct SignalHandler {
     interrupt: Interrupt,
+    output: Output,
     receiver: Arc<Mutex<Receiver>>,
 }
 
@@ -38,10 +47,13 @@ impl SignalHandler {
     ///
     /// # Errors
     /// If the system refuses to install a handler or to start a thread.
-    pub(crate) fn listen(interrupt: Interrupt) -> io::Result<Self> {
+    pub(crate) fn listen(interrupt: Interrupt, output: Output) -> io::Result<Self> {
         let taken = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|signal| !is_ignored(*signal));
+        // Without a handler, a file at the size limit (`ulimit -f`) would end the process before it can clean up. With
+        // one, the write fails. The commands that it starts do not inherit it.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut received = SignalsInfo::<WithOrigin>::new(taken)?;
-        let handler = Self { interrupt, receiver: Arc::new(Mutex::new(Receiver::Us)) };
+        let handler = Self { interrupt, output, receiver: Arc::new(Mutex::new(Receiver::Us)) };
         let listener = handler.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for origin in received.forever() {
@@ -74,13 +86,35 @@ impl SignalHandler {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says what the program does about the first signal, unless it ends soon.
+    fn answer(&self, signal: Signal) {
+        let output = self.output.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(FIRST_WORDS);
+            let again = match signal {
+                Signal::Interrupt => "press Ctrl-C again to end at once",
+                _ => "a second signal ends it at once",
+            };
+            let what = SandboxError::Interrupted(signal);
+            output.note(&format!("{what}: stopping what was started ({again})"));
+        });
+    }
+
     fn receive(&self, origin: &Origin) {
         let signal = Signal::of(origin.signal);
         // Signals that the terminal sends to its foreground processes have no sender.
         let is_from_a_process = origin.process.is_some();
         let receiver = self.receiver();
         match *receiver {
-            Receiver::Us => self.interrupt.raise(signal),
+            Receiver::Us => {
+                let is_first = self.interrupt.reached(Signals::First).is_none();
+                self.interrupt.raise(signal);
+                if is_first {
+                    self.answer(signal);
+                } else {
+                    end_for_sure(origin.signal);
+                }
+            }
             Receiver::Command(pid) if is_from_a_process => {
                 self.interrupt.raise(signal);
                 let is_second = self.interrupt.reached(Signals::Second).is_some();
@@ -89,6 +123,15 @@ impl SignalHandler {
             Receiver::Command(_) | Receiver::Nothing => {}
         }
     }
+}
+
+/// Ends the process by the signal after a while, whatever its other threads do. Docker's client commands end with
+/// them, and the run directory of a start remains for `reap`.
+fn end_for_sure(signal: i32) {
+    std::thread::spawn(move || {
+        std::thread::sleep(LONGEST_END);
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    });
 }
 
 /// Whether the process was started with this signal ignored.

@@ -1,4 +1,6 @@
-//! Facts about processes and this machine, from the operating system.
+//! Facts about processes and this machine, from the operating system, and what new processes inherit.
+
+use std::process::Command;
 
 use rustix::process::{Pid, test_kill_process};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +41,45 @@ pub(crate) fn liveness(pid: u32) -> Liveness {
         // An error such as EPERM means that the process belongs to another user.
         Ok(()) | Err(_) if has_ended(pid) => Liveness::Gone,
         Ok(()) | Err(_) => Liveness::Alive { start: start_time(pid) },
+    }
+}
+
+/// Makes the kernel kill the command's process when the thread that starts it ends, so that it does not continue
+/// after this process was killed. Only Linux has this.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn kill_with_this_thread(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    let parent = rustix::process::getpid();
+    // SAFETY: between fork and exec the closure makes system calls only, and allocates nothing.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            // The parent may have died before the call above.
+            if rustix::process::getppid() == Some(parent) {
+                Ok(())
+            } else {
+                Err(std::io::ErrorKind::Interrupted.into())
+            }
+        });
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn kill_with_this_thread(_command: &mut Command) {}
+
+/// Runs the command at the lowest priority.
+#[allow(unsafe_code)]
+pub(crate) fn lower_priority(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+
+    // SAFETY: between fork and exec the closure makes one system call, and allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            let _ = rustix::process::nice(19);
+            Ok(())
+        });
     }
 }
 
@@ -146,8 +187,6 @@ use system::{boot_id, has_ended, machine_id, pid_namespace, start_time};
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@
 //! with the process, and writes the name of the container that it is about to start there. If nothing holds
 //! the lock, the run is gone, and the run directory and its container can be removed.
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,18 +82,14 @@ impl RunDir {
         &self.path
     }
 
-    /// The name of the folder, which no other run has.
-    pub(crate) fn name(&self) -> String {
-        name_of(&self.path)
-    }
-
-    /// Records that a container of this name is about to be started.
+    /// Records that a container of this name is about to be started, and on which engine, if that is known.
     ///
     /// # Errors
     /// [`SandboxError::System`].
-    pub(crate) fn set_container(&self, container: &str) -> Result<(), SandboxError> {
+    pub(crate) fn set_container(&self, container: &str, engine: Option<&str>) -> Result<(), SandboxError> {
         let file = self.path.join(CONTAINER);
-        fs::write(&file, container).map_err(|error| cannot_write(&file, &error))
+        fs::write(&file, format!("{container}\n{}", engine.unwrap_or_default()))
+            .map_err(|error| cannot_write(&file, &error))
     }
 
     /// Removes the record: the container may outlive the run, or is gone.
@@ -138,10 +135,6 @@ pub(crate) fn write_private(file: &Path, text: &str) -> Result<(), SandboxError>
         .map_err(|error| cannot_write(file, &error))
 }
 
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 /// The state of the run directories in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -149,8 +142,11 @@ pub(crate) struct Survey {
     pub(crate) abandoned: Vec<Abandoned>,
     /// Containers that runs are starting now.
     pub(crate) starting: Vec<String>,
+    /// Run directories of other engines, and those engines. Only a `reap` there can remove their containers.
+    pub(crate) elsewhere: Vec<(PathBuf, String)>,
     /// Whether a run directory is too young to decide. Look again after the `lock_wait` of [`survey`].
     pub(crate) is_unsettled: bool,
+    seen: HashSet<PathBuf>,
 }
 
 /// A run directory whose run is gone. This value holds its lock, so that only one process removes it.
@@ -165,9 +161,9 @@ pub(crate) struct Abandoned {
 }
 
 impl Abandoned {
-    /// The name of the folder.
+    /// The name of the folder, which no other run has.
     pub(crate) fn name(&self) -> String {
-        name_of(&self.path)
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Removes the run directory.
@@ -185,39 +181,55 @@ impl Abandoned {
     }
 }
 
-/// Checks every run directory of this user in `parent`.
+/// Checks every run directory of this user in `parent`. Those of other engines than `engine` are left out, as far as
+/// that is known.
 ///
 /// One without a lock that is younger than `lock_wait` may be about to get it.
-pub(crate) fn survey(parent: &Path, lock_wait: Duration) -> Survey {
+pub(crate) fn survey(parent: &Path, engine: Option<&str>, lock_wait: Duration) -> Survey {
     let mut survey = Survey::default();
     let Ok(entries) = fs::read_dir(parent) else { return survey };
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            continue;
-        }
+        survey.add(&entry.path(), engine, lock_wait);
+    }
+    survey
+}
+
+impl Survey {
+    /// Checks one run directory, unless it was checked before. A path that is not a run directory of this user is
+    /// left out.
+    pub(crate) fn add(&mut self, path: &Path, engine: Option<&str>, lock_wait: Duration) {
+        let has_name = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
         // In a shared folder, another user can create a link or folder with such a name.
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) || !is_ours(&entry.path()) {
-            continue;
+        let is_folder = || fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        let Ok(known_as) = path.parent().unwrap_or(path).canonicalize() else { return };
+        let known_as = known_as.join(path.file_name().unwrap_or_default());
+        if !has_name || !is_folder() || !is_ours(path) || !self.seen.insert(known_as) {
+            return;
         }
-        let path = entry.path();
-        let container = fs::read_to_string(path.join(CONTAINER)).ok().filter(|name| !name.is_empty());
+        let record = fs::read_to_string(path.join(CONTAINER)).unwrap_or_default();
+        let (name, of_engine) = record.split_once('\n').unwrap_or((&record, ""));
+        if !of_engine.is_empty() && engine.is_some_and(|engine| engine != of_engine) {
+            self.elsewhere.push((path.to_owned(), of_engine.to_owned()));
+            return;
+        }
+        let path = path.to_owned();
+        let container = Some(name.to_owned()).filter(|name| !name.is_empty());
         let age = age(&path.join(CONTAINER)).or_else(|| age(&path)).unwrap_or_default();
         match File::open(path.join(LOCK)).map(|lock| (lock.try_lock(), lock)) {
             Ok((Ok(()), lock)) => {
-                survey.abandoned.push(Abandoned { path, container, age, _lock: Some(lock) });
+                self.abandoned.push(Abandoned { path, container, age, _lock: Some(lock) });
             }
-            Ok((Err(TryLockError::WouldBlock), _)) => survey.starting.extend(container),
+            Ok((Err(TryLockError::WouldBlock), _)) => self.starting.extend(container),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if age >= lock_wait {
-                    survey.abandoned.push(Abandoned { path, container, age, _lock: None });
+                    self.abandoned.push(Abandoned { path, container, age, _lock: None });
                 } else {
-                    survey.is_unsettled = true;
+                    self.is_unsettled = true;
                 }
             }
             Ok((Err(TryLockError::Error(_)), _)) | Err(_) => {}
         }
     }
-    survey
 }
 
 /// Whether this user owns the folder. Even root must not remove another user's run directory.
@@ -238,21 +250,21 @@ mod tests {
     const LOCK_WAIT: Duration = Duration::from_secs(1);
 
     fn survey(parent: &Path) -> Survey {
-        super::survey(parent, LOCK_WAIT)
+        super::survey(parent, Some("here"), LOCK_WAIT)
     }
 
     #[test]
     fn a_live_run_is_seen_starting_and_a_gone_one_abandoned() {
         let parent = tempfile::tempdir().unwrap();
         let run = RunDir::create(parent.path()).unwrap();
-        run.set_container("box").unwrap();
+        run.set_container("box", Some("here")).unwrap();
         let seen = survey(parent.path());
         assert_eq!((seen.starting, seen.abandoned.len()), (vec!["box".to_owned()], 0));
         run.clear_container().unwrap();
         run.clear_container().unwrap();
         assert_eq!(survey(parent.path()).starting, Vec::<String>::new());
 
-        run.set_container("box").unwrap();
+        run.set_container("box", Some("here")).unwrap();
         let path = run.path().to_owned();
         // As if the process had been killed.
         run.keep();
@@ -263,6 +275,36 @@ mod tests {
         assert!(survey(parent.path()).abandoned.is_empty(), "one process removes it");
         abandoned.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_run_directory_of_another_engine_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        for engine in [Some("there"), None] {
+            let run = RunDir::create(parent.path()).unwrap();
+            run.set_container("box", engine).unwrap();
+            run.keep();
+        }
+        let seen = survey(parent.path());
+        let engines: Vec<&str> = seen.elsewhere.iter().map(|(_, engine)| engine.as_str()).collect();
+        assert_eq!((engines, seen.abandoned.len()), (vec!["there"], 1));
+        drop(seen);
+        assert_eq!(super::survey(parent.path(), None, LOCK_WAIT).abandoned.len(), 2, "not known here");
+    }
+
+    #[test]
+    fn a_run_directory_is_checked_once() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunDir::create(parent.path()).unwrap();
+        run.set_container("box", None).unwrap();
+        run.keep();
+        let path = run.path().to_owned();
+        drop(run);
+        let mut seen = Survey::default();
+        for path in [&path, &path, &parent.path().join("."), &parent.path().join("nothing")] {
+            seen.add(path, None, LOCK_WAIT);
+        }
+        assert_eq!((seen.abandoned.len(), seen.starting.len(), seen.is_unsettled), (1, 0, false));
     }
 
     #[test]

@@ -7,6 +7,14 @@ use std::time::Duration;
 pub(crate) struct Waits {
     /// For a docker command to end after SIGTERM, before SIGKILL.
     pub(crate) termination: Duration,
+    /// For a start to end by itself after the first signal: if it is killed, it is not known what it leaves behind.
+    pub(crate) start_after_signal: Duration,
+    /// For docker to start a container.
+    pub(crate) start: Duration,
+    /// For a docker command that only asks, or makes a small change.
+    pub(crate) query: Duration,
+    /// For docker to remove what a run has started.
+    pub(crate) clean_up: Duration,
     /// For more output of a docker command that has ended: processes that it started may keep its pipes open.
     pub(crate) late_output: Duration,
     /// For a client that only inspects a builder to disconnect. A client that stays connected is building.
@@ -39,8 +47,14 @@ impl Waits {
     /// The default waits, each `factor` times as long.
     pub(crate) fn scaled(factor: f64) -> Self {
         let seconds = |seconds: f64| Duration::from_secs_f64(seconds * factor);
+        // Limits do not delay anything, and a loaded machine needs them.
+        let limit = |seconds: f64| Duration::from_secs_f64(seconds * factor.max(1.0));
         Self {
-            termination: seconds(5.0),
+            termination: seconds(2.0),
+            start_after_signal: limit(2.0),
+            start: limit(60.0),
+            query: limit(8.0),
+            clean_up: limit(7.0),
             late_output: seconds(1.0),
             builder_inspection: seconds(2.0),
             builder_lock: seconds(5.0),

@@ -5,6 +5,7 @@ pub(crate) mod build_log;
 pub(crate) mod failure;
 pub(crate) mod labels;
 pub(crate) mod memory_limit;
+pub(crate) mod one_build;
 pub(crate) mod own_images;
 pub(crate) mod reuse;
 
@@ -123,6 +124,17 @@ impl ImageRequest<'_> {
     /// As [`Self::ensure`].
     pub(crate) fn make(&self, on_event: &mut Listener<'_>) -> Result<Image, SandboxError> {
         let tag = self.plan.image_name();
+        let lock = match &self.plan.image {
+            PlannedImage::Built(_) => {
+                one_build::lock(self.settings.cache_folder.as_deref(), &tag, self.docker, on_event)?
+            }
+            PlannedImage::Prebuilt(_) => None,
+        };
+        if lock.as_ref().is_some_and(|lock| lock.may_have_built)
+            && let Some(image) = self.find(on_event)?
+        {
+            return Ok(image);
+        }
         let started = Instant::now();
         let id = match &self.plan.image {
             PlannedImage::Built(build) => {
@@ -239,7 +251,8 @@ impl ImageRequest<'_> {
         // Labels are not in the Dockerfile, so that images with different labels share their layers. The last
         // label with a key wins.
         let mut labels = labels::of(spec);
-        labels.extend(recipe.map(|digest| (labels::RECIPE.to_owned(), digest)));
+        // Without a recipe, that of the base image would count.
+        labels.push((labels::RECIPE.to_owned(), recipe.unwrap_or_default()));
         labels.extend_from_slice(&self.publish.labels);
         flags.extend(labels.iter().map(|(key, value)| format!("--label={key}={value}")));
         flags
@@ -341,6 +354,9 @@ impl Build<'_> {
     ) -> Result<(), SandboxError> {
         let docker = self.request.docker;
         docker.build(request, on_event).map_err(|failed| {
+            if let Some(error) = failure::engine_lost(&failed) {
+                return error;
+            }
             let has_started = failed.step.is_some() || !failed.unfinished.is_empty();
             // A buildx that is missing or too old fails before the first step.
             if !has_started

@@ -1,5 +1,6 @@
 //! Everything that is printed to stdout and stderr.
 
+mod closed_stdout;
 pub(crate) mod json;
 pub(crate) mod progress;
 pub(crate) mod table;
@@ -309,6 +310,9 @@ impl Output {
 }
 
 fn write_out(bytes: &[u8]) -> anyhow::Result<()> {
+    if closed_stdout::was_closed() {
+        anyhow::bail!("cannot write the result to stdout: it is closed");
+    }
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).context("cannot write the result to stdout")
 }

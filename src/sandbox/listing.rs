@@ -160,7 +160,9 @@ pub(super) mod samples {
     pub(crate) fn sandbox(id: &str, name: &str, source: &str, port: u16) -> Sandbox {
         let container = serde_json::from_value(serde_json::json!({
             "Id": id, "Name": format!("/{name}"), "Created": "2026-11-23T05:39:42Z",
-            "Config": {"Image": "x", "Labels": {"rlmesh.sandbox": "1", "rlmesh.sandbox.source": source}},
+            "Config": {"Image": "x", "Labels": {
+                "rlmesh.sandbox": "1", "rlmesh.sandbox.name": name, "rlmesh.sandbox.source": source
+            }},
             "State": {"Status": "running", "ExitCode": 0},
             "NetworkSettings": {"Ports": {"50051/tcp": [{"HostIp": "127.0.0.1", "HostPort": port.to_string()}]}}
         }));
@@ -180,6 +182,7 @@ mod tests {
         for (key, value) in change.as_object().unwrap() {
             container["Config"][key] = value.clone();
         }
+        container["Config"]["Labels"]["rlmesh.sandbox.name"] = "x".into();
         Sandbox { container: serde_json::from_value(container).unwrap(), owner: OwnerState::None }
     }
 

@@ -36,6 +36,8 @@ pub(crate) struct Findings {
     pub(crate) containers: Vec<Candidate>,
     /// Run directories whose run is gone.
     pub(crate) folders: Vec<Abandoned>,
+    /// Run directories of starts on other engines, and those engines.
+    pub(crate) elsewhere: Vec<(PathBuf, String)>,
     temp_folder: PathBuf,
 }
 
@@ -54,11 +56,12 @@ pub(crate) enum Request {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Result<Findings, SandboxError> {
-    let mut survey = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
+    let (engine, lock_wait) = (docker.engine_name.as_deref(), docker.waits.run_folder_lock);
+    let mut survey = run_dir::survey(temp_folder, engine, lock_wait);
     if survey.is_unsettled && request == Request::Reap {
-        std::thread::sleep(docker.waits.run_folder_lock);
+        std::thread::sleep(lock_wait);
         // The first survey holds the locks of what it found, so the second one only finds the rest.
-        let second = run_dir::survey(temp_folder, docker.waits.run_folder_lock);
+        let second = run_dir::survey(temp_folder, engine, lock_wait);
         survey.abandoned.extend(second.abandoned);
         survey.starting = second.starting;
     }
@@ -76,9 +79,18 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
             sandboxes = list()?;
         }
     }
+    // Runs with another TMPDIR have their run directories elsewhere.
+    for folder in sandboxes.iter().filter_map(|container| container.label(label::RUN_DIR)) {
+        survey.add(Path::new(folder), engine, lock_wait);
+    }
     let check = OrphanCheck::new(docker, request, &survey);
     let containers = sandboxes.into_iter().map(|container| check.decide(container)).collect();
-    Ok(Findings { containers, folders: survey.abandoned, temp_folder: temp_folder.to_owned() })
+    Ok(Findings {
+        containers,
+        folders: survey.abandoned,
+        elsewhere: survey.elsewhere,
+        temp_folder: temp_folder.to_owned(),
+    })
 }
 
 /// Decides about the containers of one engine.
@@ -128,7 +140,9 @@ impl<'a> OrphanCheck<'a> {
     /// Whether a killed run was starting this container. A later run may have used the name again.
     fn is_abandoned(&self, container: &Inspection) -> bool {
         let run = self.abandoned.get(container.name());
-        run.is_some_and(|run| container.label(label::RUN).is_none_or(|label| label == run))
+        run.is_some_and(|run| {
+            container.label(label::RUN_DIR).is_none_or(|folder| Path::new(folder).ends_with(run))
+        })
     }
 
     /// Whether a container was created so recently that it may still be starting; true if the engine's time
@@ -203,6 +217,7 @@ impl Findings {
 /// Waits for the engine to finish creating a container whose client was killed.
 pub(crate) fn await_container(docker: &Docker, name: &str) {
     let deadline = Instant::now() + docker.waits.unfinished_container;
+    let docker = docker.until(deadline);
     while Instant::now() < deadline && docker.interrupt.reached(Signals::Third).is_none() {
         match docker.exists(name) {
             Ok(false) => std::thread::sleep(Duration::from_millis(50)),

@@ -34,7 +34,8 @@ impl Owner {
         }
     }
 
-    /// The labels for a container of this owner. Unknown facts get no label.
+    /// The labels for a container of this owner. Unknown facts are empty: without the label, that of the image would
+    /// count.
     pub(crate) fn labels(&self) -> Vec<(&'static str, String)> {
         [
             (label::OWNER_PID, self.pid.map(|pid| pid.to_string())),
@@ -43,9 +44,8 @@ impl Owner {
             (label::OWNER_BOOT, self.host.boot.clone()),
             (label::OWNER_HOST, self.host.host.clone()),
         ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+        .map(|(name, value)| (name, value.unwrap_or_default()))
+        .to_vec()
     }
 }
 
@@ -136,8 +136,11 @@ pub(crate) fn decide(
         // A boot id is unique, so the same id means the same machine.
         Some(true) => {}
         // Copies of a virtual machine have the same machine id. An engine behind a local socket only has
-        // containers of this machine. On any other engine, the owner may run on another copy.
-        Some(false) if owner.host.host.is_some() && site() == EngineSite::ThisMachine => {
+        // containers of this machine, but a tunnel has a local socket too. A container that runs was not started
+        // before this machine's last boot.
+        Some(false)
+            if owner.host.host.is_some() && phase == Phase::Ended && site() == EngineSite::ThisMachine =>
+        {
             return Decision::Orphan(Proof::MachineRebooted);
         }
         Some(false) => return Decision::Keep(Reason::HostUnknown),
@@ -267,7 +270,9 @@ mod tests {
             ("start unreadable", &ours, Running, ThisMachine, Liveness::Alive { start: None }, lives),
             ("start unlabelled", &no_start, Running, ThisMachine, alive("8"), lives),
             ("start unlabelled, dead", &no_start, Running, ThisMachine, gone(), dead),
-            ("rebooted", &other_boot, Running, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("rebooted", &other_boot, Ended, ThisMachine, alive("7"), orphan(Proof::MachineRebooted)),
+            ("a tunnel to a copy", &other_boot, Running, ThisMachine, gone(), keep(Reason::HostUnknown)),
+            ("a tunnel, created", &other_boot, Created, ThisMachine, gone(), keep(Reason::HostUnknown)),
             ("a copy of this machine", &other_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
             ("no boot, engine elsewhere", &no_boot, Running, Elsewhere, gone(), keep(Reason::HostUnknown)),
             ("no boot", &no_boot, Running, ThisMachine, gone(), dead),
@@ -377,7 +382,10 @@ mod tests {
         let find =
             |name: &str| labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_str());
         assert_eq!(Owner::from_labels(find), owner);
-        assert!(Owner::unowned(here()).labels().iter().all(|(name, _)| !name.contains("pid")));
+        let unowned = Owner::unowned(here()).labels();
+        assert_eq!(unowned.len(), 5, "every label is set, so that none of the image's counts");
+        let pids: Vec<_> = unowned.iter().filter(|(name, _)| name.contains("pid")).collect();
+        assert!(pids.len() == 2 && pids.iter().all(|(_, value)| value.is_empty()));
     }
 
     #[test]

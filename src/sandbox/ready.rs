@@ -134,7 +134,6 @@ impl Wait<'_> {
     }
 
     fn not_ready(&self, reason: &NotReady) -> SandboxError {
-        // If docker does not answer now, report what is known.
         match self.docker.inspect(&[self.id.to_owned()]) {
             Ok(found) => match found.first() {
                 Some(container) if is_over(container) => return self.ended(container),
@@ -142,7 +141,7 @@ impl Wait<'_> {
                 None => return self.removed(),
             },
             Err(_) if self.watch.has_ended() => return self.removed(),
-            Err(_) => {}
+            Err(error) => return error,
         }
         let facts = match reason {
             NotReady::TimedOut(_) => probe::look_at(self.docker, self.id, self.limit),

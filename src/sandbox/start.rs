@@ -33,6 +33,8 @@ use conditions::decide;
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
 
+/// How many starts are tried if ports on the host are taken.
+const PORTS_TRIED: usize = 30;
 /// How many starts are tried if the engine lacks something that can be replaced.
 const STARTS_TRIED: usize = 4;
 
@@ -72,12 +74,23 @@ pub(crate) fn launch(
     on_event: &mut Listener<'_>,
 ) -> Result<Running, SandboxError> {
     let began = Instant::now();
-    let (isolation, notes) = decide(&image, options)?;
+    let (mut isolation, notes) = decide(&image, options)?;
     notes.into_iter().for_each(|note| on_event(Event::Note(note)));
-    let mut start = Start { image, options, isolation, has_init: true, began };
+    let mut has_init = true;
+    // One limit for all that docker does for a start: the build has its own.
+    let limit = image.docker.waits.start + time_to_answer(image.docker, options);
+    let request = image;
+    let mut start = |built_in, on_event: &mut Listener<'_>| {
+        let docker = request.docker.until(Instant::now() + limit);
+        let image = ImageRequest { docker: &docker, ..request };
+        let mut start = Start { image, options, isolation: isolation.clone(), has_init, began };
+        let started = start.attempt(built_in, on_event);
+        (isolation, has_init) = (start.isolation, start.has_init);
+        started
+    };
     let image = if image.takes_existing() {
         // The image usually exists, and starting a container is faster than checking first.
-        match start.attempt(None, on_event) {
+        match start(None, on_event) {
             Ok(running) => return Ok(running),
             Err(failed) => match failed.reason {
                 StartFailureReason::NoImage if image.build.platform.is_none() => image.make(on_event)?,
@@ -90,7 +103,17 @@ pub(crate) fn launch(
         image.ensure(on_event)?
     };
     on_event(Event::Starting);
-    start.attempt(image.built_in, on_event).map_err(|failed| failed.error)
+    start(image.built_in, on_event).map_err(|failed| failed.error)
+}
+
+/// How long a container may take to answer, and to be checked.
+fn time_to_answer(docker: &Docker, options: &RunOptions) -> Duration {
+    let check = if options.check { check_limit(docker, options) } else { Duration::ZERO };
+    options.ready_timeout.saturating_add(check)
+}
+
+fn check_limit(docker: &Docker, options: &RunOptions) -> Duration {
+    docker.waits.check.max(options.ready_timeout)
 }
 
 /// Checks that the owner exists.
@@ -173,7 +196,7 @@ impl Start<'_> {
                     }
                     _ => problem,
                 });
-                return Err(discard(docker, &name, &folder, error).into());
+                return Err(discard(docker, &name, &folder, error, on_event).into());
             }
         };
         Ok(Running {
@@ -219,7 +242,7 @@ impl Start<'_> {
             return Ok((ready, took, None));
         }
         on_event(Event::Checking);
-        let limit = docker.waits.check.max(options.ready_timeout);
+        let limit = check_limit(docker, options);
         let report = check::check(docker, plan, &self.isolation, id, &ready.handshake, limit)?;
         Ok((ready, took, Some(report)))
     }
@@ -240,7 +263,7 @@ impl Start<'_> {
                 Some(name) => name.clone(),
                 None => format!("{CONTAINER_PREFIX}{slug}-{}", name_end(uuid::Uuid::new_v4().as_u128())),
             };
-            folder.set_container(&name)?;
+            folder.set_container(&name, docker.engine_name.as_deref())?;
             let socket = match self.isolation.reach {
                 Reach::Socket(_) => Some(SocketDir::create(&self.image.settings.temp_folder)?),
                 Reach::Port(..) => None,
@@ -263,13 +286,20 @@ impl Start<'_> {
                     }
                 }
                 reason if attempt < STARTS_TRIED && self.can_adapt(reason, socket.is_some()) => {
-                    let failed = clean_up(docker, &name, folder, failed);
+                    let failed = clean_up(docker, &name, folder, failed, on_event);
                     if folder.is_kept() {
                         return Err(failed);
                     }
                     self.adapt(reason, on_event)?;
                 }
-                _ => return Err(clean_up(docker, &name, folder, failed)),
+                // Docker goes on from the port that was taken.
+                StartFailureReason::PortTaken if attempt < PORTS_TRIED => {
+                    let failed = clean_up(docker, &name, folder, failed, on_event);
+                    if folder.is_kept() || docker.interrupt.check().is_err() {
+                        return Err(failed);
+                    }
+                }
+                _ => return Err(clean_up(docker, &name, folder, failed, on_event)),
             }
         }
     }
@@ -342,7 +372,13 @@ fn name_taken(name: &str) -> SandboxError {
 }
 
 /// Removes what a failed start may have left behind.
-fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) -> FailedStart {
+fn clean_up(
+    docker: &Docker,
+    name: &str,
+    folder: &RunDir,
+    failed: StartFailure,
+    on_event: &mut Listener<'_>,
+) -> FailedStart {
     let StartFailure { reason, error, left } = failed;
     if left == Left::ContainerSoon {
         orphans::await_container(docker, name);
@@ -350,27 +386,32 @@ fn clean_up(docker: &Docker, name: &str, folder: &RunDir, failed: StartFailure) 
     if left == Left::Nothing {
         return FailedStart { reason, error };
     }
-    let error = discard(docker, name, folder, error);
+    let error = discard(docker, name, folder, error, on_event);
     // If the container could not be removed, report that instead of trying again.
     let reason = if folder.is_kept() { StartFailureReason::Other } else { reason };
     FailedStart { reason, error }
 }
 
-/// Removes a container after an error, and adds a hint if that fails.
-fn discard(docker: &Docker, name: &str, folder: &RunDir, error: SandboxError) -> SandboxError {
-    match docker.remove_containers(&[name.to_owned()]) {
-        Ok(()) => error,
-        Err(failure) => {
-            // The run directory names the container for `reap`.
-            folder.keep();
-            error.map_problem(|problem| {
-                problem.hint(format!(
-                    "the container {name} may still exist ({failure}): run `rlmesh-sandbox reap` once docker answers"
-                ))
-            })
-        }
+/// Removes a container after an error, and says so if that fails.
+fn discard(
+    docker: &Docker,
+    name: &str,
+    folder: &RunDir,
+    error: SandboxError,
+    on_event: &mut Listener<'_>,
+) -> SandboxError {
+    let Err(failure) = docker.for_clean_up().remove_containers(&[name.to_owned()]) else { return error };
+    // The run directory names the container for `reap`.
+    folder.keep();
+    let (left, next) = (format!("the container {name} may still exist ({failure})"), REAP_LATER);
+    if let SandboxError::Interrupted(_) = error {
+        on_event(Event::Warning(format!("{left}: {next}")));
     }
+    error.map_problem(|problem| problem.hint(format!("{left}: {next}")))
 }
+
+/// What to do about a container that could not be removed.
+const REAP_LATER: &str = "run `rlmesh-sandbox reap` once docker answers";
 
 impl Running {
     /// The time from the start of the container to the answered handshake.
@@ -390,19 +431,29 @@ impl Running {
     /// Stops the container and removes it. It is killed after `grace`, or at once after a second signal.
     ///
     /// # Errors
-    /// [`SandboxError::Docker`] if the container may still exist.
+    /// [`SandboxError::Docker`] if the container may still exist. It is left to `reap` then.
     pub(crate) fn stop(&self, docker: &Docker, grace: Duration) -> Result<(), SandboxError> {
         let container = [self.id.clone()];
+        let docker = &docker.until(Instant::now() + grace + docker.waits.clean_up);
         if docker.interrupt.reached(Signals::Second).is_none() {
             // If it fails, the removal below kills the container.
             let _ = docker.stop_containers(&container, grace, Signals::Second);
         }
         docker.remove_containers(&container).map_err(|failure| {
-            failure.into_error(
-                &format!("the container {} could not be removed", self.name),
-                "run `rlmesh-sandbox reap` once docker answers",
-                SandboxError::Docker,
-            )
+            self.folder.keep();
+            let problem = match failure.as_docker_error() {
+                // An interrupt is why it was not removed, and the container is what the user must know about.
+                None | Some(SandboxError::Interrupted(_)) => Problem::new(
+                    format!("the container {} could not be removed: {failure}", self.name),
+                    REAP_LATER,
+                )
+                .details(&failure.stderr),
+                Some(error) => Problem::new(
+                    format!("the container {} could not be removed: {error}", self.name),
+                    REAP_LATER,
+                ),
+            };
+            SandboxError::Docker(problem)
         })
     }
 }

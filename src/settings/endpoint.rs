@@ -20,6 +20,22 @@ pub(super) fn known(variables: &Variables) -> Option<String> {
     (cfg!(target_os = "linux") && context == "default").then(|| "unix:///var/run/docker.sock".to_owned())
 }
 
+/// The engine that the user selected, by docker's own rules: the endpoint of DOCKER_HOST, or else `context NAME`.
+/// `None` if docker's settings cannot be read.
+pub(super) fn selected(variables: &Variables) -> Option<String> {
+    if let Ok(Some(host)) = variables.text("DOCKER_HOST") {
+        return Some(if host == DEFAULT_SOCKET { DEFAULT.to_owned() } else { host.to_owned() });
+    }
+    match variables.text("DOCKER_CONTEXT").ok()? {
+        Some(context) => Some(format!("context {context}")),
+        None => Some(format!("context {}", current_context(variables)?)),
+    }
+}
+
+/// The socket of the default context on Linux, and that context.
+const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
+const DEFAULT: &str = "context default";
+
 /// The context that docker's settings name. `None` if they cannot be read.
 fn current_context(variables: &Variables) -> Option<String> {
     let folder = variables.path("DOCKER_CONFIG").or_else(|| Some(variables.path("HOME")?.join(".docker")))?;
@@ -63,6 +79,30 @@ mod tests {
         ] {
             fs::write(home.path().join(".docker/config.json"), settings).unwrap();
             assert_eq!(of("X", ""), *expected, "{settings}");
+        }
+    }
+
+    #[test]
+    fn the_engine_is_that_of_docker_host_or_of_a_context() {
+        let home = tempfile::tempdir().unwrap();
+        let of = |name: &str, value: &str| {
+            selected(&[("HOME", home.path().to_str().unwrap()), (name, value)].into_iter().collect())
+        };
+        let is = |name: &str, value: &str, engine: &str| {
+            assert_eq!(of(name, value).as_deref(), Some(engine), "{name}={value}");
+        };
+        is("X", "", DEFAULT);
+        is("DOCKER_HOST", DEFAULT_SOCKET, DEFAULT);
+        is("DOCKER_HOST", "ssh://me@host", "ssh://me@host");
+        is("DOCKER_CONTEXT", "lab", "context lab");
+        fs::create_dir(home.path().join(".docker")).unwrap();
+        for (settings, engine) in [
+            (r#"{"auths":{}}"#, Some(DEFAULT)),
+            (r#"{"currentContext":"rootless"}"#, Some("context rootless")),
+            ("not JSON", None),
+        ] {
+            fs::write(home.path().join(".docker/config.json"), settings).unwrap();
+            assert_eq!(of("X", "").as_deref(), engine, "{settings}");
         }
     }
 }

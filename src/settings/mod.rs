@@ -48,6 +48,8 @@ pub struct Settings {
     /// Package indexes, proxies and certificates for the installers inside builds.
     pub package_index: PackageIndex,
     pub(crate) waits: Waits,
+    /// The engine that the user selected; `None` if that is not known.
+    pub(crate) engine: Option<String>,
 }
 
 impl Default for Settings {
@@ -63,6 +65,7 @@ impl Default for Settings {
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: Waits::default(),
+            engine: None,
         }
     }
 }
@@ -97,6 +100,7 @@ impl Settings {
             hub: HubSettings::default(),
             package_index: PackageIndex::default(),
             waits: variables.waits()?,
+            engine: endpoint::selected(variables),
         })
     }
 

@@ -15,6 +15,9 @@ use crate::settings::size::{BuildMemory, size_of};
 use crate::settings::variables::Variables;
 use crate::source::image_reference::is_image_reference;
 
+/// The most copies in one sandbox. Each needs memory, and the process that serves them creates all of them at the start.
+const LARGEST_NUM_ENVS: u32 = 65_536;
+
 /// The default limit for the total size of a Hugging Face repository's files, in bytes.
 pub(crate) const DEFAULT_MAX_SOURCE_SIZE: u64 = 10 << 30;
 
@@ -110,9 +113,19 @@ impl SandboxOptions {
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the field.
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
-        if self.num_envs == Some(0) {
-            let invalid = InvalidValue::new("it must be 1 or more", "use a whole number, 1 or more");
-            return Err(Field::NUM_ENVS.invalid("0", &invalid));
+        match self.num_envs {
+            Some(0) => {
+                let invalid = InvalidValue::new("it must be 1 or more", "use a whole number, 1 or more");
+                return Err(Field::NUM_ENVS.invalid("0", &invalid));
+            }
+            Some(count) if count > LARGEST_NUM_ENVS => {
+                let invalid = InvalidValue::new(
+                    format!("one sandbox serves at most {LARGEST_NUM_ENVS} copies"),
+                    "use fewer copies, and start several sandboxes if you need more",
+                );
+                return Err(Field::NUM_ENVS.invalid(&count.to_string(), &invalid));
+            }
+            _ => {}
         }
         check_kwargs(&self.kwargs)?;
         Ok(Self {
@@ -511,6 +524,9 @@ mod tests {
         assert!(refusal(|o| o.packages = vec!["a\nb".into()]).starts_with("packages"));
         assert!(refusal(|o| o.imports = vec!["a".into(), String::new()]).starts_with("imports"));
         assert!(refusal(|o| o.rlmesh_package = Some("a\rb".into())).starts_with("rlmesh_package"));
-        assert!(refusal(|o| o.num_envs = Some(0)).starts_with("num_envs"));
+        for count in [0, LARGEST_NUM_ENVS + 1, u32::MAX] {
+            let options = SandboxOptions { num_envs: Some(count), ..SandboxOptions::default() };
+            assert!(options.checked().unwrap_err().to_string().starts_with("num_envs"), "{count}");
+        }
     }
 }

@@ -168,7 +168,7 @@ fn a_builder_is_created_once_and_removed_once_it_is_not_used() {
     assert_eq!(docker(&["volume", "ls", "--quiet", "--filter", &filter]), "", "the cache goes too");
     assert_eq!(gone.stdout, format!("{name}\n"), "{}", gone.stderr);
     assert!(!builders.buildx(&["inspect", &name]).0);
-    assert_eq!(super::engine::entries(&builders.cache()), ["builders"]);
+    assert_eq!(super::engine::entries(&builders.cache()), ["builders", "images"]);
     assert_eq!(super::engine::entries(&builders.cache().join("builders")), Vec::<String>::new());
 }
 
@@ -275,7 +275,7 @@ fn a_base_image_is_exported_whole() {
         let blob = copy.join("blobs").join(part["digest"].as_str().unwrap().replace(':', "/"));
         assert_eq!(std::fs::metadata(blob).unwrap().len(), part["size"].as_u64().unwrap());
     }
-    assert_eq!(super::engine::entries(&builders.cache()), ["builders"]);
+    assert_eq!(super::engine::entries(&builders.cache()), ["builders", "images"]);
 }
 
 #[test]

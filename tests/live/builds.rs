@@ -266,3 +266,31 @@ fn debian_packages_are_installed() {
         done.stderr
     );
 }
+
+#[test]
+fn ten_starts_of_one_new_source_build_it_once() {
+    let (_guard, live) = (together(), Live::new());
+    let line = "CartPole-v1 -p toolz==0.12.1";
+    let _images = Images::of(&[line]);
+    let nameless = || docker(&["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true"]);
+    let before = nameless();
+    let arguments: Vec<&str> = ["run"].into_iter().chain(line.split(' ')).chain(["--", "true"]).collect();
+    let runs: Vec<_> = (0..10)
+        .map(|_| {
+            let mut command = live.command(&arguments);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut builds = 0;
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{stderr}");
+        builds += stderr.lines().filter(|line| line.starts_with("built in ")).count();
+    }
+    assert_eq!(builds, 1);
+    for image in nameless().lines() {
+        assert!(before.contains(image), "a nameless image: {image}");
+    }
+    live.assert_clean();
+}

@@ -102,6 +102,11 @@ fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
     assert!(!exists(&id));
 }
 
+/// A name that the SDK could give a container.
+fn sdk_name() -> String {
+    format!("rlmesh-sandbox-test-{}", uuid::Uuid::new_v4().simple())
+}
+
 #[test]
 fn a_run_sweeps_before_it_starts() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
@@ -111,7 +116,10 @@ fn a_run_sweeps_before_it_starts() {
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", namespace.display());
     let labels = ["--label", "rlmesh.sandbox=1", "--label", &pid, "--label", &namespace];
-    let orphan = docker(&[&["run", "-d"], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat());
+    let name = sdk_name();
+    let orphan = docker(
+        &[&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat(),
+    );
     live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
     assert!(!exists(&orphan));
 }
@@ -120,10 +128,75 @@ fn a_run_sweeps_before_it_starts() {
 fn many_orphans_go_at_once() {
     let (_guard, live) = (alone(), Live::new());
     let orphans: Vec<String> = (0..12)
-        .map(|_| docker(&["create", "--label", "rlmesh.sandbox=1", "python:3.11-slim", "true"]))
+        .map(|_| {
+            let mark = ["--label", "rlmesh.sandbox=1"];
+            docker(&[&["create", "--name", &sdk_name()], &mark[..], &["python:3.11-slim", "true"]].concat())
+        })
         .collect();
     let reaped = live.run(&["-q", "reap"]).ended(0);
     for orphan in &orphans {
         assert!(reaped.stdout.contains(orphan.as_str()) && !exists(orphan));
+    }
+}
+
+/// A container, image or both that go with this value.
+struct Forged(&'static str, String);
+
+impl Drop for Forged {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("docker").args([self.0, "rm", "--force", &self.1]).output();
+    }
+}
+
+/// Labels decide what happens to containers, and containers have the labels of their images.
+#[test]
+fn labels_that_come_from_an_image_decide_nothing() {
+    let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
+    // As a sandbox of a process that is gone would have them.
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    gone.wait().unwrap();
+    let pid = gone.id();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let changes = [
+        "LABEL rlmesh.sandbox=1 rlmesh.sandbox.name=box rlmesh.sandbox.owner-start=1".to_owned(),
+        format!("LABEL rlmesh.sandbox.owner-pid={pid} rlmesh.sandbox.owner-pid-ns={}", namespace.display()),
+        format!("LABEL rlmesh.sandbox.owner-boot={}", boot.trim()),
+    ];
+    let base = Forged("image", format!("rlmesh-sandbox-tests-forged-{pid}:1"));
+    let source = docker(&["create", "python:3.11-slim"]);
+    let changes: Vec<&str> = changes.iter().flat_map(|change| ["--change", change]).collect();
+    docker(&[&["commit"], &changes[..], &[&source, &base.1]].concat());
+    docker(&["rm", &source]);
+
+    let start = |arguments: &[&str]| {
+        let run = [&["run", "-d", "--format", "env"], arguments].concat();
+        Forged("container", live.run(&run).ended(0).variable("RLMESH_SANDBOX_CONTAINER_ID"))
+    };
+    let ours = start(&["CartPole-v1"]);
+    let copy = Forged("image", format!("rlmesh-sandbox-tests-copy-{pid}:1"));
+    docker(&["commit", &ours.1, &copy.1]);
+    let prebuilt = format!("image://{}", copy.1);
+    let on_base = ["CartPole-v1", "--base-image", &base.1];
+    let _images = Images::of(&[&on_base.join(" ")]);
+    let sandboxes = [ours, start(&on_base), start(&[&prebuilt])];
+    let other = |arguments: &[&str]| Forged("container", docker(arguments));
+    let others = [
+        other(&["run", "-d", "--entrypoint", "sleep", &copy.1, "600"]),
+        other(&["create", "--entrypoint", "sleep", &copy.1, "600"]),
+        other(&["run", "-d", "--entrypoint", "sleep", &base.1, "600"]),
+        other(&["create", &base.1, "true"]),
+    ];
+    live.run(&["reap"]).ended(0);
+    for container in sandboxes.iter().chain(&others) {
+        assert!(exists(&container.1), "reaped: {}", container.1);
+    }
+    for Forged(_, id) in &others {
+        let refused = live.run(&["stop", id]).ended(2);
+        assert!(refused.stderr.contains("is not a sandbox"), "{}", refused.stderr);
+    }
+    for Forged(_, id) in &sandboxes {
+        live.run(&["stop", "-t", "1", id]).ended(0);
+        assert!(!exists(id));
     }
 }

@@ -130,6 +130,16 @@ impl StandIn {
         self
     }
 
+    /// Adds the rules of another stand-in after these.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for number in 0..other.rules {
+            let to = self.folder.path().join(format!("rules/{:03}", self.rules));
+            std::fs::rename(other.folder.path().join(format!("rules/{number:03}")), to).unwrap();
+            self.rules += 1;
+        }
+        self
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

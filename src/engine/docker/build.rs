@@ -120,7 +120,7 @@ impl Docker {
         };
         let ended = self
             .command(arguments)
-            .unlimited()
+            .long()
             .stream(Streams::Stderr, &mut |chunk| decoder.push(chunk, &mut on_decoded));
         decoder.finish(&mut on_decoded);
         ended.map_err(|failure| Box::new(record.into_failure(failure)))

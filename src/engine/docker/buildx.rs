@@ -15,6 +15,9 @@ use crate::settings::size::MemoryLimit;
 /// How long creating or removing a builder may take: its container ends and its volume is deleted.
 const CHANGE_LIMIT: Duration = Duration::from_secs(300);
 
+/// How long a list of builders may take: buildx waits 20 seconds for those that do not answer.
+const LIST_LIMIT: Duration = Duration::from_secs(25);
+
 /// The container of a builder, as the engine has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuilderContainer {
@@ -48,7 +51,7 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::Docker`].
     pub(crate) fn builder_names(&self) -> Result<Vec<String>, SandboxError> {
-        let printed = self.command(["buildx", "ls"]).run().map_err(|failure| {
+        let printed = self.command(["buildx", "ls"]).limit(LIST_LIMIT).run().map_err(|failure| {
             failure.into_error(
                 "docker buildx could not list the builders",
                 "check `docker buildx ls`",

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal as PosixSignal, WaitId, WaitIdOptions, kill_pr
 use crate::engine::docker::tail::Tail;
 use crate::error::Signal;
 use crate::host::interrupt::{Interrupt, Signals};
+use crate::host::process;
 use crate::host::waits::Waits;
 
 /// Why a docker command failed.
@@ -48,7 +49,9 @@ pub(super) struct Limits<'a> {
     pub(super) interrupt: &'a Interrupt,
     /// How many signals it takes to end the process.
     pub(super) ends_at: Signals,
-    pub(super) time: Option<Duration>,
+    /// How long it may take after the first signal, if it is not ended by that one.
+    pub(super) after_signal: Option<Duration>,
+    pub(super) time: Duration,
     pub(super) waits: &'a Waits,
 }
 
@@ -116,8 +119,8 @@ impl<'a> ChildProcess<'a> {
     }
 
     /// Ends the process because it has printed too much.
-    pub(super) fn end_for_size(&mut self) {
-        self.end.begin(Cause::PrintedTooMuch(LARGEST_OUTPUT));
+    pub(super) fn end_for_size(&mut self, largest: u64) {
+        self.end.begin(Cause::PrintedTooMuch(largest));
     }
 
     /// Waits for the end of the process, and drops its remaining output.
@@ -173,7 +176,7 @@ impl<'a> ChildProcess<'a> {
                 self.stderr.push(&chunk[..count]);
                 self.stderr_size += count as u64;
                 if self.stderr_size > LARGEST_OUTPUT {
-                    self.end_for_size();
+                    self.end_for_size(LARGEST_OUTPUT);
                 }
             }
         }
@@ -233,7 +236,9 @@ struct End<'a> {
     pid: Pid,
     interrupt: &'a Interrupt,
     ends_at: Signals,
-    deadline: Option<(Instant, Duration)>,
+    after_signal: Option<Duration>,
+    deadline: Instant,
+    time: Duration,
     waits: &'a Waits,
     cause: Option<Cause>,
     kill_at: Option<Instant>,
@@ -241,32 +246,41 @@ struct End<'a> {
 
 impl<'a> End<'a> {
     fn new(pid: Pid, limits: Limits<'a>) -> Self {
-        let Limits { interrupt, ends_at, time, waits } = limits;
-        let deadline = time.map(|limit| (Instant::now() + limit, limit));
-        Self { pid, interrupt, ends_at, deadline, waits, cause: None, kill_at: None }
+        let Limits { interrupt, ends_at, after_signal, time, waits } = limits;
+        let deadline = Instant::now() + time;
+        Self { pid, interrupt, ends_at, after_signal, deadline, time, waits, cause: None, kill_at: None }
     }
 
     /// Checks the interrupt and the clock, and sends the signal that is due.
     fn check(&mut self) {
         let now = Instant::now();
         if self.cause.is_none() {
-            match (self.interrupt.reached(self.ends_at), self.deadline) {
-                (Some(signal), _) => self.begin(Cause::Interrupted(signal)),
-                (None, Some((at, limit))) if now >= at => self.begin(Cause::TookTooLong(limit)),
-                _ => return,
+            match self.interrupted() {
+                Some(signal) => self.begin(Cause::Interrupted(signal)),
+                None if now >= self.deadline => self.begin(Cause::TookTooLong(self.time)),
+                None => return,
             }
         }
-        let is_urgent = self.ends_at != Signals::Third && self.interrupt.reached(Signals::Second).is_some();
+        let is_urgent = self.interrupt.reached(self.ends_at.max(Signals::Second)).is_some();
         if is_urgent || self.kill_at.is_some_and(|at| now >= at) {
             self.send(PosixSignal::KILL);
         }
+    }
+
+    /// The signal that ends the process, if there was one.
+    fn interrupted(&self) -> Option<Signal> {
+        let is_late = || self.after_signal.is_some_and(|limit| self.interrupt.since_first() >= Some(limit));
+        let ends_at = if is_late() { Signals::First } else { self.ends_at };
+        self.interrupt.reached(ends_at)
     }
 
     /// Asks the process to end.
     fn begin(&mut self, cause: Cause) {
         if self.cause.is_none() {
             self.cause = Some(cause);
-            self.kill_at = Some(Instant::now() + self.waits.termination);
+            let is_waited_for = self.interrupt.since_first().is_some();
+            let termination = self.waits.termination;
+            self.kill_at = Some(Instant::now() + if is_waited_for { termination / 4 } else { termination });
             self.send(PosixSignal::TERM);
         }
     }
@@ -277,28 +291,9 @@ impl<'a> End<'a> {
     }
 }
 
-/// Makes the kernel kill the child process when the thread that started it ends, so that a build or start
-/// does not continue after this process was killed.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
 fn prepare_child(command: &mut Command, is_low_priority: bool) {
-    let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec the closure makes system calls only, and allocates nothing.
-    unsafe {
-        command.pre_exec(move || {
-            if is_low_priority {
-                let _ = rustix::process::nice(19);
-            }
-            rustix::process::set_parent_process_death_signal(Some(PosixSignal::KILL))?;
-            // The parent may have died before the call above.
-            if rustix::process::getppid() == Some(parent) {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::Interrupted.into())
-            }
-        });
+    process::kill_with_this_thread(command);
+    if is_low_priority {
+        process::lower_priority(command);
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-fn prepare_child(_command: &mut Command, _is_low_priority: bool) {}

@@ -13,9 +13,13 @@ use crate::engine::docker::{DISK_FULL, Docker, NO_SPACE};
 use crate::engine::{Isolation, Mount, NewContainer, Platform, Reach};
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::Signals;
+use crate::host::waits::Waits;
 
-/// The time limit for starting or removing containers.
-const START_LIMIT: Duration = Duration::from_secs(300);
+/// How much longer each further container may take to be removed.
+const REMOVAL: Duration = Duration::from_secs(1);
+
+/// How long docker may take to report that a container has stopped.
+const STOP_REPORT: Duration = Duration::from_secs(5);
 
 /// A failed start.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(crate) enum StartFailureReason {
     NoImage,
     /// The image is for another platform than the engine's.
     OtherPlatform,
+    /// Another program has the port on the host that docker chose.
+    PortTaken,
     /// The network does not exist.
     NoNetwork,
     /// The engine does not see a folder of this machine.
@@ -66,7 +72,8 @@ impl Docker {
         id_file: &Path,
     ) -> Result<String, StartFailure> {
         // A start is short. If it is killed, it is not known what it leaves behind.
-        let patient = |invocation: Invocation<'a>| invocation.limit(START_LIMIT).ends_at(Signals::Second);
+        let Waits { start, start_after_signal, .. } = self.waits;
+        let patient = |invocation: Invocation<'a>| invocation.limit(start).after_signal(start_after_signal);
         let mut invocation = patient(self.command(run_arguments(new, id_file)));
         for (name, value) in new.variables {
             invocation = invocation.environment(name, value);
@@ -146,7 +153,7 @@ impl Docker {
         }
     }
 
-    /// Every container with the sandbox label, in any state.
+    /// Every sandbox, in any state.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -154,7 +161,7 @@ impl Docker {
         self.sandboxes_except(&[])
     }
 
-    /// Every container with the sandbox label, in any state, except for those with one of `names`.
+    /// Every sandbox, in any state, except for those with one of `names`.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
@@ -171,7 +178,9 @@ impl Docker {
         let lines = printed.stdout.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
         let wanted = lines.filter(|(_, name)| !names.iter().any(|other| other == name));
         let ids: Vec<String> = wanted.map(|(id, _)| id.to_owned()).collect();
-        self.inspect(&ids)
+        let mut found = self.inspect(&ids)?;
+        found.retain(Inspection::is_sandbox);
+        Ok(found)
     }
 
     /// Waits until a container ends, or until the interrupt.
@@ -179,7 +188,7 @@ impl Docker {
     /// # Errors
     /// A failed docker command. It does not mean that the container has ended.
     pub(crate) fn wait_for_end(&self, container: &str) -> Result<(), Failure> {
-        self.command(["wait", container]).unlimited().run().map(|_| ())
+        self.command(["wait", container]).long().run().map(|_| ())
     }
 
     /// Stops containers, and kills them after `grace`. One that does not exist is not a failure.
@@ -197,8 +206,7 @@ impl Docker {
         // The long form of this option depends on the version of the client.
         let mut arguments = vec!["stop".to_owned(), "-t".to_owned(), seconds.to_string()];
         arguments.extend_from_slice(containers);
-        let limit = grace + Duration::from_secs(60);
-        let stopped = self.command(arguments).limit(limit).ends_at(ends_at).run();
+        let stopped = self.command(arguments).limit(grace + STOP_REPORT).ends_at(ends_at).run();
         forgive_missing(stopped.map(|_| ()))
     }
 
@@ -210,7 +218,9 @@ impl Docker {
     pub(crate) fn remove_containers(&self, containers: &[String]) -> Result<(), Failure> {
         let mut arguments = vec!["rm".to_owned(), "--force".to_owned(), "--volumes".to_owned()];
         arguments.extend_from_slice(containers);
-        forgive_missing(self.clean_up(arguments).limit(START_LIMIT).run().map(|_| ()))
+        let more = u32::try_from(containers.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let limit = self.waits.clean_up.saturating_add(REMOVAL.saturating_mul(more));
+        forgive_missing(self.clean_up(arguments).limit(limit).run().map(|_| ()))
     }
 }
 
@@ -353,6 +363,7 @@ impl StartFailure {
             text if is_network_missing(text) => StartFailureReason::NoNetwork,
             text if text.contains("docker-init") && text.contains("not found") => StartFailureReason::NoInit,
             text if is_folder_unseen(text) => StartFailureReason::NoFolder,
+            text if is_port_taken(text) => StartFailureReason::PortTaken,
             _ => StartFailureReason::Other,
         };
         Self { reason, error: start_error(failure), left }
@@ -376,6 +387,12 @@ fn is_not_connected(stderr: &str) -> bool {
     ]
     .iter()
     .any(|text| stderr.contains(text))
+}
+
+/// Whether the port on the host is taken. The text depends on the engine's version.
+fn is_port_taken(stderr: &str) -> bool {
+    let is_about_ports = ["port is already allocated", "address already in use"];
+    is_about_ports.iter().any(|text| stderr.contains(text))
 }
 
 /// Whether the network of a container does not exist.

@@ -48,7 +48,7 @@ impl OomWatch {
         let (name, seen) = (container.to_owned(), Arc::clone(&is_seen));
         let thread = std::thread::Builder::new().name("oom".to_owned()).spawn(move || {
             let mut pending = Vec::new();
-            let watched = docker.command(arguments).unlimited().stream(Streams::Both, &mut |chunk| {
+            let watched = docker.command(arguments).long().stream(Streams::Both, &mut |chunk| {
                 pending.extend_from_slice(chunk);
                 while let Some(newline) = pending.iter().position(|byte| *byte == b'\n') {
                     if pending[..newline].trim_ascii() == name.as_bytes() {
@@ -103,6 +103,8 @@ impl Docker {
 
 impl Drop for OomWatch {
     fn drop(&mut self) {
+        // The second one kills it at once.
+        self.end.raise(Signal::Terminate);
         self.end.raise(Signal::Terminate);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

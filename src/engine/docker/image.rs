@@ -273,7 +273,7 @@ impl Docker {
     /// # Errors
     /// [`SandboxError::ImageBuild`] if the registry refuses it or cannot be reached.
     pub(crate) fn push_image(&self, name: &str) -> Result<(), SandboxError> {
-        self.command(["push", "--quiet", name]).unlimited().run().map(|_| ()).map_err(|failure| {
+        self.command(["push", "--quiet", name]).long().run().map(|_| ()).map_err(|failure| {
             let hint = push_hint(&failure.stderr);
             failure.into_error(
                 &format!("the image {name} could not be pushed"),
@@ -291,7 +291,7 @@ impl Docker {
         let mut arguments = vec!["pull", "--quiet"];
         arguments.extend(platform.map(|platform| ["--platform", platform]).iter().flatten());
         arguments.push(image);
-        self.command(arguments).unlimited().run().map(|_| ()).map_err(|failure| {
+        self.command(arguments).long().run().map(|_| ()).map_err(|failure| {
             let hint = if failure.stderr.to_lowercase().contains(NO_SPACE) {
                 DISK_FULL
             } else {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::contract::label::MARK;
-use crate::contract::{CONTAINER_PORT, SOCKET_FOLDER};
+use crate::contract::label::{MARK, NAME, OF_THE_SDK};
+use crate::contract::{CONTAINER_PORT, CONTAINER_PREFIX, SOCKET_FOLDER};
 use crate::engine::Phase;
 use crate::error::{Problem, SandboxError};
 use crate::host::socket_dir;
@@ -105,7 +105,16 @@ impl Inspection {
         self.name.trim_start_matches('/')
     }
 
+    /// The value of a label, unless it is empty or may be the image's own: of a container that this tool did not
+    /// start, only the labels of the SDK count.
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        if !OF_THE_SDK.contains(&name) && !self.names_itself() {
+            return None;
+        }
+        self.raw_label(name).filter(|value| !value.is_empty())
+    }
+
+    fn raw_label(&self, name: &str) -> Option<&str> {
         self.config.labels.as_ref()?.get(name).map(String::as_str)
     }
 
@@ -122,9 +131,15 @@ impl Inspection {
             .find_map(|(known, value)| (known == name).then_some(value))
     }
 
-    /// Whether this tool or the rlmesh SDK created it.
+    /// Whether this tool or the rlmesh SDK started it. The label alone does not prove that, because containers have
+    /// the labels of their images, and images made with `docker commit` those of the container.
     pub(crate) fn is_sandbox(&self) -> bool {
-        self.label(MARK.0).is_some()
+        self.raw_label(MARK.0) == Some(MARK.1) && (self.names_itself() || has_sdk_name(self.name()))
+    }
+
+    /// Whether this tool started it under the name that it has.
+    fn names_itself(&self) -> bool {
+        self.raw_label(NAME) == Some(self.name())
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -178,6 +193,14 @@ impl Inspection {
     }
 }
 
+/// Whether a name has the form that the SDK gives: prefix, slug and 32 hex digits.
+fn has_sdk_name(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.strip_prefix(CONTAINER_PREFIX)
+        .and_then(|rest| rest.rsplit_once('-'))
+        .is_some_and(|(slug, digits)| !slug.is_empty() && digits.len() == 32 && digits.bytes().all(is_digit))
+}
+
 /// The short form of an id, as docker prints it.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
@@ -185,13 +208,12 @@ pub(crate) fn short(id: &str) -> &str {
 
 /// The error for a container that is not a sandbox.
 pub(crate) fn not_a_sandbox(container: &Inspection) -> SandboxError {
+    let why = match container.raw_label(MARK.0) {
+        None => format!("it has no label {}", MARK.0),
+        Some(_) => "its labels come from its image, or it was renamed".to_owned(),
+    };
     SandboxError::InvalidOption(Problem::new(
-        format!(
-            "{} ({}) is not a sandbox: it has no label {}",
-            container.name(),
-            short(&container.id),
-            MARK.0
-        ),
+        format!("{} ({}) is not a sandbox: {why}", container.name(), short(&container.id)),
         "run `rlmesh-sandbox ps` to list the sandboxes; use docker itself for other containers",
     ))
 }
@@ -199,6 +221,7 @@ pub(crate) fn not_a_sandbox(container: &Inspection) -> SandboxError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::label;
 
     fn inspection(status: &str, ports: &str) -> Inspection {
         serde_json::from_str(&format!(
@@ -224,6 +247,52 @@ mod tests {
             ("null", None),
         ] {
             assert_eq!(inspection("running", ports).published(50051).as_deref(), address, "{ports}");
+        }
+    }
+
+    /// A container with a name and labels.
+    fn labelled(name: &str, labels: serde_json::Value) -> Inspection {
+        let mut container = serde_json::json!({
+            "Id": "1bdd31fd1274", "Name": format!("/{name}"), "Created": "", "NetworkSettings": {},
+            "State": {"Status": "running", "ExitCode": 0}, "Config": {"Image": "x"}
+        });
+        container["Config"]["Labels"] = labels;
+        serde_json::from_value(container).unwrap()
+    }
+
+    #[test]
+    fn a_container_is_a_sandbox_only_under_its_own_name() {
+        let sdk = format!("rlmesh-sandbox-cartpole-v1-{}", "0a".repeat(16));
+        let all = |name: &str| {
+            serde_json::json!({
+                "rlmesh.sandbox": "1", "rlmesh.sandbox.name": name, "rlmesh.sandbox.owner-pid": "7",
+                "rlmesh.sandbox.owner-start": "8", "rlmesh.sandbox.source": ""
+            })
+        };
+        let ours = labelled("box", all("box"));
+        assert!(ours.is_sandbox());
+        assert_eq!(ours.label(label::OWNER_START), Some("8"));
+        assert_eq!(ours.label(label::SOURCE), None, "an empty value says that there is none");
+        for (container, is_sandbox) in [
+            // A copy by `docker commit`, a container of an image with our labels, and a base image with them.
+            (labelled("copy", all("box")), false),
+            (labelled("eager_turing", serde_json::json!({"rlmesh.sandbox": "1"})), false),
+            (labelled("box", serde_json::json!({"rlmesh.sandbox.name": "box"})), false),
+            (
+                labelled("box", serde_json::json!({"rlmesh.sandbox": "0", "rlmesh.sandbox.name": "box"})),
+                false,
+            ),
+            (labelled("rlmesh-sandbox-x", serde_json::json!({"rlmesh.sandbox": "1"})), false),
+            // The SDK's, of an ordinary image and of one with our labels.
+            (labelled(&sdk, serde_json::json!({"rlmesh.sandbox": "1"})), true),
+            (labelled(&sdk, all("box")), true),
+        ] {
+            assert_eq!(container.is_sandbox(), is_sandbox, "{container:?}");
+            assert_eq!(container.label(label::OWNER_START), None, "{container:?}");
+        }
+        assert_eq!(labelled(&sdk, all("box")).label(label::OWNER_PID), Some("7"));
+        for name in ["rlmesh-sandbox--0a", &sdk.to_uppercase(), &format!("{sdk}0"), &format!("x{sdk}")] {
+            assert!(!has_sdk_name(name), "{name}");
         }
     }
 

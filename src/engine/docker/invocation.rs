@@ -4,22 +4,26 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read as _};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::{Cause, ChildProcess, LARGEST_OUTPUT, Limits, Streams};
 use crate::host::interrupt::Signals;
 
-/// The default time limit of a docker command, for queries and small changes.
-const QUERY_LIMIT: Duration = Duration::from_secs(60);
+/// The time limit of commands that follow long work, such as a build or a container's log: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// The most that a command may print while its output is read and dropped, in bytes.
+pub(crate) const LARGEST_STREAM: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A docker command that has not been run yet.
 pub(crate) struct Invocation<'a> {
     docker: &'a Docker,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
-    limit: Option<Duration>,
+    limit: Duration,
     ends_at: Signals,
+    after_signal: Option<Duration>,
 }
 
 /// What a command that succeeded printed.
@@ -42,18 +46,22 @@ pub(crate) struct Failure {
 }
 
 impl fmt::Display for Failure {
+    /// Names the command without its options: `-v` shows them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = self.command.split(" -").next().unwrap_or_default();
         match &self.cause {
-            Cause::NotStarted(error) => write!(f, "could not run {}: {error}", self.command),
-            Cause::Status(status) => write!(f, "{} ended with status {status}", self.command),
-            Cause::Killed(signal) => write!(f, "{} was killed by signal {signal}", self.command),
+            Cause::NotStarted(error) => write!(f, "could not run {command}: {error}"),
+            Cause::Status(status) => write!(f, "{command} ended with status {status}"),
+            Cause::Killed(signal) => write!(f, "{command} was killed by signal {signal}"),
             Cause::TookTooLong(limit) => {
-                write!(f, "{} did not end within {}", self.command, humantime::format_duration(*limit))
+                let seconds = limit.as_secs_f64().round().max(1.0);
+                let limit = humantime::format_duration(Duration::from_secs_f64(seconds));
+                write!(f, "{command} did not end within {limit}")
             }
             Cause::PrintedTooMuch(bytes) => {
-                write!(f, "{} printed more than {} MiB", self.command, bytes / (1024 * 1024))
+                write!(f, "{command} printed more than {} MiB", bytes / (1024 * 1024))
             }
-            Cause::Interrupted(_) => write!(f, "{} was interrupted", self.command),
+            Cause::Interrupted(_) => write!(f, "{command} was interrupted"),
         }
     }
 }
@@ -68,8 +76,9 @@ impl<'a> Invocation<'a> {
             docker,
             arguments: arguments.into_iter().map(Into::into).collect(),
             environment: Vec::new(),
-            limit: Some(QUERY_LIMIT),
+            limit: docker.waits.query,
             ends_at: Signals::First,
+            after_signal: None,
         }
     }
 
@@ -81,13 +90,18 @@ impl<'a> Invocation<'a> {
 
     /// Sets its time limit.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+        self.limit = limit;
         self
     }
 
-    /// Removes its time limit.
-    pub(crate) fn unlimited(mut self) -> Self {
-        self.limit = None;
+    /// Lets it follow long work, which can be interrupted.
+    pub(crate) fn long(self) -> Self {
+        self.limit(LONGEST)
+    }
+
+    /// Lets it continue after the first signal, for at most this long.
+    pub(crate) fn after_signal(mut self, limit: Duration) -> Self {
+        (self.ends_at, self.after_signal) = (Signals::Second, Some(limit));
         self
     }
 
@@ -106,7 +120,7 @@ impl<'a> Invocation<'a> {
         let mut stdout = Vec::new();
         let read = child.by_ref().take(LARGEST_OUTPUT + 1).read_to_end(&mut stdout);
         if stdout.len() as u64 > LARGEST_OUTPUT {
-            child.end_for_size();
+            child.end_for_size(LARGEST_OUTPUT);
             stdout = Vec::new();
         }
         let ended = self.finish(child, read.map(|_| ()));
@@ -117,17 +131,23 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Runs the command and calls `on_chunk` with each piece of its output, which may have any length.
+    /// Runs the command and calls `on_chunk` with each piece of its output.
     ///
     /// # Errors
-    /// [`Failure`] if the status is not 0. It does not contain the streamed output.
+    /// [`Failure`] if the status is not 0, or if it prints more than [`LARGEST_STREAM`]. It does not contain the
+    /// streamed output.
     pub(crate) fn stream(self, streams: Streams, on_chunk: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
         let mut child = self.start(streams)?;
         let mut buffer = [0; 16 * 1024];
+        let mut size = 0;
         let read = loop {
             match child.read(&mut buffer) {
                 Ok(0) => break Ok(()),
-                Ok(count) => on_chunk(&buffer[..count]),
+                Ok(count) if size <= LARGEST_STREAM => {
+                    size += count as u64;
+                    on_chunk(&buffer[..count]);
+                }
+                Ok(_) => child.end_for_size(LARGEST_STREAM),
                 Err(error) => break Err(error),
             }
         };
@@ -152,7 +172,10 @@ impl<'a> Invocation<'a> {
         command.args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let Docker { interrupt, waits, .. } = self.docker;
-        let limits = Limits { interrupt, ends_at: self.ends_at, time: self.limit, waits };
+        let left = self.docker.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let time = left.map_or(self.limit, |left| left.min(self.limit));
+        let limits =
+            Limits { interrupt, ends_at: self.ends_at, after_signal: self.after_signal, time, waits };
         ChildProcess::start(command, streams, self.docker.is_low_priority, limits)
             .map_err(|error| self.failure(Cause::NotStarted(error), String::new()))
     }
@@ -204,6 +227,8 @@ mod tests {
             interrupt: Interrupt::default(),
             trace: Arc::new(|_| {}),
             is_low_priority: false,
+            engine_name: None,
+            deadline: None,
         }
     }
 
@@ -227,7 +252,7 @@ mod tests {
     #[test]
     fn a_command_with_endless_output_is_ended() {
         for script in ["exec yes", "exec yes >&2", "yes & yes >&2"] {
-            let failure = shell().command(["-c", script]).unlimited().run().unwrap_err();
+            let failure = shell().command(["-c", script]).long().run().unwrap_err();
             assert!(matches!(failure.cause, Cause::PrintedTooMuch(_)), "{script}: {failure}");
             assert!(failure.stdout.len() as u64 <= LARGEST_OUTPUT, "{script}");
             assert!(failure.stderr.len() <= LOG_TAIL, "{script}");
@@ -260,7 +285,7 @@ mod tests {
         let script = "head -c 1000000 /dev/zero | tr '\\0' x";
         shell().command(["-c", script]).read(&mut |stream| stream.read_exact(&mut first).is_ok()).unwrap();
         assert_eq!(&first, b"xxx");
-        let failure = shell().command(["-c", "exec yes"]).unlimited().read(&mut |_| false).unwrap_err();
+        let failure = shell().command(["-c", "exec yes"]).long().read(&mut |_| false).unwrap_err();
         assert!(matches!(failure.cause, Cause::NotStarted(_)), "{failure}");
     }
 
@@ -272,13 +297,32 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_is_that_of_all_commands() {
+        let docker = shell().until(Instant::now() + Duration::from_millis(100));
+        for script in ["sleep 600", "sleep 600"] {
+            let failure = docker.command(["-c", script]).long().run().unwrap_err();
+            assert!(matches!(failure.cause, Cause::TookTooLong(_)), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_start_continues_for_a_while_after_the_first_signal() {
+        let docker = shell();
+        docker.interrupt.raise(Signal::Interrupt);
+        let run = |script: &str, limit| docker.command(["-c", script]).after_signal(limit).run();
+        run("sleep 0.1", Duration::from_secs(60)).unwrap();
+        let failure = run("sleep 600", Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Interrupted(Signal::Interrupt)), "{failure}");
+    }
+
+    #[test]
     fn a_second_signal_kills_what_ignores_the_first() {
         let docker = shell();
         docker.interrupt.raise(Signal::Terminate);
         docker.interrupt.raise(Signal::Interrupt);
         let script = "trap '' TERM; sleep 600; sleep 600";
         for ends_at in [Signals::First, Signals::Second] {
-            let failure = docker.command(["-c", script]).ends_at(ends_at).unlimited().run().unwrap_err();
+            let failure = docker.command(["-c", script]).ends_at(ends_at).long().run().unwrap_err();
             assert!(matches!(failure.cause, Cause::Interrupted(Signal::Terminate)), "{failure}");
         }
         docker.command(["-c", "sleep 0.1"]).ends_at(Signals::Third).run().unwrap();

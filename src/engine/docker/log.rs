@@ -45,7 +45,7 @@ impl Docker {
             arguments.push("--timestamps".to_owned());
         }
         arguments.push(container.to_owned());
-        self.command(arguments).unlimited().stream(Streams::Both, on_chunk)
+        self.command(arguments).long().stream(Streams::Both, on_chunk)
     }
 }
 

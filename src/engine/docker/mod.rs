@@ -24,6 +24,7 @@ pub(crate) mod tail;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::{Problem, SandboxError};
 use crate::host::interrupt::{Interrupt, Signals};
@@ -54,6 +55,10 @@ pub(crate) struct Docker {
     pub(crate) interrupt: Interrupt,
     trace: Trace,
     is_low_priority: bool,
+    /// The engine that the user selected, for the run directories of starts; `None` if that is not known.
+    pub(crate) engine_name: Option<String>,
+    /// When all of its commands end, whatever their own limits are.
+    deadline: Option<Instant>,
 }
 
 /// A callback that receives each command before it runs, and notes for `-v`.
@@ -85,7 +90,15 @@ impl Docker {
                 )
             })?,
         };
-        Ok(Self { program, waits, interrupt, trace, is_low_priority: false })
+        Ok(Self {
+            program,
+            waits,
+            interrupt,
+            trace,
+            is_low_priority: false,
+            engine_name: None,
+            deadline: None,
+        })
     }
 
     /// The same client, whose commands run at the lowest priority.
@@ -96,6 +109,18 @@ impl Docker {
     /// The same client, whose commands are ended by another interrupt.
     pub(crate) fn with_interrupt(&self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self.clone() }
+    }
+
+    /// The same client, whose commands end at `deadline`.
+    pub(crate) fn until(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The same client for clean-up: after the wait for it, what is left is for `reap`. After a signal, the wait
+    /// began with that.
+    pub(crate) fn for_clean_up(&self) -> Self {
+        let waited = self.interrupt.since_first().unwrap_or_default().min(self.waits.clean_up / 2);
+        self.until(Instant::now() + self.waits.clean_up - waited)
     }
 
     /// Adds a line to the trace, which `-v` shows.
@@ -112,7 +137,7 @@ impl Docker {
         Invocation::new(self, arguments)
     }
 
-    /// A docker command that cleans up: only the third signal ends it.
+    /// A docker command that cleans up: it may end a second after the second signal.
     pub(crate) fn clean_up<I>(&self, arguments: I) -> Invocation<'_>
     where
         I: IntoIterator,

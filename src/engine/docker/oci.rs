@@ -31,7 +31,7 @@ impl Docker {
     pub(crate) fn save_layout(&self, id: &str, folder: &Path) -> Result<String, SaveFailure> {
         let mut unpacked = Ok(());
         // By its id: the name may belong to another image by now.
-        let saved = self.command(["save", id]).unlimited().read(&mut |stream| {
+        let saved = self.command(["save", id]).long().read(&mut |stream| {
             unpacked = unpack(stream, folder);
             // Where the stream ends early, docker itself says why.
             !matches!(&unpacked, Err(error) if is_of_the_folder(error))

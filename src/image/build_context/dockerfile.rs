@@ -319,6 +319,31 @@ mod tests {
     }
 
     #[test]
+    fn a_build_reaches_only_its_context() {
+        let secrets = Secrets { settings: true, certificates: true };
+        let mut full = hf();
+        full.packages = vec!["six".to_owned()];
+        full.apt = vec!["libgl1".to_owned()];
+        for spec in [gym(), full, samples::folder()] {
+            let steps = Steps { secrets, ..Steps::default() };
+            let text = dockerfile(&spec, steps) + &lock_dockerfile(&spec, steps);
+            assert!(!text.contains("--network") && !text.contains("--security") && !text.contains("ADD "));
+            for mount in text.split("--mount=").skip(1).filter_map(|rest| rest.split(' ').next()) {
+                let is_in_the_context = mount.strip_prefix("type=bind,source=").is_some_and(|rest| {
+                    !rest.starts_with('/') && !rest.contains("..") && !rest.contains("from=")
+                });
+                let others = [
+                    "type=cache,id=rlmesh-sandbox-",
+                    "type=secret,id=rlmesh-sandbox-",
+                    "type=bind,from=rlmesh-base,",
+                ];
+                let is_other = others.iter().any(|start| mount.starts_with(start));
+                assert!(is_in_the_context || is_other, "{mount}");
+            }
+        }
+    }
+
+    #[test]
     fn only_steps_with_secrets_have_mounts_for_them() {
         let mut spec = gym();
         spec.apt = vec!["libgl1".to_owned()];

@@ -87,6 +87,19 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     SandboxError::ImageBuild(problem)
 }
 
+/// The error if the engine went away during a build that it ran itself.
+pub(crate) fn engine_lost(failed: &BuildFailure) -> Option<SandboxError> {
+    let lines = failed.messages.iter().map(String::as_str);
+    let reason = lines.chain(failed.step.iter().map(|step| step.error.as_str())).find(|line| {
+        line.contains("rpc error: code = Unavailable") || line.contains("error reading from server: EOF")
+    })?;
+    let reason = reason.trim().trim_start_matches("ERROR: ");
+    Some(SandboxError::Docker(Problem::new(
+        format!("the docker engine went away during the build: {reason}"),
+        "check that `docker info` works, and run it again: finished steps are kept",
+    )))
+}
+
 /// Explains a failure. What is proven comes before what is likely.
 fn explain(step: &str, output: &str, report: Option<&Report>, evidence: &str) -> Explanation {
     let for_base_images = if runs_a_process(step) { &[] } else { known::OF_BASE_IMAGES };

@@ -32,9 +32,10 @@ pub(super) fn cause(case: &Case<'_>, end: Option<ContainerEnd>) -> Option<String
         Some(ContainerEnd { is_out_of_memory: true, .. }) => Some("out of memory".to_owned()),
         Some(ContainerEnd { exit_code, .. }) => {
             let what = signal(exit_code)?;
+            let what = case.log.crash_reason().unwrap_or_else(|| what.to_owned());
             Some(match place {
                 Some(place) => format!("{what} at {place}"),
-                None => what.to_owned(),
+                None => what,
             })
         }
     }

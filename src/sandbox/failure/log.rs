@@ -31,6 +31,14 @@ struct Exception {
     line: usize,
 }
 
+/// Whether a line says why a library called abort.
+fn is_abort_reason(line: &str) -> bool {
+    ["terminate called", "what():", "malloc", "free()", "realloc()", "corrupted", "double free", "*** "]
+        .iter()
+        .any(|start| line.starts_with(start))
+        || line.contains("Assertion ")
+}
+
 /// A frame of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -91,6 +99,22 @@ impl Log {
             }
         }
         names
+    }
+
+    /// Why the program crashed, as Python and what ended it say: the first report counts, because a crash can crash
+    /// again. `Aborted: free(): invalid pointer`
+    pub(super) fn crash_reason(&self) -> Option<String> {
+        const REPORT: &str = "Fatal Python error: ";
+        let at = self.lines.iter().position(|line| line.starts_with(REPORT))?;
+        let kind = self.lines[at][REPORT.len()..].trim().to_lowercase();
+        // Libraries say why they abort, in the lines before.
+        let mut before = self.lines[at.saturating_sub(2)..at].iter().map(|line| line.trim());
+        let said = before.find(|line| kind == "aborted" && is_abort_reason(line));
+        Some(match said {
+            _ if kind.is_empty() => return None,
+            Some(said) => format!("{kind}: {}", shortened(said.trim_start_matches("what():").trim())),
+            None => kind,
+        })
     }
 
     /// The innermost frame of a crash that is the environment's own code.

@@ -332,6 +332,19 @@ fn an_end_without_an_exception_is_explained() {
     assert!(explained(132, "").1.contains("processor"));
     let crash = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n  File \"/usr/lib/python3.11/ctypes/__init__.py\", line 519 in string_at\n  File \"/opt/env.py\", line 21 in segv\n";
     assert_eq!(explained(139, crash).0, "segmentation fault at /opt/env.py:21 in segv");
+    // As process 1 of a container, abort() ends in a segmentation fault, which is reported too.
+    let aborted = crash.replace("Segmentation fault", "Aborted");
+    assert_eq!(explained(139, &format!("{aborted}{crash}")).0, "aborted at /opt/env.py:21 in segv");
+    let said = "building\nterminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n";
+    assert_eq!(
+        explained(134, &format!("{said}{aborted}")).0,
+        "aborted: terminate called after throwing an instance of 'std::bad_alloc' at /opt/env.py:21 in segv"
+    );
+    assert_eq!(
+        explained(134, &format!("working\nfree(): invalid pointer\n{aborted}")).0,
+        "aborted: free(): invalid pointer at /opt/env.py:21 in segv"
+    );
+    assert_eq!(explained(134, "working\n").0, "aborted");
     let out = Some(ContainerEnd { exit_code: 1, is_out_of_memory: true });
     let diagnosis = startup(&plan("X-v0"), out, &traceback("MemoryError"), &Facts::default());
     assert!(diagnosis.hints[0].contains("ran out of memory"), "{diagnosis:?}");

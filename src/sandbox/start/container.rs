@@ -52,9 +52,13 @@ impl Start<'_> {
             (label::SOURCE, plan.resolved_source().to_string()),
             (label::ISOLATION, self.isolation.level.to_string()),
         ];
-        labels.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
+        // Every label is set, because those of the image would count otherwise.
+        labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
         labels.extend(owner.labels());
-        labels.push((label::RUN, folder.name()));
+        labels.push((label::RUN_DIR, folder.path().display().to_string()));
+        labels.push((label::NAME, name.to_owned()));
+        labels
+            .push((label::TTL, self.options.ttl.map(|time| time.as_secs().to_string()).unwrap_or_default()));
         let (mut variables, payload) = payload(plan, folder.path())?;
         let users_variables = self.users_variables();
         let mut isolation = self.isolation.clone();
@@ -101,7 +105,6 @@ impl Start<'_> {
             };
             arguments = lifetime::arguments(time, program);
             entrypoint = Some(lifetime::PROGRAM);
-            labels.push((label::TTL, time.as_secs().to_string()));
         }
         // Connecting takes the right to write to the socket, which only root has for the sockets of others.
         if let (Some(_), Some(user)) = (socket, process::ordinary_user()) {
