@@ -46,6 +46,7 @@ pub(super) enum Instead {
 }
 
 /// An option of another tool.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Foreign {
     /// Its names, separated by spaces.
     pub(super) names: &'static str,
