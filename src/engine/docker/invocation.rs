@@ -24,7 +24,7 @@ pub(crate) struct Invocation<'a> {
 }
 
 /// How much of a failed command an error shows, in characters.
-const SHOWN_COMMAND: usize = 80;
+const SHOWN_COMMAND: usize = 200;
 
 /// What a command that succeeded printed.
 #[derive(Debug)]
