@@ -66,7 +66,8 @@ pub(super) fn defaults(
 
 /// The error, which says so if it is about a value that comes from a variable.
 pub(super) fn with_origin(error: SandboxError, defaults: &[(&str, &str, String)]) -> SandboxError {
-    let said = [&[error.to_string()], error.hints().as_slice()].concat().join(" ");
+    let details = error.details().unwrap_or_default().to_owned();
+    let said = [&[error.to_string(), details], error.hints().as_slice()].concat().join(" ");
     let is_about = |(option, variable, value): &&(&str, &str, String)| {
         !said.contains(variable)
             && (said.contains(option) || value.len() > 3 && said.contains(value.as_str()))

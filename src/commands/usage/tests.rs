@@ -188,6 +188,8 @@ fn the_variable_is_named_that_a_value_came_from() {
     let error = |message: &str| SandboxError::ImageBuild(Problem::new(message, "a hint"));
     let hints = |message: &str| with_origin(error(message), &given("run A-v0")).hints();
     assert_eq!(hints("nosuch:1 does not exist")[1], "RLMESH_SANDBOX_BASE_IMAGE sets --base-image");
+    let with_details = SandboxError::ImageBuild(Problem::new("not built", "a hint").details("FROM nosuch:1"));
+    assert_eq!(with_origin(with_details, &given("run A-v0")).hints().len(), 2);
     assert_eq!(hints("something else"), ["a hint"]);
     assert_eq!(hints("RLMESH_SANDBOX_BASE_IMAGE \"nosuch:1\": x"), ["a hint"]);
 }
