@@ -1,11 +1,13 @@
 //! The definition of the command line: names, help texts, and the parser of each value.
 
+mod help;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
 use crate::sandbox::filter::{Filter, filter};
@@ -26,27 +28,13 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0         done
-  1         any other failure
-  2         the command line is not valid
-  3         refused: code from the Hub needs your consent
-  4         the source or the rlmesh wheel could not be resolved
-  5         the image build failed
-  6         the container failed to start or never became ready
-  7         docker or buildx is missing, too old, or does not answer
-  8         the build reached its memory limit
-  130, 143  interrupted, terminated
-  any       with `run … -- COMMAND`: the exit code of COMMAND";
-
 /// Turn a reinforcement-learning environment into a running, isolated Docker container
 ///
 /// `rlmesh-sandbox run CartPole-v1` builds an image for the environment, starts a container that serves it
 /// over gRPC with rlmesh, waits until it answers, prints its address, and cleans up afterwards. Step it
 /// from Python with `rlmesh.numpy.RemoteEnv(address)`.
 #[derive(Debug, Parser)]
-#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100, after_long_help = EXIT_CODES)]
+#[command(name = "rlmesh-sandbox", version, styles = STYLES, max_term_width = 100)]
 #[command(propagate_version = false, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
@@ -191,13 +179,14 @@ pub struct BuildArgs {
 /// up, and `run` ends with its exit code; RLMESH_SANDBOX_ADDRESS, RLMESH_SANDBOX_CONTAINER_ID and
 /// RLMESH_SANDBOX_IMAGE are set for it.
 #[derive(Debug, Args)]
-#[command(after_long_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
     #[command(flatten)]
     pub image: ImageArgs,
-    /// Leave the container running in the background, without an owner, until `rlmesh-sandbox stop`
+    /// Leave the container running in the background
+    ///
+    /// It has no owner, and runs until `rlmesh-sandbox stop`.
     #[arg(short, long, help_heading = "Container options", conflicts_with = "command")]
     pub detach: bool,
     /// With -d: the process that owns the container (a script's $$); once it has ended, `reap` removes the
@@ -210,7 +199,9 @@ pub struct RunArgs {
     /// Stop the environment after this time, even if this command was killed: 90s, 30m, 2h [default: no limit]
     #[arg(long, value_name = "TIME", help_heading = "Container options", value_parser = lifetime)]
     pub ttl: Option<Duration>,
-    /// Reset, step and render the environment once before its address is printed; if that fails, stop it
+    /// Use it once before its address is printed
+    ///
+    /// The environment is reset, stepped and rendered. If that fails, it is stopped.
     #[arg(long, help_heading = "Container options")]
     pub check: bool,
     #[command(flatten)]
@@ -218,20 +209,12 @@ pub struct RunArgs {
     /// The format of the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: RunFormat,
-    /// A command to run while the environment is up; `{address}` in its arguments is replaced by the address
+    /// A command to run while the environment is up
+    ///
+    /// `{address}` in its arguments is replaced by the address.
     #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox run CartPole-v1
-  rlmesh-sandbox run CartPole-v1 -- python drive.py {address}
-  rlmesh-sandbox run -n 4 --vectorization-mode async CartPole-v1 -- pytest
-  rlmesh-sandbox run ./my_env
-  rlmesh-sandbox run MyEnv-v0 -p ./my_package -i my_package
-  rlmesh-sandbox run ALE/Pong-v5 -p ale-py -i ale_py -k render_mode=rgb_array
-  ADDRESS=$(rlmesh-sandbox run -d CartPole-v1)";
 
 /// Start an environment, use it once as a client does, and stop it
 ///
@@ -241,7 +224,6 @@ Examples:
 ///
 /// The calls are made inside the container, with the rlmesh client of the image.
 #[derive(Debug, Args)]
-#[command(after_long_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub sandbox: SandboxArgs,
@@ -254,19 +236,12 @@ pub struct CheckArgs {
     pub format: ResultFormat,
 }
 
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox check CartPole-v1
-  rlmesh-sandbox check LunarLander-v3 -p 'gymnasium[box2d]' -k render_mode=rgb_array
-  rlmesh-sandbox run --check ALE/Pong-v5 -p ale-py -i ale_py";
-
 /// Stop sandboxes and remove their containers
 ///
 /// SANDBOX is an id or its start, a name or its start, an address, or the source that it serves. Nothing is stopped
 /// if one of them matches no sandbox, or several without --all. A whole id whose container no longer exists is not an
 /// error. A container that is not a sandbox is never touched.
 #[derive(Debug, Args)]
-#[command(after_long_help = STOP_EXAMPLES)]
 pub struct StopArgs {
     /// The sandboxes to stop, by id, name, address or source
     #[arg(value_name = "SANDBOX", required_unless_present_any = ["all", "mine"])]
@@ -288,13 +263,6 @@ pub struct StopArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ListFormat,
 }
-
-const STOP_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox stop 45d51db4c7f0
-  rlmesh-sandbox stop CartPole-v1
-  rlmesh-sandbox stop tcp://127.0.0.1:49153
-  rlmesh-sandbox stop --all --mine";
 
 /// Remove sandboxes whose owner is gone
 ///
@@ -320,7 +288,6 @@ pub struct ReapArgs {
 ///
 /// To remove sandboxes whose owner is gone, use `rlmesh-sandbox reap`.
 #[derive(Debug, Args)]
-#[command(after_long_help = PRUNE_EXAMPLES)]
 pub struct PruneArgs {
     /// Remove images
     #[arg(long)]
@@ -349,18 +316,11 @@ pub struct PruneArgs {
     pub format: ListFormat,
 }
 
-const PRUNE_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox prune --dry-run
-  rlmesh-sandbox prune --older-than 7d
-  rlmesh-sandbox prune --images --older-than 0";
-
 /// List the files of a Hugging Face source, to review them before you trust it
 ///
 /// Prints the source pinned to its current commit, and its files with their sizes. None of its code runs, and
 /// no consent is needed. `--show FILE` prints one of the files.
 #[derive(Debug, Args)]
-#[command(after_long_help = LS_EXAMPLES)]
 pub struct LsArgs {
     /// The repository, as for `run`: `hf://org/repo[@revision]`
     #[arg(value_name = "SOURCE")]
@@ -372,11 +332,6 @@ pub struct LsArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
-
-const LS_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox ls hf://org/repo
-  rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py";
 
 /// Print the build hash of an environment, without Docker
 #[derive(Debug, Args)]
@@ -395,7 +350,6 @@ pub struct HashArgs {
 ///
 /// With -q, only their ids. On a terminal, the table fits its width.
 #[derive(Debug, Args)]
-#[command(after_long_help = PS_EXAMPLES)]
 pub struct PsArgs {
     /// List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be
     /// repeated)
@@ -405,12 +359,6 @@ pub struct PsArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ListFormat,
 }
-
-const PS_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox ps --filter source=CartPole
-  rlmesh-sandbox ps -q --filter owner=none
-  rlmesh-sandbox ps --json | jq -r '.[].address'";
 
 /// Show all about a sandbox: what it serves, its spaces and versions, its limits and labels
 #[derive(Debug, Args)]
@@ -425,7 +373,6 @@ pub struct InspectArgs {
 
 /// Print a sandbox's log, or that of the last failed build
 #[derive(Debug, Args)]
-#[command(after_long_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
     /// The sandbox, by id, name, address or source
     #[arg(value_name = "SANDBOX", required_unless_present = "build")]
@@ -450,12 +397,6 @@ pub struct LogsArgs {
     pub format: LogFormat,
 }
 
-const LOGS_EXAMPLES: &str = "\
-Examples:
-  rlmesh-sandbox logs -f CartPole-v1
-  rlmesh-sandbox logs -n 20 --since 10m 45d51db4c7f0
-  rlmesh-sandbox logs --build";
-
 /// List the images that this tool and the rlmesh SDK built
 ///
 /// With -q, only their tags. The size includes layers that images share. `rlmesh-sandbox prune` removes images that no
@@ -479,29 +420,46 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     #[arg(value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
+    pub shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(alias = "pwsh")]
+    Powershell,
+    Elvish,
 }
 
 /// What is served, and how: the options of every command that takes a source.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// CartPole-v1, ./FOLDER with env.py or a Python package, hf://org/repo@commit[:suite[/task]], or image://REF
+    /// CartPole-v1, ./FOLDER, hf://org/repo@commit, or image://REF
+    ///
+    /// A folder has an env.py or a Python package. A repository of the Hugging Face Hub may name a suite and a task:
+    /// hf://org/repo@commit:suite/task.
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
-    /// The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE]
-    /// [default: python:3.11-slim]
+    /// The image to build on [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]
+    ///
+    /// It needs Python 3.10 or newer.
     #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the
     /// rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]
     #[arg(long, value_name = "PACKAGE", help_heading = "Image options", value_parser = requirement)]
     pub rlmesh_package: Option<String>,
-    /// A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)
+    /// A pip requirement or ./FOLDER to install (can be repeated)
+    ///
+    /// Your own package is a ./FOLDER, FILE.whl or FILE.tar.gz.
     #[arg(short, long = "package", value_name = "REQUIREMENT", help_heading = "Image options", value_parser = requirement)]
     pub packages: Vec<String>,
-    /// A module to import before the environment is created, to register it, or a function to call (can be
-    /// repeated)
+    /// A module that registers the environment (can be repeated)
+    ///
+    /// It is imported before the environment is created. With a function, the function is called.
     #[arg(short, long = "import", value_name = "MODULE[:FUNCTION]", help_heading = "Image options", value_parser = import)]
     pub imports: Vec<String>,
     /// A wrapper to apply to the environment; the first one is the innermost (can be repeated)
@@ -536,13 +494,17 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "SIZE|auto|off", help_heading = "Image options")]
     pub build_memory: Option<BuildMemory>,
 
-    /// An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text
+    /// An argument for the environment (can be repeated)
+    ///
+    /// VALUE is JSON if it parses as JSON, otherwise text.
     #[arg(short, long = "kwarg", value_name = "KEY=VALUE", help_heading = "Environment options", value_parser = parse_kwarg)]
     pub kwarg: Vec<(String, Value)>,
     /// Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)
     #[arg(long, value_name = "JSON|@FILE", help_heading = "Environment options")]
     pub kwargs: Option<String>,
-    /// How many copies of the environment to serve as one vector environment [default: 1]
+    /// How many copies to serve [default: 1]
+    ///
+    /// They are served as one vector environment.
     #[arg(short, long, value_name = "N", help_heading = "Environment options", value_parser = count)]
     pub num_envs: Option<u32>,
     /// How the copies are stepped: one after the other, or each in its own process [default: sync]
@@ -600,7 +562,9 @@ pub struct PublishArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Container options")]
 pub struct ContainerArgs {
-    /// Set a variable in the container; a name alone takes its value from here (can be repeated)
+    /// Set a variable in the container (can be repeated)
+    ///
+    /// A name alone takes its value from here.
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub env: Vec<(String, Option<String>)>,
     /// Set the variables in this file, one NAME=VALUE or NAME on each line (can be repeated)
@@ -619,5 +583,15 @@ pub struct ContainerArgs {
 
 /// The clap command that parsing, completions and man pages use.
 pub fn command() -> clap::Command {
-    Cli::command()
+    help::arranged(Cli::command())
+}
+
+/// Parses the words of a command line, of which the first one is the program's name.
+///
+/// # Errors
+/// clap's error. Help and the version are errors too.
+pub fn parse(words: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

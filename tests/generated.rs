@@ -1,18 +1,19 @@
-//! `completions/` and `man/` are what the definitions of today give. `REGENERATE=1 cargo test generated` writes them anew.
+//! `man/` and the README's table are what the definitions of today give, and `completions/` is what the program
+//! prints. `REGENERATE=1 cargo test generated` writes them again.
 
 use std::path::Path;
 
-use clap_complete::Shell;
 use rlmesh_sandbox::cli;
 
+use crate::manual::page;
 use crate::support::{Run, StandIn};
 
-const SHELLS: [(Shell, &str, &str); 5] = [
-    (Shell::Bash, "bash", "rlmesh-sandbox.bash"),
-    (Shell::Zsh, "zsh", "_rlmesh-sandbox"),
-    (Shell::Fish, "fish", "rlmesh-sandbox.fish"),
-    (Shell::PowerShell, "powershell", "_rlmesh-sandbox.ps1"),
-    (Shell::Elvish, "elvish", "rlmesh-sandbox.elv"),
+const SHELLS: [(&str, &str); 5] = [
+    ("bash", "rlmesh-sandbox.bash"),
+    ("zsh", "_rlmesh-sandbox"),
+    ("fish", "rlmesh-sandbox.fish"),
+    ("powershell", "_rlmesh-sandbox.ps1"),
+    ("elvish", "rlmesh-sandbox.elv"),
 ];
 
 fn compare(folder: &str, files: &[(String, Vec<u8>)]) {
@@ -37,26 +38,13 @@ fn compare(folder: &str, files: &[(String, Vec<u8>)]) {
     }
 }
 
-fn script(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "rlmesh-sandbox", &mut script);
-    script
-}
-
 #[test]
-fn completions_are_up_to_date() {
-    let files: Vec<(String, Vec<u8>)> =
-        SHELLS.iter().map(|(shell, _, file)| ((*file).to_owned(), script(*shell))).collect();
-    compare("completions", &files);
-}
-
-#[test]
-fn the_program_prints_the_same_completions() {
-    for (shell, name, _) in SHELLS {
-        Run::new(["completions", name])
-            .docker(StandIn::missing())
-            .stdout(String::from_utf8(script(shell)).unwrap())
-            .check();
+fn the_program_prints_the_completion_scripts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), SHELLS.len());
+    for (name, file) in SHELLS {
+        let script = std::fs::read_to_string(folder.join(file)).unwrap();
+        Run::new(["completions", name]).docker(StandIn::missing()).stdout(script).check();
     }
 }
 
@@ -64,18 +52,29 @@ fn the_program_prints_the_same_completions() {
 fn man_pages_are_up_to_date() {
     let mut program = cli::command();
     program.build();
-    let mut files = vec![("rlmesh-sandbox.1".to_owned(), page(program.clone()))];
-    for verb in program.get_subcommands() {
-        let name = format!("rlmesh-sandbox-{}", verb.get_name());
-        files.push((format!("{name}.1"), page(verb.clone())));
+    let mut files = vec![("rlmesh-sandbox.1".to_owned(), page(&program, None).into_bytes())];
+    for verb in program.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        let name = format!("rlmesh-sandbox-{}.1", verb.get_name());
+        files.push((name, page(&program, Some(verb)).into_bytes()));
     }
     compare("man", &files);
 }
 
-fn page(command: clap::Command) -> Vec<u8> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).unwrap();
-    page
+#[test]
+fn the_manual_has_every_variable() {
+    let architecture = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let text = std::fs::read_to_string(architecture).unwrap();
+    let (_, section) = text.split_once("## Environment variables\n").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let columns = rows.filter_map(|row| row.split('|').nth(1));
+    let names: Vec<&str> = columns.flat_map(|names| names.split('`').skip(1).step_by(2)).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let mut program = cli::command();
+    program.build();
+    let page = page(&program, None);
+    for name in names.into_iter().filter(|name| !name.ends_with("_TEST_WAITS")) {
+        assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
+    }
 }
 
 /// The section of the README between two comments.

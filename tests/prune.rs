@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::stop::on_a_terminal;
 use crate::support::{Reply, Run, StandIn};
 
 const SOCKET: &str = "unix:///var/run/docker.sock";
@@ -234,7 +235,7 @@ fn only_images_of_ours_that_nothing_needs_are_removed() {
         .docker(images())
         .stdout(both)
         .stderr(
-            "would remove rlmesh-sandbox-cartpole-v1:7e4a80df0452 and 1 more names (87.18 MiB): no container uses it\n\
+            "would remove rlmesh-sandbox-cartpole-v1:7e4a80df0452 and 1 more name (87.18 MiB): no container uses it\n\
              keep rlmesh-sandbox-used-v1:1e4a80df0452 (953.67 MiB): 1 container uses it\n\
              keep rlmesh-sandbox-named-v1:2e4a80df0452 (unknown size): it also has the name me/mine:1\n\
              keep rlmesh-sandbox-new-v1:4e4a80df0452 (unknown size): it was built or tagged a short time ago\n\
@@ -248,6 +249,25 @@ fn only_images_of_ours_that_nothing_needs_are_removed() {
     let checked = Run::line("prune --images").docker(docker).stdout(both).any_stderr().check();
     let removals: Vec<_> = checked.calls.iter().filter(|call| call.contains(" rm ")).collect();
     assert_eq!(removals, [&format!("image rm {TAG} rlmesh-sandbox-acrobot-v1:0e4a80df0452")]);
+}
+
+#[test]
+fn on_a_terminal_it_asks_first() {
+    let run = Run::line("prune --images").docker(images().on("image rm *", Reply::default()));
+    let removals = |run: &Run| run.stand_in().calls().iter().filter(|call| call.contains(" rm ")).count();
+    let (status, shown) = on_a_terminal(&run, "n");
+    assert_eq!((status, removals(&run)), (Some(1), 0), "{shown}");
+    assert!(
+        shown.contains("would remove rlmesh-sandbox-cartpole-v1:7e4a80df0452 and 1 more name"),
+        "{shown}"
+    );
+    assert!(shown.contains("would give back 87.18 MiB") && shown.contains("nothing was removed"), "{shown}");
+    let (status, shown) = on_a_terminal(&run, "yes");
+    assert_eq!((status, removals(&run)), (Some(0), 1), "{shown}");
+    let run = Run::line("prune --images -y").docker(images().on("image rm *", Reply::default()));
+    let (status, shown) = on_a_terminal(&run, "");
+    assert_eq!((status, removals(&run)), (Some(0), 1), "{shown}");
+    assert!(!shown.contains("[y/N]"), "{shown}");
 }
 
 #[test]

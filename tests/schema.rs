@@ -107,6 +107,7 @@ fn errors() {
         Run::line("stop CartPole-v1 --json").docker(crate::stop::two()),
         Run::line("run --json --nope"),
         Run::line("--json nope"),
+        Run::line("--json"),
         Run::line("build CartPole-v1 --json").docker(StandIn::dead()),
         Run::line("run -d CartPole-v1 --json").docker(StandIn::missing()),
         Run::line("ls CartPole-v1 --json"),

@@ -193,7 +193,7 @@ fn mine_leaves_out_those_of_other_processes() {
 }
 
 /// Runs the program on a terminal, types an answer, and returns its status and what the terminal shows.
-fn on_a_terminal(run: &Run, answer: &str) -> (Option<i32>, String) {
+pub(crate) fn on_a_terminal(run: &Run, answer: &str) -> (Option<i32>, String) {
     const SCRIPT: &str = "\
 import os, pty, sys
 pid, terminal = pty.fork()

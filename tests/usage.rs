@@ -172,7 +172,23 @@ fn help_and_version_are_results() {
         Run::line(line).stdout_with(["Exit codes:", "rlmesh-sandbox run CartPole-v1"]).check();
     }
     Run::line("help stop").stdout_with(["Stop sandboxes"]).check();
-    Run::line("--version").stdout(concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION"), "\n")).check();
+    let version = concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION"), "\n");
+    Run::line("-V").stdout(version).check();
+    Run::line("--version")
+        .stdout_with([version, "\ncommit    ", "\nprotocol  rlmesh-wire-v1\nrlmesh    "])
+        .check();
+    let page = Run::line("run --help").any_stdout().check().stdout;
+    Run::line("help run").stdout(page).check();
+}
+
+#[test]
+fn short_help_fits_a_terminal() {
+    for verb in ["run", "build", "check", "hash"] {
+        let help = Run::new([verb, "-h"]).env("COLUMNS", "80").any_stdout().check().stdout;
+        assert!(help.lines().count() <= 40, "{verb}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{verb}: {help}");
+        assert!(help.contains("--package") && !help.contains("--cache-from"), "{verb}: {help}");
+    }
 }
 
 #[test]

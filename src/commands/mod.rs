@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod check;
+mod complete;
 mod completions;
 mod confirm;
 mod doctor;
@@ -25,11 +26,10 @@ mod usage;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use crate::api::Client;
-use crate::cli::{Cli, Command, GlobalArgs, ListFormat, LogFormat, ResultFormat, RunFormat};
+use crate::cli::{self, Cli, Command, GlobalArgs, ListFormat, LogFormat, ResultFormat, RunFormat};
 use crate::error::{Change, Exit, SandboxError};
 use crate::host::interrupt::Interrupt;
 use crate::output::{Format, Output};
@@ -51,7 +51,14 @@ pub(crate) struct Session {
 pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: Variables) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let terminal = Terminal::from_variables(&variables);
-    let cli = match Cli::try_parse_from(&arguments) {
+    if arguments.get(1).is_some_and(|verb| verb == complete::VERB) {
+        let answer = complete::answer(&arguments[2..], &variables);
+        let (global, format) = global_arguments(&[]);
+        // The shell may have stopped reading.
+        let _ = Output::new(&global, format, terminal).raw_result(answer.as_bytes());
+        return Exit::Done;
+    }
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, terminal),
     };
@@ -188,11 +195,11 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], terminal: Terminal) -
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return if error.print().is_ok() { Exit::Done } else { Exit::Failure };
     }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let (global, format) = global_arguments(arguments);
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && format != Format::Json {
         let _ = error.print();
         return Exit::Usage;
     }
-    let (global, format) = global_arguments(arguments);
     let command = |changes: &[Change]| next_command::next_command(arguments, changes);
     let usage = usage::usage_error(error, arguments).map_problem(|problem| problem.with_command(command));
     Output::new(&global, format, terminal).error(&usage);

@@ -108,7 +108,9 @@ fn find_images(older_than: Duration, docker: &Docker, items: &mut Vec<Item>) -> 
         let action = if is_removed { Action::WouldRemove } else { Action::Kept };
         let name = match &image.tags[..] {
             [one] => one.clone(),
-            [one, others @ ..] => format!("{one} and {} more names", others.len()),
+            [one, others @ ..] => {
+                format!("{one} and {} more name{}", others.len(), if others.len() == 1 { "" } else { "s" })
+            }
             [] => image.details.id.clone(),
         };
         let what = What::Image { id: image.details.id, tags: image.tags };

@@ -23,6 +23,8 @@ pub(crate) struct Waits {
     pub(crate) watch_delay: Duration,
     /// For a client to reset, step and render an environment once.
     pub(crate) check: Duration,
+    /// For docker to answer while a shell waits for completions.
+    pub(crate) completion: Duration,
     /// Before a failed docker command about a container that starts is tried again.
     pub(crate) inspect_retry: Duration,
     /// Before a log that was interrupted is followed again.
@@ -45,6 +47,7 @@ impl Waits {
             sweep_delay: seconds(0.4),
             watch_delay: seconds(0.4),
             check: seconds(60.0),
+            completion: seconds(1.0),
             inspect_retry: seconds(0.2),
             log_retry: seconds(0.5),
             hub_retry: seconds(0.3),

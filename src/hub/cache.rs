@@ -4,8 +4,9 @@
 //! The cache is not trusted: contents are verified when they are used, unless they are large and have not
 //! changed since they were verified.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -317,6 +318,36 @@ struct KeptRef {
     commit: String,
 }
 
+/// The most files of the cache that [`repositories`] reads, and how much of each, in bytes.
+const MOST_READ: usize = 500;
+const READ_OF_EACH: u64 = 4096;
+
+/// The repositories in a cache folder, and the commits of them that it has. The folder may be missing.
+pub(crate) fn repositories(root: &Path) -> BTreeSet<(String, String)> {
+    let entries = [REFS, TREES].into_iter().filter_map(|folder| fs::read_dir(root.join(folder)).ok());
+    let files = entries.flat_map(|entries| entries.filter_map(Result::ok).take(MOST_READ));
+    files.filter_map(|file| repository(&file.path())).collect()
+}
+
+/// The repository and the commit that a listing or a revision starts with.
+fn repository(path: &Path) -> Option<(String, String)> {
+    let mut start = Vec::new();
+    File::open(path).ok()?.take(READ_OF_EACH).read_to_end(&mut start).ok()?;
+    let mut start = String::from_utf8_lossy(&start).into_owned();
+    // A listing may be long; its files come last.
+    if let Some((before, _)) = start.split_once(",\"files\":") {
+        start = format!("{before}}}");
+    }
+    let kept: KeptCommit = serde_json::from_str(&start).ok()?;
+    Some((kept.repo, kept.commit))
+}
+
+#[derive(Deserialize)]
+struct KeptCommit {
+    repo: String,
+    commit: String,
+}
+
 /// Creates the folder if it does not exist, and returns its shared lock.
 fn use_folder(root: &Path, interrupt: &Interrupt) -> Result<FileLock, SandboxError> {
     make_folder(root)?;
@@ -385,8 +416,6 @@ fn note_use(path: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     fn cache(root: &Path) -> Cache {
@@ -596,6 +625,10 @@ mod tests {
         cache.keep_commit("e", "o/r", None, "c").unwrap();
         assert_eq!(cache.commit("e", "o/r", None).as_deref(), Some("c"));
         assert_eq!(cache.commit("e", "o/r", Some("main")), None);
+        cache.keep_commit("e", "o/s", Some("main"), "d").unwrap();
+        let pairs = [("o/r", "c"), ("o/s", "d")].map(|(repo, commit)| (repo.to_owned(), commit.to_owned()));
+        assert_eq!(repositories(folder.path()), BTreeSet::from(pairs));
+        assert!(repositories(&folder.path().join("missing")).is_empty());
         assert_eq!(parts(&cache), 0);
     }
 

@@ -32,6 +32,7 @@ use client::Client;
 use failure::{Fault, Request};
 use fetch::{Download, Failed, Fetched};
 
+pub(crate) use cache::repositories;
 pub(crate) use checkout::Checkout;
 pub(crate) use eviction::prune;
 pub(crate) use retry::Retries;

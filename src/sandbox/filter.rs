@@ -5,6 +5,7 @@ use crate::sandbox::listing::{OwnerState, Sandbox};
 
 /// One condition: `source=CartPole`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "cli"), allow(unreachable_pub))]
 pub struct Filter {
     key: Key,
     value: String,

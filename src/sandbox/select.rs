@@ -78,16 +78,17 @@ impl Selector {
     /// the start of an id or name.
     pub(crate) fn matches<'a>(&self, sandboxes: &'a [Sandbox]) -> Vec<&'a Sandbox> {
         let text = self.text.as_str();
-        let starts_id = |sandbox: &Sandbox| sandbox.id().starts_with(&text.to_ascii_lowercase());
+        let lower = text.to_ascii_lowercase();
+        let starts_id = |sandbox: &Sandbox| sandbox.id().starts_with(&lower);
         let is_port = text.bytes().all(|byte| byte.is_ascii_digit());
         let tiers: [&dyn Fn(&Sandbox) -> bool; 4] = [
             &|sandbox| sandbox.id() == text || sandbox.name() == text,
             &|sandbox| self.has_address(sandbox) || is_port && starts_id(sandbox),
             &|sandbox| sandbox.source().is_some_and(|source| self.is_source(source)),
             &|sandbox| {
-                let name = sandbox.name();
-                let own = name.strip_prefix(CONTAINER_PREFIX).unwrap_or(name);
-                starts_id(sandbox) || name.starts_with(text) || own.starts_with(text)
+                let name = sandbox.name().to_ascii_lowercase();
+                let own = name.strip_prefix(CONTAINER_PREFIX).unwrap_or(&name);
+                starts_id(sandbox) || name.starts_with(&lower) || own.starts_with(&lower)
             },
         ];
         tiers
@@ -151,7 +152,7 @@ impl Selector {
     /// Whether the canonical source of a sandbox is the one that the text names. A part that the text leaves out,
     /// such as a commit, may be anything.
     fn is_source(&self, source: &str) -> bool {
-        if source.split_once("://").is_some_and(|(_, rest)| rest == self.text) {
+        if source.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(&self.text)) {
             return true;
         }
         let (Some(wanted), Ok(has)) = (&self.source, source.parse()) else { return false };
@@ -245,7 +246,9 @@ mod tests {
             (cartpole, &[cartpole]),
             ("/rlmesh-sandbox-cartpole-v1-ab3f", &[cartpole]),
             ("rlmesh-sandbox-cart", &[cartpole]),
-            ("cartpole-v1", &[cartpole]),
+            ("cartpole-v1", &[cartpole, "trainer"]),
+            ("CartPole", &[cartpole]),
+            ("Acme-Walker", &[walker]),
             ("cartpole-v1-ab3f", &[cartpole]),
             ("train", &["trainer"]),
             ("tcp://127.0.0.1:40000", &["trainer"]),

@@ -22,6 +22,11 @@ pub(crate) struct Family {
 }
 
 impl Family {
+    /// Whether Gymnasium itself has these environments.
+    pub(crate) fn is_gymnasiums(&self) -> bool {
+        self.packages.iter().all(|package| package == "gymnasium" || package.starts_with("gymnasium["))
+    }
+
     /// Whether the table lists all ids, so that no others exist.
     pub(crate) fn is_complete(&self) -> bool {
         !self.known_ids.is_empty()

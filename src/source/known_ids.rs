@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::error::{Change, Problem};
+use crate::source::families::Family;
 use crate::source::{families, quoted};
 
 /// Ids of Gymnasium 1.4 that belong to no family.
@@ -26,6 +27,19 @@ pub(crate) fn judge(env_id: &str) -> Option<Problem> {
         return None;
     }
     replaced(env_id).or_else(|| unserved(env_id)).or_else(|| misspelt(env_id))
+}
+
+/// The listed ids that start with `start` in any case and can be served, with their families, in alphabetical order.
+pub(crate) fn starting_with(start: &str) -> Vec<(String, &'static Family)> {
+    let folded = start.to_lowercase();
+    let mut found: Vec<_> = families::all()
+        .iter()
+        .flat_map(|family| family.listed_ids().map(move |id| (id, family)))
+        .filter(|(id, _)| id.to_lowercase().starts_with(&folded))
+        .filter(|(id, _)| families::unserved_because(id).is_none())
+        .collect();
+    found.sort_by(|(id, _), (other, _)| id.cmp(other));
+    found
 }
 
 static LISTED: LazyLock<Vec<Listed>> = LazyLock::new(|| {

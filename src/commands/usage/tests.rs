@@ -1,5 +1,4 @@
 use super::*;
-use crate::cli;
 use crate::commands::other_tools::{VERBS, Verb};
 
 fn arguments(line: &str) -> Vec<OsString> {
@@ -9,7 +8,7 @@ fn arguments(line: &str) -> Vec<OsString> {
 /// The error of a command line, with its message and its hints.
 fn answer(line: &str) -> (String, Vec<String>) {
     let arguments = arguments(line);
-    let error = match Cli::try_parse_from(&arguments) {
+    let error = match cli::parse(&arguments) {
         Err(error) => usage_error(&error, &arguments),
         Ok(_) => misunderstood(&arguments).unwrap_or_else(|| panic!("{line:?} is valid")),
     };
@@ -135,7 +134,7 @@ fn every_wrong_value_has_one_form() {
         assert_eq!(found, message);
         assert!(!hints[0].is_empty() && !found.contains('<'), "{line}: {hints:?}");
     }
-    let error = Cli::try_parse_from(["rlmesh-sandbox", "run", "hf://org"]).unwrap_err();
+    let error = cli::parse(["rlmesh-sandbox", "run", "hf://org"]).unwrap_err();
     let error = usage_error(&error, &arguments("run hf://org"));
     assert_eq!(error.kind(), "InvalidSource");
     assert!(!error.to_string().contains("invalid value"), "{error}");

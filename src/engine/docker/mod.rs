@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod inspection;
 pub(crate) mod invocation;
 pub(crate) mod log;
+pub(crate) mod names;
 pub(crate) mod oci;
 pub(crate) mod probe;
 pub(crate) mod rawjson;
