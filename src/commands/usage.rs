@@ -7,10 +7,9 @@ mod words;
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::cli::Cli;
+use crate::cli;
 use crate::commands::next_command::{line, words};
 use crate::error::{InvalidValue, Problem, SandboxError, shell_word};
 use crate::settings::variables::{DEFAULTS, Variables};
@@ -66,7 +65,8 @@ pub(super) fn defaults(
 
 /// The error, which says so if it is about a value that comes from a variable.
 pub(super) fn with_origin(error: SandboxError, defaults: &[(&str, &str, String)]) -> SandboxError {
-    let said = [&[error.to_string()], error.hints().as_slice()].concat().join(" ");
+    let details = error.details().unwrap_or_default().to_owned();
+    let said = [&[error.to_string(), details], error.hints().as_slice()].concat().join(" ");
     let is_about = |(option, variable, value): &&(&str, &str, String)| {
         !said.contains(variable)
             && (said.contains(option) || value.len() > 3 && said.contains(value.as_str()))
@@ -108,7 +108,7 @@ fn is_valid(words: &[String]) -> bool {
 
 fn parsed(words: &[String]) -> Result<(), clap::Error> {
     let all = std::iter::once("rlmesh-sandbox").chain(words.iter().map(String::as_str));
-    match Cli::try_parse_from(all) {
+    match cli::parse(all) {
         Ok(_) => Ok(()),
         Err(error) if !error.use_stderr() => Ok(()),
         Err(error) => Err(error),

@@ -1,5 +1,4 @@
 use super::*;
-use crate::cli;
 use crate::commands::other_tools::{VERBS, Verb};
 
 fn arguments(line: &str) -> Vec<OsString> {
@@ -9,7 +8,7 @@ fn arguments(line: &str) -> Vec<OsString> {
 /// The error of a command line, with its message and its hints.
 fn answer(line: &str) -> (String, Vec<String>) {
     let arguments = arguments(line);
-    let error = match Cli::try_parse_from(&arguments) {
+    let error = match cli::parse(&arguments) {
         Err(error) => usage_error(&error, &arguments),
         Ok(_) => misunderstood(&arguments).unwrap_or_else(|| panic!("{line:?} is valid")),
     };
@@ -85,6 +84,12 @@ fn mistakes_end_in_the_command_to_type() {
         ("run -vv CartPole-v1", "run -v CartPole-v1"),
         ("run -q -v CartPole-v1", "run -v CartPole-v1"),
         ("run --installer uv --installer pip A-v0", "run --installer pip A-v0"),
+        ("run A-v0 -n4 -n 2", "run A-v0 -n 2"),
+        ("run A-v0 --num-envs=4 -n 2", "run A-v0 -n 2"),
+        ("CartPole-v1 -d run", "run CartPole-v1 -d"),
+        ("prune -f", "prune --yes"),
+        ("reap --force", "reap"),
+        ("help kill", "help stop"),
     ] {
         let (message, hints) = answer(line);
         assert_eq!(hints.last().unwrap(), &format!("rlmesh-sandbox {next}"), "{line}: {message} {hints:?}");
@@ -129,7 +134,7 @@ fn every_wrong_value_has_one_form() {
         assert_eq!(found, message);
         assert!(!hints[0].is_empty() && !found.contains('<'), "{line}: {hints:?}");
     }
-    let error = Cli::try_parse_from(["rlmesh-sandbox", "run", "hf://org"]).unwrap_err();
+    let error = cli::parse(["rlmesh-sandbox", "run", "hf://org"]).unwrap_err();
     let error = usage_error(&error, &arguments("run hf://org"));
     assert_eq!(error.kind(), "InvalidSource");
     assert!(!error.to_string().contains("invalid value"), "{error}");
@@ -182,6 +187,8 @@ fn the_variable_is_named_that_a_value_came_from() {
     let error = |message: &str| SandboxError::ImageBuild(Problem::new(message, "a hint"));
     let hints = |message: &str| with_origin(error(message), &given("run A-v0")).hints();
     assert_eq!(hints("nosuch:1 does not exist")[1], "RLMESH_SANDBOX_BASE_IMAGE sets --base-image");
+    let with_details = SandboxError::ImageBuild(Problem::new("not built", "a hint").details("FROM nosuch:1"));
+    assert_eq!(with_origin(with_details, &given("run A-v0")).hints().len(), 2);
     assert_eq!(hints("something else"), ["a hint"]);
     assert_eq!(hints("RLMESH_SANDBOX_BASE_IMAGE \"nosuch:1\": x"), ["a hint"]);
 }
