@@ -13,6 +13,7 @@ mod indexes;
 mod interop;
 mod library;
 mod ownership;
+mod prune;
 mod python;
 mod requirements;
 mod serving;
