@@ -13,6 +13,7 @@ mod init;
 mod inspect;
 mod logs;
 mod ls;
+mod manifest;
 mod next_command;
 mod prune;
 mod ps;
@@ -98,6 +99,7 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Command::Inspect(args) => inspect::run(&args, &session),
         Command::Images(args) => images::run(&args, &session),
         Command::Prune(args) => prune::run(&args, &session),
+        Command::Manifest(args) => manifest::run(&args, session),
         Command::Logs(args) => logs::run(&args, &session),
         Command::Doctor(_) => doctor::run(&session),
         Command::Completions(args) => completions::run(&args, &session),
@@ -153,6 +155,7 @@ fn format(command: &Command) -> Format {
         Command::Inspect(args) => result(args.format),
         Command::Images(args) => list(args.format),
         Command::Prune(args) => list(args.format),
+        Command::Manifest(args) => result(args.format),
         Command::Doctor(args) => result(args.format),
         Command::Logs(args) => match args.format {
             LogFormat::Text => Format::Text,
