@@ -45,6 +45,7 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "stop"
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "reap" -d 'Remove sandboxes whose owner is gone'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "hash" -d 'Print the build hash of an environment, without Docker'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ls" -d 'List the files of a Hugging Face source, to review them before you trust it'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "manifest" -d 'Print a Kubernetes manifest or a Compose file that starts an environment'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "ps" -d 'List the sandboxes on this engine'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "inspect" -d 'Show all about a sandbox: what it serves, its spaces and versions, its limits and labels'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_needs_command" -f -a "logs" -d 'Print a sandbox\'s log, or that of the last failed build'
@@ -288,6 +289,47 @@ complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s q -
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s v -l verbose -d 'Also print each docker command as it runs'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l base-image -d 'The image to build on, with Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l rlmesh-package -d 'The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the rlmesh checkout around this folder [env: RLMESH_SANDBOX_RLMESH_PACKAGE] [default: rlmesh==0.1.0]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s p -l package -d 'A pip requirement, or your own package: ./FOLDER, FILE.whl or FILE.tar.gz (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s i -l import -d 'A module to import before the environment is created, to register it, or a function to call (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l wrap -d 'A wrapper to apply to the environment; the first one is the innermost (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l lock -d 'Install exactly the packages in this lockfile, with their hashes; if it does not exist, write it after the build' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l apt -d 'A Debian package to install, for a base image with apt (can be repeated)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l as-of -d 'Install the packages that were the newest on this date, such as 2025-03-31: for an environment that a newer package broke' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l max-source-size -d 'The largest total size of the files of an hf:// source or a folder [env: RLMESH_SANDBOX_MAX_SOURCE_SIZE] [default: 10g]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l build-memory -d 'Memory limit of the build: 20g, 1.5g, 2048m, a number of bytes, off, or auto for the engine\'s memory minus 8 GiB [env: RLMESH_SANDBOX_BUILD_MEMORY] [default: off]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s k -l kwarg -d 'An argument for the environment (can be repeated); VALUE is JSON if it parses as JSON, otherwise text' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l kwargs -d 'Arguments for the environment as one JSON object, or @FILE to read it from a file (@- for stdin)' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s n -l num-envs -d 'How many copies of the environment to serve as one vector environment [default: 1]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l vectorization-mode -d 'How the copies are stepped: one after the other, or each in its own process [default: sync]' -r -f -a "sync\t'One after the other, in one process (`SyncVectorEnv`)'
+async\t'Each in its own process (`AsyncVectorEnv`)'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l kind -d 'What to print' -r -f -a "kubernetes\t'A StatefulSet (with --ttl: a Job), its Service and its NetworkPolicy'
+compose\t'A Compose file'"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s N -l replicas -d 'The number of containers' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l name -d 'The name of the StatefulSet, Job, Service and NetworkPolicy, or of the Compose project [default: from the source]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l image -d 'The image as the nodes pull it, such as registry.example.com/envs/cartpole:1 [default: its local tag]' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l ttl -d 'Kubernetes: end the containers after this time, such as 2h; it makes the StatefulSet a Job' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l memory -d 'The memory limit of each container' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l cpus -d 'The CPU limit of each container, in cores' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l tmp-size -d 'The size of /tmp, the only folder that the environment can write to' -r
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l format -d 'The format of the result: `text` is YAML' -r -f -a "text\t'For people, and for `$(…)`'
+json\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l color -d 'When to use colours [default: auto, which also honours NO_COLOR]' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t''
+never\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l progress -d 'How to show progress [default: auto]' -r -f -a "auto\t'Bars on a terminal, plain lines elsewhere'
+plain\t'One line per finished step'
+json\t'One JSON object per event, on stderr'
+none\t''"
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l docker -d 'The docker client to use [env: RLMESH_SANDBOX_DOCKER] [default: docker on PATH]' -r -F
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l no-auto -d 'Add nothing for known environments: no packages, imports, variables or wrappers that were not given'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l trust-remote-code -d 'Allow an hf:// source to run its repository\'s code'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l allow-unpinned-hf -d 'Allow an hf:// source whose revision is not a full commit id'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s q -l quiet -d 'Print only results and errors'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s v -l verbose -d 'Also print each docker command as it runs'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -l json -d 'Print results and errors as JSON: short for --format json, or jsonl where that is a stream'
+complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand manifest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -s f -l filter -d 'List only these: source=TEXT, name=TEXT, image=TEXT, state=running, owner=none|alive|gone|unknown|PID (can be repeated)' -r
 complete -c rlmesh-sandbox -n "__fish_rlmesh_sandbox_using_subcommand ps" -l format -d 'The format of the result' -r -f -a "text\t'For people, and for `$(…)`'
 json\t'One array'
