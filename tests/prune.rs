@@ -205,11 +205,28 @@ pub(crate) fn images() -> StandIn {
         image("a6", &["rlmesh-sandbox-new-v1:4e4a80df0452"], &[("Created", json!(now))]),
         image("a7", &["rlmesh-sandbox-tagged-v1:5e4a80df0452"], &[("Metadata", json!({"LastTagTime": now}))]),
     ];
+    // One that lost its tag, and one that was built on top of an image of ours.
+    let untagged = [image("d1", &[], &[]), image("d2", &[], &[])];
     let ids: Vec<&str> = images.iter().map(|image| image["Id"].as_str().unwrap()).collect();
     StandIn::new()
         .on(
             "image ls --quiet --no-trunc --filter reference=rlmesh-sandbox-*",
             Reply::stdout(format!("{}\n{}\n", ids[0], ids.join("\n"))),
+        )
+        .on(
+            "image ls --quiet --no-trunc --filter dangling=true --filter label=rlmesh.image.created-by",
+            Reply::stdout("sha256:d1\nsha256:d2\n"),
+        )
+        .on("image inspect sha256:d1 sha256:d2", Reply::stdout(serde_json::to_vec(&untagged).unwrap()))
+        .on(
+            "image history --no-trunc --format {{.CreatedBy}} sha256:d2",
+            Reply::stdout(
+                "RUN pip install mine\nENTRYPOINT [\"python\" \"-m\" \"rlmesh._bootstrap.sandbox_env\"]\n",
+            ),
+        )
+        .on(
+            "image history *",
+            Reply::stdout("ENTRYPOINT [\"python\" \"-m\" \"rlmesh._bootstrap.sandbox_env\"]\nEXPOSE x\n"),
         )
         .on(&format!("image inspect {}", ids.join(" ")), Reply::stdout(serde_json::to_vec(&images).unwrap()))
         .on("ps --all --no-trunc --quiet", Reply::stdout("c1\nc2\n"))
@@ -230,7 +247,7 @@ pub(crate) fn images() -> StandIn {
 
 #[test]
 fn only_images_of_ours_that_nothing_needs_are_removed() {
-    let both = "rlmesh-sandbox-cartpole-v1:7e4a80df0452\nrlmesh-sandbox-acrobot-v1:0e4a80df0452\n";
+    let both = "rlmesh-sandbox-cartpole-v1:7e4a80df0452\nrlmesh-sandbox-acrobot-v1:0e4a80df0452\nsha256:d1\n";
     let checked = Run::line("prune --images --dry-run")
         .docker(images())
         .stdout(both)
@@ -240,6 +257,8 @@ fn only_images_of_ours_that_nothing_needs_are_removed() {
              keep rlmesh-sandbox-named-v1:2e4a80df0452 (unknown size): it also has the name me/mine:1\n\
              keep rlmesh-sandbox-new-v1:4e4a80df0452 (unknown size): it was built or tagged a short time ago\n\
              keep rlmesh-sandbox-tagged-v1:5e4a80df0452 (unknown size): it was built or tagged a short time ago\n\
+             would remove sha256:d1 (unknown size): no container uses it\n\
+             keep sha256:d2 (unknown size): it was built on top of an image of this tool\n\
              would give back 87.18 MiB\n\
              layers that the build cache holds stay until `docker builder prune`\n",
         )
@@ -248,7 +267,10 @@ fn only_images_of_ours_that_nothing_needs_are_removed() {
     let docker = images().on("image rm *", Reply::default());
     let checked = Run::line("prune --images").docker(docker).stdout(both).any_stderr().check();
     let removals: Vec<_> = checked.calls.iter().filter(|call| call.contains(" rm ")).collect();
-    assert_eq!(removals, [&format!("image rm {TAG} rlmesh-sandbox-acrobot-v1:0e4a80df0452")]);
+    assert_eq!(
+        removals,
+        [&format!("image rm {TAG} rlmesh-sandbox-acrobot-v1:0e4a80df0452"), "image rm sha256:d1"]
+    );
 }
 
 #[test]
@@ -263,10 +285,10 @@ fn on_a_terminal_it_asks_first() {
     );
     assert!(shown.contains("would give back 87.18 MiB") && shown.contains("nothing was removed"), "{shown}");
     let (status, shown) = on_a_terminal(&run, "yes");
-    assert_eq!((status, removals(&run)), (Some(0), 1), "{shown}");
+    assert_eq!((status, removals(&run)), (Some(0), 2), "{shown}");
     let run = Run::line("prune --images -y").docker(images().on("image rm *", Reply::default()));
     let (status, shown) = on_a_terminal(&run, "");
-    assert_eq!((status, removals(&run)), (Some(0), 1), "{shown}");
+    assert_eq!((status, removals(&run)), (Some(0), 2), "{shown}");
     assert!(!shown.contains("[y/N]"), "{shown}");
 }
 
@@ -320,7 +342,7 @@ fn everything_without_a_choice() {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone())
         .collect();
-    assert_eq!(kinds, ["image", "image", "image", "image", "image", "logs"]);
+    assert_eq!(kinds, ["image", "image", "image", "image", "image", "image", "image", "logs"]);
     Run::line("prune --images").docker(StandIn::dead()).status(7).any_stderr().check();
     Run::line("prune --images")
         .docker(StandIn::new().on("image ls *", Reply::default()))

@@ -86,6 +86,8 @@ fn runs_and_builds() {
     );
     check("dry_run", Run::line("build CartPole-v1 --json --dry-run"));
     check("dry_run", Run::line("run image://org/a:1 --json --dry-run"));
+    check("manifest", Run::line("manifest CartPole-v1 --json"));
+    check("manifest", Run::line("manifest CartPole-v1 --kind compose --json"));
     check("hash", Run::line("hash CartPole-v1 --json"));
     check("init", Run::line("init mine --json"));
     check("doctor", Run::line("doctor --json").docker(StandIn::missing()));

@@ -33,7 +33,11 @@ struct Item {
 }
 
 enum What {
-    Image { id: String, tags: Vec<String> },
+    /// With its tags, or its id if it has none.
+    Image {
+        id: String,
+        tags: Vec<String>,
+    },
     Builder,
     Cache(PathBuf),
     Logs(Vec<PathBuf>),
@@ -97,13 +101,16 @@ fn find(args: &PruneArgs, session: &Session) -> Result<Vec<Item>, SandboxError> 
 }
 
 fn find_images(older_than: Duration, docker: &Docker, items: &mut Vec<Item>) -> Result<(), SandboxError> {
-    let (images, now) = (own_images::list(docker)?, SystemTime::now());
+    let (images, now) = (own_images::list_with_untagged(docker)?, SystemTime::now());
     if images.is_empty() {
         return Ok(());
     }
     let sizes = docker.unique_sizes().inspect_err(|failure| docker.note(&format!("sizes: {failure}"))).ok();
     for image in images {
-        let (is_removed, reason) = own_images::decide(&image, now, older_than);
+        let (mut is_removed, mut reason) = own_images::decide(&image, now, older_than);
+        if is_removed && !own_images::is_as_built(docker, &image)? {
+            (is_removed, reason) = (false, "it was built on top of an image of this tool".to_owned());
+        }
         let bytes = sizes.as_ref().and_then(|sizes| sizes.get(&image.details.id).copied());
         let action = if is_removed { Action::WouldRemove } else { Action::Kept };
         let name = match &image.tags[..] {
@@ -113,7 +120,11 @@ fn find_images(older_than: Duration, docker: &Docker, items: &mut Vec<Item>) -> 
             }
             [] => image.details.id.clone(),
         };
-        let what = What::Image { id: image.details.id, tags: image.tags };
+        let (id, mut tags) = (image.details.id, image.tags);
+        if tags.is_empty() {
+            tags.push(id.clone());
+        }
+        let what = What::Image { id, tags };
         items.push(Item { what, name, bytes, files: None, action, reason });
     }
     Ok(())

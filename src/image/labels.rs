@@ -8,6 +8,9 @@ use crate::plan::{EffectiveSpec, ResolvedSource};
 /// The label with the digest of everything that the image was built from: see [`crate::image::reuse`].
 pub(crate) const RECIPE: &str = "rlmesh.image.recipe";
 
+/// The label with the version of this tool that built the image.
+pub(crate) const CREATED_BY: &str = "rlmesh.image.created-by";
+
 /// The labels of an image: OCI's keys first.
 ///
 /// The image of a Gymnasium source does not name its environment, because other environments with the same
@@ -27,7 +30,7 @@ pub(crate) fn of(spec: &EffectiveSpec) -> Vec<(String, String)> {
     }
     labels.extend([
         ("rlmesh.image.rlmesh-package", package(&spec.rlmesh_package)),
-        ("rlmesh.image.created-by", concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION")).to_owned()),
+        (CREATED_BY, concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION")).to_owned()),
     ]);
     labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -6,6 +6,7 @@ use crate::contract::{ENTRYPOINT, IMAGE_PREFIX};
 use crate::engine::docker::Docker;
 use crate::engine::docker::image::ImageDetails;
 use crate::error::SandboxError;
+use crate::image::labels::CREATED_BY;
 
 /// How many hex digits of the build hash are an image's tag.
 const TAG_LENGTH: usize = 12;
@@ -20,23 +21,51 @@ pub(crate) struct OwnImage {
     pub(crate) containers: usize,
 }
 
-/// Every image of this tool or the SDK, the newest first.
+/// Every image with a tag of this tool or the SDK, the newest first.
 ///
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn list(docker: &Docker) -> Result<Vec<OwnImage>, SandboxError> {
-    let images = docker.images_named(&format!("{IMAGE_PREFIX}*"))?;
+    let mut images = with_containers(docker, docker.images(&[&format!("reference={IMAGE_PREFIX}*")])?)?;
+    images.retain(|image| !image.tags.is_empty());
+    Ok(images)
+}
+
+/// The same, and the images that have lost their tag to a later build.
+///
+/// # Errors
+/// [`SandboxError::Docker`].
+pub(crate) fn list_with_untagged(docker: &Docker) -> Result<Vec<OwnImage>, SandboxError> {
+    let mut images = list(docker)?;
+    let label = format!("label={CREATED_BY}");
+    let mut untagged = with_containers(docker, docker.images(&["dangling=true", &label])?)?;
+    untagged.retain(|image| image.details.repo_tags.is_empty());
+    images.extend(untagged);
+    Ok(images)
+}
+
+fn with_containers(docker: &Docker, images: Vec<ImageDetails>) -> Result<Vec<OwnImage>, SandboxError> {
     if images.is_empty() {
         return Ok(Vec::new());
     }
     let containers = docker.containers_of_images()?;
     let with_containers = |details: ImageDetails| {
-        let tags: Vec<String> = details.repo_tags.iter().filter(|tag| is_own_tag(tag)).cloned().collect();
-        let is_own = !tags.is_empty() && details.entrypoint() == ENTRYPOINT;
+        let tags = details.repo_tags.iter().filter(|tag| is_own_tag(tag)).cloned().collect();
         let containers = containers.get(&details.id).copied().unwrap_or_default();
-        is_own.then_some(OwnImage { details, tags, containers })
+        OwnImage { details, tags, containers }
     };
-    Ok(images.into_iter().filter_map(with_containers).collect())
+    Ok(images.into_iter().filter(|details| details.entrypoint() == ENTRYPOINT).map(with_containers).collect())
+}
+
+/// Whether an image is as this tool or the SDK built it: the entrypoint is the last instruction of their
+/// Dockerfiles. An image that was built on top of it has its labels and entrypoint, too.
+///
+/// # Errors
+/// [`SandboxError::Docker`].
+pub(crate) fn is_as_built(docker: &Docker, image: &OwnImage) -> Result<bool, SandboxError> {
+    let last = docker.last_instruction(&image.details.id)?;
+    let words = ENTRYPOINT.map(|word| format!("\"{word}\"")).join(" ");
+    Ok(last.contains(&format!("ENTRYPOINT [{words}]")))
 }
 
 /// Whether a name has the form that this tool and the SDK give their images: `rlmesh-sandbox-<slug>:<build hash>`.

@@ -17,6 +17,7 @@ mod library;
 mod local;
 mod manifest;
 mod ownership;
+mod prune;
 mod python;
 mod requirements;
 mod serving;

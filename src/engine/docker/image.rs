@@ -102,17 +102,17 @@ impl ImageDetails {
 }
 
 impl Docker {
-    /// Every image with a name of this pattern (`x-*`, where `*` does not match a slash), the newest first.
+    /// Every image that meets all filters of `docker image ls`, the newest first.
     ///
     /// # Errors
     /// [`SandboxError::Docker`].
-    pub(crate) fn images_named(&self, pattern: &str) -> Result<Vec<ImageDetails>, SandboxError> {
+    pub(crate) fn images(&self, filters: &[&str]) -> Result<Vec<ImageDetails>, SandboxError> {
         let failed = |failure: Failure| {
             let hint = "check that `docker image ls` works";
             failure.into_error("docker cannot list the images", hint, SandboxError::Docker)
         };
-        let name = format!("reference={pattern}");
-        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &name];
+        let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
+        let list = ["image", "ls", "--quiet", "--no-trunc"].into_iter().chain(filters);
         let printed = self.command(list).run().map_err(failed)?.stdout;
         let mut ids: Vec<&str> = Vec::new();
         for id in printed.split_whitespace() {
@@ -132,6 +132,24 @@ impl Docker {
         };
         serde_json::from_str(&inspected)
             .map_err(|error| unreadable("docker image inspect", &error, &inspected))
+    }
+
+    /// The instruction that made an image from another: the last one of its Dockerfile.
+    ///
+    /// # Errors
+    /// [`SandboxError::Docker`].
+    pub(crate) fn last_instruction(&self, image: &str) -> Result<String, SandboxError> {
+        let history = ["image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image];
+        match self.command(history).run() {
+            Ok(printed) => Ok(printed.stdout.lines().next().unwrap_or_default().to_owned()),
+            // It was removed in the meantime.
+            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(String::new()),
+            Err(failure) => Err(failure.into_error(
+                &format!("docker cannot read the history of the image {image}"),
+                "check that `docker image ls` works",
+                SandboxError::Docker,
+            )),
+        }
     }
 
     /// How many containers, in any state, were created from each image, by the image's id.
