@@ -210,16 +210,13 @@ fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
     for (line, message) in [
         (
             "build CartPole-v1 --label rlmesh.sandbox.owner-pid=1",
-            "invalid value 'rlmesh.sandbox.owner-pid=1' for '--label <KEY=VALUE>': this key is reserved for rlmesh",
+            "--label \"rlmesh.sandbox.owner-pid=1\": this key is reserved for rlmesh",
         ),
-        (
-            "run CartPole-v1 --platform arm64",
-            "invalid value 'arm64' for '--platform <OS/ARCH>': it is not a valid platform",
-        ),
-        ("build CartPole-v1 --tag A", "invalid value 'A' for '--tag <REF>': it is not a valid image name"),
+        ("run CartPole-v1 --platform arm64", "--platform \"arm64\": it is not a valid platform"),
+        ("build CartPole-v1 --tag A", "--tag \"A\": it is not a valid image name"),
         (
             "build CartPole-v1 --cache-from type=local,src",
-            "invalid value 'type=local,src' for '--cache-from <SPEC>': it is not a valid cache location",
+            "--cache-from \"type=local,src\": it is not a valid cache location",
         ),
     ] {
         let checked = Run::line(line).status(2).stderr_with(["\nhint: "]).check();

@@ -43,7 +43,7 @@ fn what_was_seen_is_the_result() {
             "environment  CartPole-v1\nimage        rlmesh-sandbox-cartpole-v1:7e4a80df0452\nobservation  Box([-4.8 -inf",
             "\naction       Discrete(2)\nenvs         1\nversions     rlmesh 0.1.0, gymnasium 1.4.0",
             "\nstart        ",
-            "\nreset        3.1 ms\nstep         0.31 ms (mean of 5)\nreward       -inf to 1\nepisode      terminated\ninfo         episode_ids, a[2J\nstop         ",
+            "\nreset        3.1 ms\nstep         0.31 ms (mean of 5)\nreward       -inf to 1\nepisode      terminated\ninfo         episode_ids, a\\u{1b}[2J\nstop         ",
         ])
         .check();
     let calls = checked.main_calls();

@@ -164,7 +164,7 @@ fn an_error_as_json() {
     run("hash CartPole-v1 --package= --format json")
         .status(2)
         .stderr(
-            "{\"error\":{\"kind\":\"InvalidOption\",\"exit_code\":2,\"message\":\"invalid value '' for '--package <REQUIREMENT>': it is empty\",\"hints\":[\"use a value that is not empty, or remove the option\"],\"log_file\":null}}\n",
+            "{\"error\":{\"kind\":\"InvalidOption\",\"exit_code\":2,\"message\":\"--package \\\"\\\": it is empty\",\"hints\":[\"use a value that is not empty, or remove the option\"],\"log_file\":null}}\n",
         )
         .check();
 }

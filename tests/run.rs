@@ -13,14 +13,21 @@ const IMAGE_ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e
 
 const INTRODUCTION: &str = "\
 ✓ CartPole-v1 is ready after N s
-  address      tcp://127.0.0.1:<port>
   container    rlmesh-sandbox-cartpole-v1-<uuid> (45d51db4c7f0)
   image        rlmesh-sandbox-cartpole-v1:7e4a80df0452
   observation  Box([-4.8 -inf -0.418879 -inf], [4.8 inf 0.418879 inf], (4,), float32)
   action       Discrete(2)
   envs         1
   versions     rlmesh 0.1.0, gymnasium 1.4.0, python 3.11.2, numpy 2.4.6
+  address      tcp://127.0.0.1:<port>
 ";
+
+/// How to use it from Python.
+const PYTHON: &str =
+    "  python       from rlmesh.numpy import RemoteEnv; env = RemoteEnv(\"tcp://127.0.0.1:<port>\")\n";
+
+/// How to stop it, if it runs in the foreground.
+const CTRL_C: &str = "  to stop      press Ctrl-C\n";
 
 /// A recorded inspection whose port is where `server` listens.
 pub(crate) fn inspection(name: &str, server: &Server) -> Vec<u8> {
@@ -82,7 +89,7 @@ fn detached() {
     let checked = Run::line("run -d CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
-        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"))
+        .stderr(format!("{INTRODUCTION}{PYTHON}  to stop      rlmesh-sandbox stop 45d51db4c7f0\n"))
         .check();
     let calls = checked.main_calls();
     assert_eq!(calls.len(), 2, "{calls:?}");
@@ -114,7 +121,7 @@ fn variables_reach_the_container_in_a_private_file() {
         .env("HERE", "from here")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
-        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"));
+        .stderr(format!("{INTRODUCTION}{PYTHON}  to stop      rlmesh-sandbox stop 45d51db4c7f0\n"));
     std::fs::write(run.here().join("file"), "# a comment\nTOKEN=other\nDOCKER_HOST=tcp://nowhere\n").unwrap();
     let checked = run.check();
     assert_eq!(checked.left("file"), "DOCKER_HOST=tcp://nowhere\nHERE=from here\nTOKEN=secret\n");
@@ -138,7 +145,7 @@ fn the_result_as_json_and_as_variables() {
         .stdout(format!(
             "RLMESH_SANDBOX_ADDRESS=tcp://127.0.0.1:<port>\nRLMESH_SANDBOX_CONTAINER_ID={ID}\nRLMESH_SANDBOX_IMAGE={TAG}\n"
         ))
-        .stderr(format!("{INTRODUCTION}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"))
+        .stderr(format!("{INTRODUCTION}{PYTHON}  to stop      rlmesh-sandbox stop 45d51db4c7f0\n"))
         .check();
     let (docker, _server) = up();
     Run::line("run -d CartPole-v1 --format json")
@@ -270,7 +277,7 @@ fn in_the_foreground_until_a_signal() {
             .docker(docker)
             .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
-            .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\nserving\n{said}\n"))
+            .stderr(format!("{INTRODUCTION}{PYTHON}{CTRL_C}| serving\n{said}\n"))
             .status(status);
         let checked = run.check_while(|run, child| {
             run.stand_in().wait_for("following");
@@ -280,36 +287,118 @@ fn in_the_foreground_until_a_signal() {
     }
 }
 
+/// An engine on which the container ends with this exit code after it has printed a log. The engine has these events
+/// of it.
+fn ending(code: i32, log: &'static str, events: &'static str) -> (StandIn, Server) {
+    let server = Server::answering(fixture("handshake-cartpole.bin"));
+    let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
+    let exited = exited.replace("\"ExitCode\": 137", &format!("\"ExitCode\": {code}"));
+    let inspect = format!("container inspect -- {ID}");
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
+        .on(&inspect, Reply::stdout(exited))
+        .on("events *", Reply::stdout(events))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow {ID}"), Reply::stdout(log).marks("ended"))
+        .on(&format!("logs --tail * {ID}"), Reply::stdout(log))
+        .on(&format!("stop -t * {ID}"), Reply::default())
+        .on(&format!("rm --force --volumes {ID}"), Reply::default());
+    (docker, server)
+}
+
 #[test]
 fn in_the_foreground_until_the_containers_own_end() {
-    for (code, status, said) in [
-        (0, 0, ""),
+    const LOG: &str = "bye\nTraceback (most recent call last):\n  File \"/opt/e.py\", line 3, in f\n    g()\nValueError: no licence\nhint: x\n";
+    for (code, log, events, status, said) in [
+        (0, "bye\n", "", 0, "CartPole-v1 ended by itself\n"),
+        (0, "bye\n", "kill\n", 143, "CartPole-v1 was stopped from elsewhere\n"),
+        (143, "bye\n", "kill\n", 143, "CartPole-v1 was stopped from elsewhere\n"),
         (
-            137,
             1,
-            "error: the environment's container ended with exit code 137\nhint: run it again with -v; if it fails again, report it together with that output\n",
+            LOG,
+            "",
+            1,
+            "\nerror: CartPole-v1 ended with exit code 1: ValueError: no licence\n  File \"/opt/e.py\", line 3, in f\n    g()\n  ValueError: no licence\n  hint: x\nthe whole log: ",
         ),
+        (137, "bye\n", "", 1, "error: CartPole-v1 ended with exit code 137\n"),
     ] {
-        let server = Server::answering(fixture("handshake-cartpole.bin"));
-        let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
-        let exited = exited.replace("\"ExitCode\": 137", &format!("\"ExitCode\": {code}"));
-        let inspect = format!("container inspect -- {ID}");
-        let docker = StandIn::new()
-            .on("ps --all*", Reply::default())
-            .on("run -d *", Reply::stdout(format!("{ID}\n")))
-            .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
-            .on(&inspect, Reply::stdout(exited))
-            .on(&format!("logs --follow {ID}"), Reply::stdout("bye\n").marks("ended"))
-            .on(&format!("stop -t * {ID}"), Reply::default())
-            .on(&format!("rm --force --volumes {ID}"), Reply::default());
-        Run::line("run CartPole-v1")
+        let (docker, _server) = ending(code, log, events);
+        let checked = Run::line("run CartPole-v1")
             .docker(docker)
             .env(WAITS, UNWATCHED)
             .stdout("tcp://127.0.0.1:<port>\n")
-            .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\nbye\n{said}"))
+            .stderr_with([&format!("{INTRODUCTION}{PYTHON}{CTRL_C}| bye\n"), said])
             .status(status)
             .check();
+        let last = checked.stderr.lines().last().unwrap_or_default();
+        assert!(status != 1 || last.starts_with("hint: "), "{}", checked.stderr);
     }
+}
+
+#[test]
+fn the_log_of_a_container_does_not_look_like_ours() {
+    let log = "RLMesh sandbox serving tcp://0.0.0.0:50051\n<frozen runpy>:88: WorkflowEditionWarning: no workflow edition declared: floating\nerror: a\x1b[2J\x1b]0;t\x07\x1b[31mred\x1b[0m\u{202e}\n10%\r20%\r\nhint: b";
+    let (docker, _server) = ending(0, log, "");
+    Run::line("run CartPole-v1")
+        .docker(docker)
+        .env(WAITS, UNWATCHED)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr(format!(
+            "{INTRODUCTION}{PYTHON}{CTRL_C}| error: a\\u{{1b}}[2J\\u{{1b}}]0;t\\u{{7}}red\\u{{202e}}\n| 10%\n| 20%\n| hint: b\nCartPole-v1 ended by itself\n"
+        ))
+        .check();
+}
+
+#[test]
+fn a_lifetime_is_the_first_program_of_the_container() {
+    let (docker, _server) = ending(124, "bye\n", "");
+    let checked = Run::line("run CartPole-v1 --ttl 1h")
+        .docker(docker)
+        .env(WAITS, UNWATCHED)
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr_with(["to stop      press Ctrl-C, or it ends after 1h\n"])
+        .status(1)
+        .check();
+    let start = checked.main_calls().into_iter().find(|call| call.starts_with("run -d")).unwrap().to_owned();
+    assert!(
+        start.contains("--entrypoint timeout ") && start.contains("--label rlmesh.sandbox.ttl=3600 "),
+        "{start}"
+    );
+    assert!(
+        start.ends_with(&format!(" {TAG} -k 10 3600 python -m rlmesh._bootstrap.sandbox_env")),
+        "{start}"
+    );
+}
+
+#[test]
+fn a_command_that_fails_shows_the_last_error_of_the_environment() {
+    let log =
+        "Traceback (most recent call last):\n  File \"/opt/e.py\", line 3, in step\nValueError: no licence\n";
+    for (command, shows) in [("false", true), ("true", false)] {
+        let (docker, _server) = up();
+        let docker = docker.on(&format!("logs --tail * {ID}"), Reply::stdout(log));
+        let checked = Run::new(["run", "CartPole-v1", "--", command])
+            .docker(docker)
+            .status(i32::from(shows))
+            .stderr_with([INTRODUCTION])
+            .check();
+        let warned = "\nwarning: the last error of CartPole-v1: ValueError: no licence\n  File \"/opt/e.py\", line 3, in step\n";
+        assert_eq!(checked.stderr.contains(warned), shows, "{}", checked.stderr);
+        assert_eq!(checked.stderr.contains("\nhint: "), shows, "{}", checked.stderr);
+    }
+}
+
+#[test]
+fn a_variable_with_a_wrong_name_is_reported() {
+    let (docker, _server) = up();
+    Run::line("run -d CartPole-v1")
+        .docker(docker)
+        .env("RLMESH_SANDBOX_BASEIMAGE", "x")
+        .stdout("tcp://127.0.0.1:<port>\n")
+        .stderr_with(["warning: there is no variable RLMESH_SANDBOX_BASEIMAGE: did you mean RLMESH_SANDBOX_BASE_IMAGE?\n"])
+        .check();
 }
 
 #[test]
@@ -323,6 +412,7 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
         .on(&inspect, Reply::stdout(exited))
+        .on("events *", Reply::default())
         .on(&format!("wait {ID}"), Reply::default().hangs())
         .on(&format!("logs --follow --tail 0 {ID}"), Reply::stdout("two\n").marks("ended"))
         .on(&format!("logs --follow {ID}"), Reply { status: 1, ..Reply::stdout("one\n") })
@@ -331,7 +421,7 @@ fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
     Run::line("run CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
-        .stderr(format!("{INTRODUCTION}the log follows; press Ctrl-C to stop\none\ntwo\n"))
+        .stderr(format!("{INTRODUCTION}{PYTHON}{CTRL_C}| one\n| two\nCartPole-v1 ended by itself\n"))
         .check();
 }
 
@@ -434,7 +524,7 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
         .stderr(format!(
-            "pulling env:1\nbuilt in N s\n{introduction}to stop it, run `rlmesh-sandbox stop 45d51db4c7f0`\n"
+            "pulling env:1\nbuilt in N s\n{introduction}{PYTHON}  to stop      rlmesh-sandbox stop 45d51db4c7f0\n"
         ))
         .check();
 }

@@ -17,7 +17,7 @@ pub(super) const VERBS: &[(&str, Verb)] = &[
     ("attach tail follow", Verb::Ours("logs --follow")),
     ("list status container containers sandboxes port who", Verb::Ours("ps")),
     ("show describe", Verb::Ours("inspect")),
-    ("rmi gc clean cleanup system", Verb::Ours("prune")),
+    ("gc clean cleanup system", Verb::Ours("prune")),
     ("gc clean cleanup system prune", Verb::Ours("reap")),
     ("info diagnose", Verb::Ours("doctor")),
     ("new scaffold template", Verb::Ours("init")),
@@ -46,6 +46,7 @@ pub(super) enum Instead {
 }
 
 /// An option of another tool.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Foreign {
     /// Its names, separated by spaces.
     pub(super) names: &'static str,
@@ -53,20 +54,20 @@ pub(super) struct Foreign {
     pub(super) instead: Instead,
     /// The reason. If it is empty, the hint only names what to use.
     pub(super) why: &'static str,
-    /// The command for which this counts; all if it is empty.
-    pub(super) verb: &'static str,
+    /// The commands for which this counts, separated by spaces; all if it is empty.
+    pub(super) verbs: &'static str,
 }
 
 const fn flag(names: &'static str, instead: Instead, why: &'static str) -> Foreign {
-    Foreign { names, takes_value: false, instead, why, verb: "" }
+    Foreign { names, takes_value: false, instead, why, verbs: "" }
 }
 
 const fn option(names: &'static str, instead: Instead, why: &'static str) -> Foreign {
-    Foreign { names, takes_value: true, instead, why, verb: "" }
+    Foreign { names, takes_value: true, instead, why, verbs: "" }
 }
 
-const fn only(verb: &'static str, foreign: Foreign) -> Foreign {
-    Foreign { verb, ..foreign }
+const fn only(verbs: &'static str, foreign: Foreign) -> Foreign {
+    Foreign { verbs, ..foreign }
 }
 
 /// The options. The first row whose words this command has counts.
@@ -83,6 +84,7 @@ pub(super) const OPTIONS: &[Foreign] = &[
     option("--restart", Instead::Nothing, "a sandbox is not restarted: start another one"),
     flag("--no-cache --force --force-rm --build", Instead::Words("--rebuild"), ""),
     only("stop", flag("--force -f", Instead::Nothing, "a sandbox that does not stop in time is killed")),
+    flag("--force -f -y --assume-yes", Instead::Words("--yes"), ""),
     option("--net", Instead::Words("--network"), ""),
     option("--mount", Instead::Words("--volume"), ""),
     option("-m --mem", Instead::Words("--memory"), ""),
@@ -119,10 +121,13 @@ pub(super) const OPTIONS: &[Foreign] = &[
     ),
     option("--python --python-version", Instead::PythonImage, "the base image decides the version of Python"),
     option("--image --base --from", Instead::Words("--base-image"), ""),
-    option(
-        "--dockerfile --file -f --build-arg --target",
-        Instead::Nothing,
-        "the Dockerfile is generated: give an image of your own with --base-image",
+    only(
+        "run build check hash",
+        option(
+            "--dockerfile --file -f --build-arg --target",
+            Instead::Nothing,
+            "the Dockerfile is generated: give an image of your own with --base-image",
+        ),
     ),
     flag("--background --daemon --daemonize -b -D", Instead::Words("-d"), ""),
     option("--start-timeout --wait-timeout --timeout -t", Instead::Words("--ready-timeout"), ""),
@@ -137,7 +142,7 @@ pub(super) const OPTIONS: &[Foreign] = &[
     flag("--silent", Instead::Words("-q"), ""),
     flag("--no-color --no-colour", Instead::Words("--color never"), ""),
     flag("--no-progress", Instead::Words("--progress none"), ""),
-    flag("--yes -y --assume-yes", Instead::Nothing, "this command asks nothing"),
+    flag("--force -f --yes -y --assume-yes", Instead::Nothing, "this command asks nothing"),
     flag("--trust --trust-code", Instead::Words("--trust-remote-code"), ""),
     option("--cmd --command", Instead::Nothing, "the command comes last, after --"),
     option("--host -H", Instead::Nothing, "docker's own variable chooses the engine: DOCKER_HOST=…"),

@@ -193,7 +193,7 @@ impl Started<'_> {
 
     /// Says that not this program ended the environment.
     fn ended_elsewhere(&self, how: &str) -> Exit {
-        self.session.output.note(&format!("{} was {how} from elsewhere", self.title()));
+        self.session.output.warn(&format!("{} was {how} from elsewhere", self.title()));
         Exit::Signal(Signal::Terminate)
     }
 

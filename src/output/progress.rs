@@ -10,6 +10,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Prog
 use crate::engine::docker::inspection::short;
 use crate::image::build_context::step_title::title;
 use crate::output::Paint;
+use crate::output::json::harmless;
 use crate::output::text::{line, seconds};
 use crate::progress::BuildEvent;
 use crate::progress::Event;
@@ -64,7 +65,7 @@ impl Progress {
     pub(crate) fn lines(&mut self, event: &Event) -> Vec<String> {
         match self.how {
             How::None => Vec::new(),
-            How::Json => json(event).into_iter().collect(),
+            How::Json => json(event).map(|line| harmless(&line)).into_iter().collect(),
             How::Plain => self.plain(event),
             How::Bars => self.draw(event),
         }

@@ -35,15 +35,11 @@ pub(crate) fn program(
     plan: &Plan,
     arguments: &[String],
 ) -> Result<Option<Vec<String>>, SandboxError> {
-    let with_arguments = |entrypoint: Vec<String>| [entrypoint, arguments.to_vec()].concat();
     match plan.image {
-        PlannedImage::Built(_) => Ok(Some(with_arguments(ENTRYPOINT.map(str::to_owned).to_vec()))),
-        PlannedImage::Prebuilt(_) => {
-            let found = docker.image_program(&plan.image_name())?;
-            Ok(found.map(|(entrypoint, command)| {
-                if arguments.is_empty() { [entrypoint, command].concat() } else { with_arguments(entrypoint) }
-            }))
+        PlannedImage::Built(_) => {
+            Ok(Some(ENTRYPOINT.iter().map(ToString::to_string).chain(arguments.iter().cloned()).collect()))
         }
+        PlannedImage::Prebuilt(_) => docker.image_program(&plan.image_name(), arguments),
     }
 }
 

@@ -78,15 +78,16 @@ fn while_it_starts_and_waits() {
 
 #[test]
 fn while_it_serves() {
-    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["FrozenLake-v1"]));
-    let mut child = spawn(&live, &["run", "FrozenLake-v1"]);
+    // This module prints a text.
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["FrozenLake-v1 -i this"]));
+    let mut child = spawn(&live, &["run", "FrozenLake-v1", "-i", "this"]);
     let mut stdout = BufReader::new(child.0.stdout.take().unwrap());
     let mut address = String::new();
     stdout.read_line(&mut address).unwrap();
     assert!(address.starts_with("tcp://127.0.0.1:"), "{address}");
     let mut stderr = BufReader::new(child.0.stderr.take().unwrap());
     let mut line = String::new();
-    while !line.contains("RLMesh sandbox serving") {
+    while line != "| Beautiful is better than ugly.\n" {
         line.clear();
         assert!(stderr.read_line(&mut line).unwrap() > 0, "the log never came");
     }
@@ -111,16 +112,49 @@ fn while_a_command_runs() {
 }
 
 #[test]
-fn the_containers_own_end_ends_the_run() {
+fn the_containers_end_ends_the_run() {
+    const SOURCE: &str = "rlmesh.sandbox.source=gym://CliffWalking-v1";
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&["CliffWalking-v1"]));
-    let mut child = spawn(&live, &["run", "CliffWalking-v1"]);
+    let ways: [(&[&str], i32, &str); 4] = [
+        (&["kill"], 143, "CliffWalking-v1 was stopped from elsewhere\n"),
+        (&["stop", "--time", "5"], 143, "CliffWalking-v1 was stopped from elsewhere\n"),
+        (&["rm", "--force"], 143, "CliffWalking-v1 was removed from elsewhere\n"),
+        (&[], 0, "CliffWalking-v1 ended: its --ttl is over\n"),
+    ];
+    for (command, status, said) in ways {
+        let lifetime: &[&str] = if command.is_empty() { &["--ttl", "15s"] } else { &[] };
+        let mut child = spawn(&live, &[&["run", "CliffWalking-v1"], lifetime].concat());
+        let mut address = String::new();
+        BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let name = containers(SOURCE).pop().unwrap();
+        if !command.is_empty() {
+            docker(&[command, &[&name]].concat());
+        }
+        let output = child.output();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{command:?}: {stderr}");
+        assert!(stderr.ends_with(said), "{command:?}: {stderr}");
+        assert_eq!(containers(SOURCE), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_lifetime_ends_a_sandbox_that_no_process_owns() {
+    let (_guard, live, _images) = (together(), Live::new(), Images::of(&["Blackjack-v1"]));
+    let mut child = spawn(&live, &["run", "Blackjack-v1", "--ttl", "15s"]);
     let mut address = String::new();
     BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
-    let name = containers("rlmesh.sandbox.source=gym://CliffWalking-v1").pop().unwrap();
-    docker(&["kill", &name]);
-    let output = child.output();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("error: the environment's container ended with exit code 137"), "{stderr}");
-    assert_eq!(containers("rlmesh.sandbox.source=gym://CliffWalking-v1"), Vec::<String>::new());
+    let name = containers("rlmesh.sandbox.source=gym://Blackjack-v1").pop().unwrap();
+    signal(&child.0, Signal::KILL);
+    child.0.wait().unwrap();
+    // Another run may remove it as soon as it has ended.
+    eventually("its end", || {
+        let state = std::process::Command::new("docker")
+            .args(["inspect", "--format", "{{.State.Running}}", &name])
+            .output()
+            .unwrap();
+        (state.stdout != b"true\n").then_some(())
+    });
+    live.run(&["-q", "reap"]).ended(0);
+    eventually("its removal", || (!super::engine::exists(&name)).then_some(()));
 }

@@ -267,12 +267,8 @@ impl Line {
 
     /// A word that is not an option, after all that the command takes.
     fn extra_word(&self, word: &str) -> Option<Step> {
-        let at =
-            self.words.iter().position(|other| other == word && Some(other.as_str()) != self.verb_name());
-        let Some(at) = at else {
-            // `run run CartPole-v1` makes `run` the source.
-            return None;
-        };
+        // `run run CartPole-v1` makes the second `run` the source.
+        let at = (0..self.words.len()).find(|at| Some(*at) != self.verb && self.words[*at] == word)?;
         if at > self.end {
             // `check CartPole-v1 -- python x.py`
             let verb = self.verb.filter(|_| self.has_verb(&["check", "build"]))?;
@@ -285,6 +281,9 @@ impl Line {
                     .is_some_and(|option| option.get_action().takes_values());
             !self.words[*before].starts_with('-') && !is_value
         })?;
+        if Some(word) == self.verb_name() {
+            return Some(Step::new("give one command", self.replaced(at, &[])));
+        }
         if self.program.find_subcommand(&self.words[source]).is_some() && is_source(word) {
             return Some(Step::new("give one command", self.replaced(source, &[])));
         }
@@ -334,8 +333,8 @@ impl Line {
         let option = |name: &str| self.option(name);
         let is = |word: &str, name: &str| match option(name) {
             Some(known) => {
-                known.get_long().is_some_and(|long| word == format!("--{long}"))
-                    || known.get_short().is_some_and(|short| word == format!("-{short}"))
+                known.get_long().is_some_and(|long| word.split('=').next() == Some(&format!("--{long}")))
+                    || known.get_short().is_some_and(|short| word.starts_with(&format!("-{short}")))
             }
             None => false,
         };
@@ -355,7 +354,8 @@ impl Line {
             // The last one counts.
             let first = ours.iter().position(|word| is(word, &name))?;
             let takes_value = option(&name)?.get_action().takes_values();
-            let words = self.replaced_range(first..self.after(first, takes_value), &[]);
+            let is_apart = takes_value && (ours[first].len() == 2 || ours[first] == name);
+            let words = self.replaced_range(first..self.after(first, is_apart), &[]);
             return Some(Step::new(format!("give {name} once"), words));
         }
         let flag =

@@ -49,7 +49,7 @@ impl Line {
         }
         if let Some((owners, takes_value)) = self.owners(name) {
             let range = at..self.after(at, takes_value && !self.words[at].contains('='));
-            return Some(Step::new(format!("only {owners} has {name}"), self.replaced_range(range, &[])));
+            return Some(Step::new(format!("{owners} {name}"), self.replaced_range(range, &[])));
         }
         if let Some(foreign) = foreign {
             return self.translated(at, name, whole, foreign);
@@ -63,18 +63,23 @@ impl Line {
         nearest(&dashed, known.iter().map(String::as_str)).map(long)
     }
 
-    /// The other commands that have an option, and whether it takes a value.
+    /// Which other commands have an option, and whether it takes a value.
     fn owners(&self, name: &str) -> Option<(String, bool)> {
         let verbs = self.program.get_subcommands().filter(|verb| !verb.is_hide_set());
         let owners: Vec<&clap::Command> = verbs.filter(|verb| option(verb, name).is_some()).collect();
         let takes_value = option(owners.first()?, name)?.get_action().takes_values();
-        let names: Vec<String> = owners.iter().map(|verb| format!("`{}`", verb.get_name())).collect();
-        Some((names.join(" or "), takes_value))
+        let mut names: Vec<String> = owners.iter().map(|verb| format!("`{}`", verb.get_name())).collect();
+        let last = names.pop()?;
+        let owners = match names.as_slice() {
+            [] => format!("only {last} has"),
+            _ => format!("only {} and {last} have", names.join(", ")),
+        };
+        Some((owners, takes_value))
     }
 
     /// The row, if this command has what it stands for.
     pub(super) fn applies<'a>(&self, foreign: &'a Foreign) -> Option<&'a Foreign> {
-        if !foreign.verb.is_empty() && self.verb_name() != Some(foreign.verb) {
+        if !foreign.verbs.is_empty() && !self.verb_name().is_some_and(|verb| has(foreign.verbs, verb)) {
             return None;
         }
         let exists = match foreign.instead {

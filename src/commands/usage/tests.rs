@@ -85,6 +85,12 @@ fn mistakes_end_in_the_command_to_type() {
         ("run -vv CartPole-v1", "run -v CartPole-v1"),
         ("run -q -v CartPole-v1", "run -v CartPole-v1"),
         ("run --installer uv --installer pip A-v0", "run --installer pip A-v0"),
+        ("run A-v0 -n4 -n 2", "run A-v0 -n 2"),
+        ("run A-v0 --num-envs=4 -n 2", "run A-v0 -n 2"),
+        ("CartPole-v1 -d run", "run CartPole-v1 -d"),
+        ("prune -f", "prune --yes"),
+        ("reap --force", "reap"),
+        ("help kill", "help stop"),
     ] {
         let (message, hints) = answer(line);
         assert_eq!(hints.last().unwrap(), &format!("rlmesh-sandbox {next}"), "{line}: {message} {hints:?}");

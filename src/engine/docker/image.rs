@@ -213,21 +213,24 @@ impl Docker {
         }
     }
 
-    /// The entrypoint and the command of an image; `None` if the engine does not have it.
+    /// What a container of an image runs with these arguments; `None` if the engine does not have the image.
     ///
     /// # Errors
     /// [`SandboxError::Docker`] if the engine does not answer.
     pub(crate) fn image_program(
         &self,
         name: &str,
-    ) -> Result<Option<(Vec<String>, Vec<String>)>, SandboxError> {
+        arguments: &[String],
+    ) -> Result<Option<Vec<String>>, SandboxError> {
         const FORMAT: &str = "[{{json .Config.Entrypoint}}, {{json .Config.Cmd}}]";
         match self.command(["image", "inspect", "--format", FORMAT, name]).run() {
             Ok(printed) => {
                 let [entrypoint, command]: [Option<Vec<String>>; 2] =
                     serde_json::from_str(&printed.stdout)
                         .map_err(|_| not_docker("docker image inspect", &printed.stdout))?;
-                Ok(Some((entrypoint.unwrap_or_default(), command.unwrap_or_default())))
+                let arguments =
+                    if arguments.is_empty() { command.unwrap_or_default() } else { arguments.to_vec() };
+                Ok(Some([entrypoint.unwrap_or_default(), arguments].concat()))
             }
             Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
             Err(failure) => Err(failure.into_error(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::{Cause, ChildProcess, LARGEST_OUTPUT, Limits, Streams};
+use crate::engine::docker::log::cut;
 use crate::host::interrupt::Signals;
 
 /// The default time limit of a docker command, for queries and small changes.
@@ -21,6 +22,9 @@ pub(crate) struct Invocation<'a> {
     limit: Option<Duration>,
     ends_at: Signals,
 }
+
+/// How much of a failed command an error shows, in characters.
+const SHOWN_COMMAND: usize = 80;
 
 /// What a command that succeeded printed.
 #[derive(Debug)]
@@ -43,17 +47,19 @@ pub(crate) struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `-v` shows each command as a whole.
+        let command = cut(&self.command, SHOWN_COMMAND);
         match &self.cause {
-            Cause::NotStarted(error) => write!(f, "could not run {}: {error}", self.command),
-            Cause::Status(status) => write!(f, "{} ended with status {status}", self.command),
-            Cause::Killed(signal) => write!(f, "{} was killed by signal {signal}", self.command),
+            Cause::NotStarted(error) => write!(f, "could not run {command}: {error}"),
+            Cause::Status(status) => write!(f, "{command} ended with status {status}"),
+            Cause::Killed(signal) => write!(f, "{command} was killed by signal {signal}"),
             Cause::TookTooLong(limit) => {
-                write!(f, "{} did not end within {}", self.command, humantime::format_duration(*limit))
+                write!(f, "{command} did not end within {}", humantime::format_duration(*limit))
             }
             Cause::PrintedTooMuch(bytes) => {
-                write!(f, "{} printed more than {} MiB", self.command, bytes / (1024 * 1024))
+                write!(f, "{command} printed more than {} MiB", bytes / (1024 * 1024))
             }
-            Cause::Interrupted(_) => write!(f, "{} was interrupted", self.command),
+            Cause::Interrupted(_) => write!(f, "{command} was interrupted"),
         }
     }
 }
