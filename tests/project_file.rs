@@ -242,11 +242,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("kwargs = '@/etc/passwd'", "1: kwargs: it has to be a table", "write kwargs"),
         ("#\napt = ['LibGL']", "2: ", "use NAME or NAME=VERSION"),
         ("num-envs = 0", "1: ", "use a whole number"),
-        (
-            "installer = 'conda'",
-            "1: ",
-            "run --help` describes --installer",
-        ),
+        ("installer = 'conda'", "1: ", "run --help` describes --installer"),
         ("[environments.a]\n", "1: the environment a has no source", "add a line"),
         (
             "[environments.Pong-v5]\nsource = './x'",
