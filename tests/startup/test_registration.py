@@ -103,23 +103,6 @@ class Registration(Registers):
                 gymnasium.registry["A-Nes-v0"].entry_point(players=1)
                 self.assertEqual(made.pop(), (("A-Nes-v0",), {"render_mode": "rgb_array", "players": 1}))
 
-    def test_a_robot_of_evogym_has_a_body(self):
-        made = []
-
-        class Robot(gymnasium.Env):
-            def __init__(self, body, connections=None):
-                made.append((body, connections))
-
-        envs = types.ModuleType("evogym.envs")
-        envs.Robot = Robot
-        self.modules(evogym=types.ModuleType("evogym"), **{"evogym.envs": envs})
-        gymnasium.register("Robot-v0", entry_point="evogym.envs:Robot")
-        registration.evogym()
-        for given, expected in ((None, registration.WALKER), ([[1, 3]], [[1, 3]])):
-            gymnasium.make("Robot-v0", disable_env_checker=True, **({"body": given} if given else {}))
-            body, connections = made.pop()
-            self.assertEqual((type(body), body.tolist(), connections), (numpy.ndarray, expected, None))
-
     def test_sumo_has_its_home_and_a_crossing(self):
         package = types.SimpleNamespace(__file__="/packages/sumo_rl/__init__.py")
         self.modules(sumo=types.SimpleNamespace(SUMO_HOME="/packages/sumo"), sumo_rl=package)

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import gymnasium
-import numpy
 
 
 def stable_retro():
@@ -56,25 +55,6 @@ def make_robosuite(name, render_mode=None, camera="frontview", **kwargs):
     wrapped.render_mode = render_mode
     wrapped.metadata = {"render_modes": ["rgb_array"]}
     return wrapped
-
-
-# A walker: 0 is empty, 3 a horizontal muscle. The number of muscles decides the size of an action.
-WALKER = [[3, 3, 3, 3, 3], [3, 3, 3, 3, 3], [3, 3, 0, 3, 3], [3, 3, 0, 3, 3], [3, 3, 0, 3, 3]]
-
-
-def evogym():
-    """Lets the body of a robot be a list, as JSON has it, and gives it a value."""
-    import evogym.envs  # noqa: F401
-
-    for spec in list(gymnasium.registry.values()):
-        if str(spec.entry_point).startswith("evogym."):
-            create = gymnasium.envs.registration.load_env_creator(spec.entry_point)
-            spec.entry_point = functools.partial(make_evogym, create)
-
-
-def make_evogym(create, body=WALKER, connections=None, **kwargs):
-    connections = None if connections is None else numpy.array(connections)
-    return create(body=numpy.array(body), connections=connections, **kwargs)
 
 
 def sumo_rl():
