@@ -447,9 +447,9 @@ pub struct SandboxArgs {
     #[arg(value_name = "SOURCE")]
     pub source: EnvironmentSourceRef,
 
-    /// The image to build on [default: python:3.11-slim]
+    /// The image to build on [env: RLMESH_SANDBOX_BASE_IMAGE] [default: python:3.11-slim]
     ///
-    /// It needs Python 3.10 or newer [env: RLMESH_SANDBOX_BASE_IMAGE].
+    /// It needs Python 3.10 or newer.
     #[arg(long, value_name = "IMAGE", help_heading = "Image options", value_parser = base_image)]
     pub base_image: Option<String>,
     /// The rlmesh to install: a pip requirement, a wheel file, or `local` for the newest wheel of the

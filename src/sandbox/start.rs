@@ -1,44 +1,34 @@
 //! Starts a plan's container and waits for the handshake. A failed start leaves nothing behind.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod conditions;
+mod container;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
-use crate::contract::{CONTAINER_PREFIX, ENTRYPOINT, IMAGE_FOLDER, SOCKET_FOLDER, label, variable};
+use crate::contract::CONTAINER_PREFIX;
 use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
-use crate::engine::docker::info::is_on_this_machine;
-use crate::engine::{EngineSite, Isolation, Mount, NewContainer, Platform, Reach};
-use crate::error::{Field, InvalidValue, Problem, SandboxError, cannot_read, invalid_option};
+use crate::engine::{Isolation, Reach};
+use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
 use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
-use crate::host::run_dir::{RunDir, write_private};
+use crate::host::run_dir::RunDir;
 use crate::host::socket_dir::SocketDir;
-use crate::image::{Image, ImageRequest, build_context};
-use crate::plan::bootstrap::bootstrap_json;
-use crate::plan::{Plan, PlannedImage};
+use crate::image::{Image, ImageRequest};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
-use crate::sandbox::isolation::Circumstances;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready, Subject};
-use crate::sandbox::{isolation, lifetime, orphans};
+use crate::sandbox::{isolation, orphans};
 use crate::settings::Settings;
-use crate::settings::isolation::{ContainerOptions, Network, Transport, Volume};
+use crate::settings::isolation::{ContainerOptions, Network, Transport};
 use crate::settings::sandbox::{Ownership, RunOptions};
-use crate::source::EnvironmentSourceRef;
-
-/// Makes Python print a stack when it crashes.
-const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
-
-/// The largest payload that is passed in an environment variable, in bytes: Linux's limit is 128 KiB.
-const LARGEST_VARIABLE: usize = 100 * 1024;
+pub(crate) use conditions::check_first;
+use conditions::decide;
 
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
@@ -47,9 +37,6 @@ const NAMES_TRIED: usize = 3;
 const PORTS_TRIED: usize = 30;
 /// How many starts are tried if the engine lacks something that can be replaced.
 const STARTS_TRIED: usize = 4;
-
-/// The folder of a file with the parameters in a container whose root is read-only.
-const PAYLOAD_FOLDER: &str = "/run/rlmesh-parameters";
 
 /// A container that has answered.
 #[derive(Debug, Clone)]
@@ -129,59 +116,6 @@ fn check_limit(docker: &Docker, options: &RunOptions) -> Duration {
     docker.waits.check.max(options.ready_timeout)
 }
 
-/// Checks what can be checked before anything is built: the owner, the name, and what the engine must have.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`]; Docker.
-pub(crate) fn check_first(docker: &Docker, options: &RunOptions) -> Result<(), SandboxError> {
-    owner(options.ownership)?;
-    check_name(docker, options.name.as_deref())?;
-    let container = options.container.checked()?;
-    if container.runtime.is_none() && container.gpus.is_none() {
-        return Ok(());
-    }
-    let equipment = docker.equipment()?;
-    if let Some(runtime) = &container.runtime
-        // A name with dots is a shim, which the engine looks up when it starts the container.
-        && !runtime.contains('.')
-        && !equipment.runtimes().any(|name| name == runtime)
-    {
-        let known: Vec<&str> = equipment.runtimes().filter(|name| !name.contains('.')).collect();
-        let invalid = InvalidValue::new(
-            "the engine does not have this runtime",
-            format!("install it and add it to the engine's settings; the engine has {}", known.join(", ")),
-        );
-        return Err(Field::RUNTIME.invalid(runtime, &invalid));
-    }
-    if let Some(gpus) = &container.gpus
-        && !equipment.has_gpus()
-        && (docker.site() == EngineSite::Elsewhere || !has_gpu_device())
-    {
-        let invalid = InvalidValue::new(
-            "the engine has no GPUs for containers",
-            "install the NVIDIA Container Toolkit on the engine's machine, or leave out --gpus",
-        );
-        return Err(Field::GPUS.invalid(gpus, &invalid));
-    }
-    Ok(())
-}
-
-/// Whether this machine has a GPU with its driver.
-fn has_gpu_device() -> bool {
-    ["/dev/nvidiactl", "/dev/dxg", "/dev/kfd"].iter().any(|device| Path::new(device).exists())
-}
-
-/// Checks that no container has the name.
-///
-/// # Errors
-/// [`SandboxError::InvalidOption`], [`SandboxError::Docker`].
-fn check_name(docker: &Docker, name: Option<&str>) -> Result<(), SandboxError> {
-    match name {
-        Some(name) if docker.exists(name)? => Err(name_taken(name)),
-        _ => Ok(()),
-    }
-}
-
 fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
     let pid = match ownership {
         Ownership::ThisProcess => std::process::id(),
@@ -196,29 +130,6 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
             Err(Field::OWNER_PID.invalid(&pid.to_string(), &invalid))
         }
     }
-}
-
-/// The isolation of the container, and what the user should know about it.
-fn decide(image: &ImageRequest<'_>, options: &RunOptions) -> Result<(Isolation, Vec<String>), SandboxError> {
-    let (docker, plan) = (image.docker, image.plan);
-    let endpoint = match &image.settings.endpoint {
-        Some(endpoint) => Some(endpoint.clone()),
-        // On other systems, an engine runs in a virtual machine.
-        None if !cfg!(target_os = "linux") => None,
-        None => docker.endpoint().ok().map(|endpoint| endpoint.host),
-    };
-    let is_on_this_machine = endpoint.is_some_and(|endpoint| is_on_this_machine(&endpoint));
-    // Asking the engine would delay every start.
-    let own_memory = || if is_on_this_machine { process::memory() } else { None };
-    let memory = match options.container.memory {
-        Some(_) => None,
-        None => own_memory().or_else(|| docker.resources().ok().map(|resources| resources.memory)),
-    };
-    let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let is_from_hub = matches!(plan.resolved_source(), EnvironmentSourceRef::Hf(_));
-    let copies = plan.serving.num_envs;
-    let around = Circumstances { is_from_hub, copies, processors, memory, is_on_this_machine };
-    isolation::decide(&options.container, around)
 }
 
 /// Keeps the log of a container in a file. `None` if there is no folder for it.
@@ -328,12 +239,6 @@ impl Start<'_> {
         Ok((ready, took, Some(report)))
     }
 
-    /// The variables that the environment's family needs, and the user's, which win.
-    fn users_variables(&self) -> BTreeMap<&str, &str> {
-        let needed = self.image.plan.serving.variables.iter();
-        needed.chain(&self.options.env).map(|(name, value)| (name.as_str(), value.as_str())).collect()
-    }
-
     /// Starts the container, and returns its name, its id and its socket directory.
     fn container(
         &mut self,
@@ -440,138 +345,6 @@ impl Start<'_> {
         }
         Ok(())
     }
-
-    /// One `docker run`.
-    fn run(
-        &self,
-        owner: &Owner,
-        folder: &RunDir,
-        name: &str,
-        socket: Option<&SocketDir>,
-        id_file: &Path,
-    ) -> Result<Result<String, StartFailure>, FailedStart> {
-        let (docker, plan) = (self.image.docker, self.image.plan);
-        let mut labels = vec![
-            (label::MARK.0, label::MARK.1.to_owned()),
-            (label::SOURCE, plan.resolved_source().to_string()),
-            (label::ISOLATION, self.isolation.level.to_string()),
-        ];
-        // Every label is set, because those of the image would count otherwise.
-        labels.push((label::BUILD_HASH, plan.build_hash().unwrap_or_default()));
-        labels.extend(owner.labels());
-        labels.push((label::RUN_DIR, folder.path().display().to_string()));
-        labels.push((label::NAME, name.to_owned()));
-        labels
-            .push((label::TTL, self.options.ttl.map(|time| time.as_secs().to_string()).unwrap_or_default()));
-        let (mut variables, payload) = payload(plan, folder.path())?;
-        let users_variables = self.users_variables();
-        let mut isolation = self.isolation.clone();
-        let mut defaults = vec![(FAULT_HANDLER.0, FAULT_HANDLER.1.to_owned())];
-        if isolation.read_only {
-            // Programs look for a folder and a name that this user does not have.
-            defaults.extend([("HOME", "/tmp".to_owned()), ("USER", "rlmesh".to_owned())]);
-        }
-        defaults.retain(|(name, _)| !users_variables.contains_key(name));
-        variables.extend(defaults);
-        let mut mounts: Vec<Mount> = self.options.container.volumes.iter().map(mount).collect();
-        if let (Some(dir), Reach::Socket(path)) = (socket, &isolation.reach) {
-            variables.push((variable::ADDRESS, format!("unix://{path}")));
-            let source = Some(dir.shared().to_string_lossy().into_owned());
-            mounts.push(Mount { source, target: SOCKET_FOLDER.to_owned(), writable: true, relabel: true });
-        }
-        let mut files = Vec::new();
-        for (number, (file, target)) in self.options.container.files.iter().enumerate() {
-            let copy = folder.path().join(format!("file-{number}"));
-            files.push((readable_by_all(file, copy)?, target.clone()));
-        }
-        let mut arguments = Vec::new();
-        if let Some(payload) = payload {
-            let target = if isolation.read_only { PAYLOAD_FOLDER } else { IMAGE_FOLDER };
-            let target = format!("{target}/bootstrap.json");
-            arguments.push(target.clone());
-            files.push((payload, target));
-        }
-        if isolation.read_only {
-            // Docker copies no file to a read-only root, but to a volume.
-            let folders: BTreeSet<&str> = files.iter().filter_map(|(_, target)| parent(target)).collect();
-            let volume = |target: &str| Mount {
-                source: None,
-                target: target.to_owned(),
-                writable: true,
-                relabel: false,
-            };
-            mounts.extend(folders.into_iter().map(volume));
-        }
-        let mut entrypoint = None;
-        if let Some(time) = self.options.ttl {
-            let Some(program) = lifetime::program(docker, plan, &arguments)? else {
-                return Err(no_image(&plan.image_name()));
-            };
-            arguments = lifetime::arguments(time, program);
-            entrypoint = Some(lifetime::PROGRAM);
-        }
-        // Connecting takes the right to write to the socket, which only root has for the sockets of others.
-        if let (Some(_), Some(user)) = (socket, process::ordinary_user()) {
-            if plan.build().is_some() {
-                let program = entrypoint.map_or(ENTRYPOINT.to_vec(), |program| vec![program]);
-                let shell = ["-c", "umask 0; exec \"$@\"", "sh"].into_iter().chain(program);
-                arguments = shell.map(str::to_owned).chain(arguments).collect();
-                entrypoint = Some("sh");
-            } else if self.options.container.user.is_none() {
-                isolation.user = Some(user);
-            }
-        }
-        let env_file = folder.path().join("variables");
-        let has_env_file = write_env_file(&env_file, &users_variables)?;
-        let new = NewContainer {
-            image: &plan.image_name(),
-            name,
-            labels: &labels,
-            variables: &variables,
-            env_file: has_env_file.then_some(env_file.as_path()),
-            shm_size: self.options.shm_size,
-            mounts: &mounts,
-            files: &files,
-            entrypoint,
-            arguments: &arguments,
-            platform: match (&self.image.build.platform, &plan.image) {
-                (Some(platform), _) => Platform::Named(platform),
-                (None, PlannedImage::Built(_)) => Platform::Engines,
-                (None, PlannedImage::Prebuilt(_)) => Platform::Any,
-            },
-            isolation: &isolation,
-            has_init: self.has_init,
-        };
-        Ok(docker.run_container(&new, id_file))
-    }
-}
-
-/// The folder of a path in a container; `None` for the root.
-fn parent(target: &str) -> Option<&str> {
-    target.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty())
-}
-
-/// A file, or a copy of it if not everyone can read it: docker keeps its mode, and the container's user may be any.
-fn readable_by_all(file: &Path, copy: PathBuf) -> Result<PathBuf, SandboxError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let hint = "check the path of --file, and that TMPDIR has free space";
-    let failed = |error: std::io::Error| cannot_read(file, &error, hint);
-    let mode = fs::metadata(file).map_err(failed)?.permissions().mode();
-    if mode & 0o004 != 0 {
-        return Ok(file.to_owned());
-    }
-    fs::copy(file, &copy).map_err(failed)?;
-    fs::set_permissions(&copy, fs::Permissions::from_mode(mode | 0o444)).map_err(failed)?;
-    Ok(copy)
-}
-
-fn mount(volume: &Volume) -> Mount {
-    Mount {
-        source: Some(volume.source.clone()),
-        target: volume.target.clone(),
-        writable: volume.writable,
-        relabel: false,
-    }
 }
 
 /// Four random characters that are easy to read and to type.
@@ -588,20 +361,6 @@ fn name_taken(name: &str) -> SandboxError {
         format!("there is already a container with the name {name}"),
         format!("use another --name, or stop that one with `rlmesh-sandbox stop {name}`"),
     )
-}
-
-/// Writes the user's variables to a file that only this user can read. Docker reads them from there rather than
-/// from its own environment, because it takes settings of its own from that: `DOCKER_HOST`, `PATH`.
-fn write_env_file(file: &Path, variables: &BTreeMap<&str, &str>) -> Result<bool, SandboxError> {
-    if variables.is_empty() {
-        return Ok(false);
-    }
-    // An earlier attempt may have written it.
-    if !file.exists() {
-        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        write_private(file, &lines)?;
-    }
-    Ok(true)
 }
 
 /// Removes what a failed start may have left behind.
@@ -645,42 +404,6 @@ fn discard(
 
 /// What to do about a container that could not be removed.
 const REAP_LATER: &str = "run `rlmesh-sandbox reap` once docker answers";
-
-type ContainerVariables = Vec<(&'static str, String)>;
-
-/// The parameters of the container: in environment variables, or in a file if they are too large.
-fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<PathBuf>), SandboxError> {
-    let serving = &plan.serving;
-    if let Some(build) = plan.build() {
-        let payload = bootstrap_json(&build.spec, serving);
-        if payload.len() <= LARGEST_VARIABLE {
-            return Ok((vec![(variable::BOOTSTRAP_JSON, payload)], None));
-        }
-        return Ok((Vec::new(), Some(build_context::write_bootstrap(folder, &payload)?)));
-    }
-    let mut variables = Vec::new();
-    if !serving.kwargs.is_empty() {
-        let kwargs = serde_json::to_string(&serving.kwargs).context("cannot write the kwargs as JSON")?;
-        if kwargs.len() > LARGEST_VARIABLE {
-            return Err(invalid_option(
-                format!(
-                    "{} are {} bytes long; for a prebuilt image, the limit is {LARGEST_VARIABLE}",
-                    Field::KWARGS,
-                    kwargs.len()
-                ),
-                "put the data into the image, or use a Gymnasium id or hf://org/repo@commit as the source",
-            ));
-        }
-        variables.push((variable::MAKE_KWARGS, kwargs));
-    }
-    if serving.num_envs != 1 {
-        variables.push((variable::NUM_ENVS, serving.num_envs.to_string()));
-    }
-    if let Some(mode) = serving.vectorization_mode {
-        variables.push((variable::VECTORIZATION_MODE, mode.to_string()));
-    }
-    Ok((variables, None))
-}
 
 impl Running {
     /// The time from the start of the container to the answered handshake.
