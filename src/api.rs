@@ -13,6 +13,7 @@ use crate::plan::resolve::{self, Lookups, Purpose};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
+use crate::sandbox::manifest::{self, Manifest, ManifestOptions};
 use crate::sandbox::orphans::{self, Findings, Sweep};
 use crate::sandbox::start::{self, Running};
 use crate::sandbox::stop::{self, Stopped, Which};
@@ -142,6 +143,21 @@ impl Client {
             took: running.took,
             check: running.check,
         })
+    }
+
+    /// Describes containers of a source for Kubernetes or Compose. It neither builds nor starts anything.
+    ///
+    /// # Errors
+    /// InvalidOption, SourceResolution, HuggingFacePolicy, Wheel; Docker only for a wheel that depends on the engine's
+    /// architecture.
+    pub fn manifest(
+        &self,
+        source: &EnvironmentSourceRef,
+        options: SandboxOptions,
+        manifest: &ManifestOptions,
+        on_event: &mut Listener<'_>,
+    ) -> Result<Manifest, SandboxError> {
+        manifest::manifest(&self.plan(source, options, Purpose::Hash, on_event)?, manifest)
     }
 
     /// Stops a sandbox, by its id or name, and removes it. A sandbox that does not stop within `grace` is

@@ -10,12 +10,14 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum, ValueHint};
 use serde_json::Value;
 
+use crate::sandbox::manifest::{ManifestKind, manifest_name};
 use crate::settings::build::{Installer, cache, image_name, label, platform_of};
 use crate::settings::container_variables::variable;
 use crate::settings::duration::{age, positive_timeout, timeout};
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, count, date, debian_package, import, process_id, requirement, wrapper,
+    VectorizationMode, base_image, count, cpus, date, debian_package, import, process_id, requirement,
+    wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
 use crate::source::EnvironmentSourceRef;
@@ -51,6 +53,7 @@ pub enum Command {
     Reap(ReapArgs),
     Hash(HashArgs),
     Ls(LsArgs),
+    Manifest(Box<ManifestArgs>),
     Ps(PsArgs),
     Logs(LogsArgs),
     Doctor(DoctorArgs),
@@ -277,6 +280,51 @@ pub struct HashArgs {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ResultFormat,
 }
+
+/// Print a Kubernetes manifest or a Compose file that starts an environment
+///
+/// Nothing is built or started. The containers have no root user, a read-only file system, no capabilities, limits,
+/// and no way out to the network. Each has an address of its own.
+#[derive(Debug, Args)]
+#[command(after_long_help = MANIFEST_EXAMPLES)]
+pub struct ManifestArgs {
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
+    /// What to print
+    #[arg(long, value_name = "KIND", default_value = "kubernetes", help_heading = "Manifest options")]
+    pub kind: ManifestKind,
+    /// The number of containers
+    #[arg(short = 'N', long, value_name = "N", default_value = "1", help_heading = "Manifest options", value_parser = count)]
+    pub replicas: u32,
+    /// The name of the StatefulSet, Job, Service and NetworkPolicy, or of the Compose project [default: from the
+    /// source]
+    #[arg(long, value_name = "NAME", help_heading = "Manifest options", value_parser = manifest_name)]
+    pub name: Option<String>,
+    /// The image as the nodes pull it, such as registry.example.com/envs/cartpole:1 [default: its local tag]
+    #[arg(long, value_name = "REF", help_heading = "Manifest options", value_parser = image_name)]
+    pub image: Option<String>,
+    /// Kubernetes: end the containers after this time, such as 2h; it makes the StatefulSet a Job
+    #[arg(long, value_name = "TIME", help_heading = "Manifest options", value_parser = positive_timeout)]
+    pub ttl: Option<Duration>,
+    /// The memory limit of each container
+    #[arg(long, value_name = "SIZE", default_value = "2g", help_heading = "Manifest options", value_parser = size_of)]
+    pub memory: u64,
+    /// The CPU limit of each container, in cores
+    #[arg(long, value_name = "CPUS", default_value = "2", help_heading = "Manifest options", value_parser = cpus)]
+    pub cpus: f64,
+    /// The size of /tmp, the only folder that the environment can write to
+    #[arg(long, value_name = "SIZE", default_value = "1g", help_heading = "Manifest options", value_parser = size_of)]
+    pub tmp_size: u64,
+    /// The format of the result: `text` is YAML
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ResultFormat,
+}
+
+const MANIFEST_EXAMPLES: &str = "\
+Examples:
+  rlmesh-sandbox build CartPole-v1 --push registry.example.com/cartpole:1
+  rlmesh-sandbox manifest CartPole-v1 -N 8 --image registry.example.com/cartpole:1 | kubectl apply -f -
+  rlmesh-sandbox manifest CartPole-v1 -N 4 --kind compose > compose.yaml";
 
 /// List the sandboxes on this engine
 #[derive(Debug, Args)]

@@ -70,6 +70,7 @@ pub use progress::{BuildEvent, Event, Listener};
 pub use sandbox::check::{CheckReport, Frame};
 pub use sandbox::gym_space::Space;
 pub use sandbox::handshake::Handshake;
+pub use sandbox::manifest::{Manifest, ManifestKind, ManifestOptions};
 pub use settings::Settings;
 pub use settings::build::{BuildOptions, Installer, PublishOptions};
 pub use settings::hub::{HubSettings, Proxies, Token};

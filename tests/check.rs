@@ -134,8 +134,8 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
         .status(6)
         .stderr_with([
             "error: the environment started, but reset did not return within ",
-            "; it is at /opt/env.py:19 (wait)\n  File \"/opt/env.py\", line 19, in wait\nthe whole log: ",
-            "\nhint: if it only needs more time, allow it with --ready-timeout\n",
+            "; it is at /opt/env.py:19 in wait\n  File \"/opt/env.py\", line 19, in wait\nthe whole log: ",
+            "\nhint: it may only need more time\nhint: rlmesh-sandbox check CartPole-v1 --ready-timeout 60\n",
         ])
         .check();
     assert!(removed(&checked.main_calls()), "{:?}", checked.calls);

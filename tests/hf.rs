@@ -384,6 +384,38 @@ fn what_stays_wrong_is_refused_and_nothing_of_it_is_kept() {
     );
 }
 
+/// A Hub, or what is between it and here, that answers a pinned commit with the files of another one.
+#[test]
+fn an_answer_for_another_commit_than_the_pinned_one_is_refused_and_not_asked_for_again() {
+    let other = "0123456789abcdef0123456789abcdef01234567";
+    for (part, redirects) in
+        [("/resolve/", false), ("/model.bin", false), ("/env.py", false), ("/resolve-cache/", true)]
+    {
+        let world = World::new();
+        let commit = world.hub.put(walker());
+        if redirects {
+            world.hub.redirect_plain_files();
+        }
+        world.hub.fail(part, 1000, Fault::Commit(other.to_owned()));
+        let ended = world.build("acme/walker", &commit, "").with(4);
+        let said =
+            format!("the Hub answered with the commit {other} instead of {commit}\nhint: run it again");
+        assert!(ended.stderr.replace('\'', "").contains(&said), "{part}: {}", ended.stderr);
+        assert!(ended.context.is_empty(), "nothing was built");
+        let asked = world.asked();
+        let unique: std::collections::BTreeSet<&String> = asked.iter().collect();
+        assert_eq!(asked.len(), unique.len(), "{asked:?}");
+
+        // The same commit in another spelling, and a mirror that does not name any.
+        for name in [commit.to_uppercase(), String::new()] {
+            world.hub.recover();
+            world.hub.fail(part, 1000, Fault::Commit(name));
+            std::fs::remove_dir_all(world.cache.path().join("rlmesh-sandbox")).unwrap();
+            world.build("acme/walker", &commit, "").with(0);
+        }
+    }
+}
+
 #[test]
 fn an_unsafe_listing_is_refused_before_any_file_is_requested() {
     let file =

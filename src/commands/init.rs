@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::InitArgs;
 use crate::commands::Session;
-use crate::error::{Exit, Problem, SandboxError, cannot_write, shell_word};
+use crate::error::{Exit, Problem, SandboxError, cannot_write, invalid_option, shell_word};
 use crate::output::{Format, json};
-use crate::source::is_path;
+use crate::plan::folder::Places;
+use crate::source::{EnvironmentSourceRef, is_path};
 
 /// The files of the new environment.
 const FILES: [(&str, &str); 3] = [
@@ -20,7 +21,8 @@ const FILES: [(&str, &str); 3] = [
 const HINT: &str = "use a folder that does not exist yet or that you can write to";
 
 pub(super) fn run(args: &InitArgs, session: &Session) -> Result<Exit, SandboxError> {
-    let folder = &args.folder;
+    let source = source(&args.folder)?;
+    let folder = &folder(&source, session.client.settings().home_folder.as_deref())?;
     let exists = |path: &Path| path.symlink_metadata().is_ok();
     let taken: Vec<&str> =
         FILES.into_iter().map(|(name, _)| name).filter(|name| exists(&folder.join(name))).collect();
@@ -34,7 +36,6 @@ pub(super) fn run(args: &InitArgs, session: &Session) -> Result<Exit, SandboxErr
     for (name, content) in FILES {
         write_new(&folder.join(name), content)?;
     }
-    let source = source(folder);
     match session.output.format() {
         Format::Json => {
             session.output.json(&json::Created { folder: &source, files: FILES.map(|(name, _)| name) })?;
@@ -53,8 +54,18 @@ fn write_new(file: &Path, content: &str) -> Result<(), SandboxError> {
     written.map_err(|error: io::Error| cannot_write(file, &error, HINT))
 }
 
+/// The folder that a source names, also one that starts with a `~` that no shell expanded.
+fn folder(source: &str, home: Option<&Path>) -> Result<PathBuf, SandboxError> {
+    let EnvironmentSourceRef::Folder(folder) = source.parse()? else {
+        return Err(invalid_option(format!("{source} is not a folder"), HINT));
+    };
+    Places { folder: Path::new(""), home }.path(&folder.path).map_err(SandboxError::InvalidOption)
+}
+
 /// The folder as a source: a relative path needs a `./`.
-fn source(folder: &Path) -> String {
-    let text = folder.display().to_string();
-    if is_path(&text) { text } else { format!("./{text}") }
+fn source(folder: &Path) -> Result<String, SandboxError> {
+    let Some(text) = folder.to_str() else {
+        return Err(invalid_option(format!("the name of {} is not valid UTF-8", folder.display()), HINT));
+    };
+    Ok(if is_path(text) { text.to_owned() } else { format!("./{text}") })
 }

@@ -11,6 +11,7 @@ mod hash;
 mod init;
 mod logs;
 mod ls;
+mod manifest;
 mod next_command;
 mod ps;
 mod reap;
@@ -90,6 +91,7 @@ fn dispatch(cli: Cli, variables: Variables, output: Output) -> Result<Exit, Sand
         Command::Reap(args) => reap::run(&args, &session),
         Command::Hash(args) => hash::run(&args, session),
         Command::Ls(args) => ls::run(&args, session),
+        Command::Manifest(args) => manifest::run(&args, session),
         Command::Ps(_) => ps::run(&session),
         Command::Logs(args) => logs::run(&args, &session),
         Command::Doctor(_) => doctor::run(&session),
@@ -138,6 +140,7 @@ fn format(command: &Command) -> Format {
         Command::Reap(args) => result(args.format),
         Command::Hash(args) => result(args.format),
         Command::Ls(args) => result(args.format),
+        Command::Manifest(args) => result(args.format),
         Command::Ps(args) => result(args.format),
         Command::Doctor(args) => result(args.format),
         Command::Logs(_) | Command::Completions(_) => Format::Text,

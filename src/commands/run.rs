@@ -20,7 +20,7 @@ use crate::output::{Format, Paint, json, text, variables};
 use crate::plan::Plan;
 use crate::plan::resolve::Purpose;
 use crate::sandbox::orphans::Sweep;
-use crate::sandbox::start::Running;
+use crate::sandbox::start::{Running, check_owner};
 use crate::settings::sandbox::Ownership;
 use crate::source::EnvironmentSourceRef;
 
@@ -39,6 +39,8 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     if args.image.dry_run {
         return dry_run::run(&plan, &build, &session);
     }
+    // Before the sweep, which calls docker.
+    check_owner(options.ownership)?;
     let sweep = session.client.sweep()?;
     let (grace, ownership) = (options.stop_timeout, options.ownership);
     let running = session.client.start(&plan, &build, &options, on_event)?;

@@ -47,9 +47,15 @@ impl Additions {
                     .any(|given| given == import || before(given, ':') == before(import, ':'))
         };
         let has_apt = |name: &str| options.apt.iter().any(|given| before(before(given, '='), ':') == name);
+        let mut imports: Vec<String> =
+            family.imports.iter().filter(|import| !has_import(import)).cloned().collect();
+        // An import may need those before it, such as the ones that register with OpenAI's gym.
+        if !imports.is_empty() {
+            imports.clone_from(&family.imports);
+        }
         let mut all = Self {
             packages: packages.filter_map(|package| missing(package, &options.packages)).collect(),
-            imports: family.imports.iter().filter(|import| !has_import(import)).cloned().collect(),
+            imports,
             apt: apt.filter(|name| !has_apt(name)).cloned().collect(),
             // The user's wrappers may be instead of the family's.
             wrap: if options.wrap.is_empty() { family.wrap.clone() } else { Vec::new() },
@@ -70,6 +76,7 @@ impl Additions {
     /// Adds the options, before those that the user gave.
     pub(crate) fn add_to(&self, options: &mut SandboxOptions) {
         options.packages.splice(..0, self.packages.iter().cloned());
+        options.imports.retain(|given| !self.imports.contains(given));
         options.imports.splice(..0, self.imports.iter().cloned());
         options.apt.splice(..0, self.apt.iter().cloned());
         options.wrap.splice(..0, self.wrap.iter().cloned());
@@ -220,6 +227,11 @@ mod tests {
             assert_eq!(with_packages(&[own]), "-i ale_py", "{own}");
         }
         assert_eq!(added("ALE/Pong-v5", |options| options.imports = vec!["ale_py".into()]), "-p ale-py");
+        let sokoban = "-i gym_sokoban -i rlmesh_sandbox.openai_gym:register";
+        let with_import = |import: &str| {
+            added("Sokoban-v0", |options| options.imports = vec![import.to_owned()]).contains(sokoban)
+        };
+        assert!(with_import("gym_sokoban") && added("gym_sokoban:Sokoban-v0", |_| {}).contains(sokoban));
         let lunar =
             |package: &str| added("LunarLander-v3", |options| options.packages = vec![package.to_owned()]);
         assert_eq!(lunar("gymnasium==1.1"), "-p 'gymnasium[box2d]'");

@@ -87,11 +87,11 @@ fn read(
         let files = reading.list(&path)?;
         if !files.has("pyproject.toml") && !files.has("setup.py") {
             let hint = if files.has("env.py") {
-                "it has env.py: use it as the source instead, as in `rlmesh-sandbox run ./FOLDER`"
+                format!("it has env.py: use it as the source, as in `rlmesh-sandbox run {shown}`")
             } else {
-                "use the folder of a package, a wheel or a source archive"
+                "use the folder of a package, a wheel or a source archive".to_owned()
             };
-            return Err(refused("is not a package: it has neither pyproject.toml nor setup.py", hint));
+            return Err(refused("is not a package: it has neither pyproject.toml nor setup.py", &hint));
         }
         let file_name = slug(&path.file_name().unwrap_or_default().to_string_lossy());
         let sha256 = reading.digest(&files)?;
@@ -173,6 +173,9 @@ mod tests {
             assert!(error.to_string().contains(said), "{error}");
         }
         let error = resolve_in(world.path(), &["./env"]).unwrap_err();
-        assert!(error.hints()[0].contains("use it as the source"), "{error:?}");
+        assert!(
+            error.hints()[0].contains("use it as the source, as in `rlmesh-sandbox run ./env`"),
+            "{error:?}"
+        );
     }
 }

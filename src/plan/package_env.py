@@ -1,4 +1,4 @@
-"""Serves the one environment that the package of a folder registers with Gymnasium.
+"""Serves the environment that the package of a folder registers with Gymnasium, or the one that `id` names.
 
 rlmesh-sandbox adds this file to the image of a package without an env.py of its own.
 """
@@ -13,35 +13,41 @@ import gymnasium
 FOLDER = "file:///opt/rlmesh/source"
 
 
-def make_env(n_envs=1, use_async_envs=False, **kwargs):
-    env_id = only_env_id()
+def make_env(n_envs=1, use_async_envs=False, id=None, **kwargs):
+    id = chosen(id)
     if n_envs == 1:
-        return gymnasium.make(env_id, **kwargs)
+        return gymnasium.make(id, **kwargs)
     mode = "async" if use_async_envs else "sync"
-    return gymnasium.make_vec(env_id, num_envs=n_envs, vectorization_mode=mode, **kwargs)
+    return gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode=mode, **kwargs)
 
 
-def only_env_id():
+def chosen(id):
+    env_ids = registered()
+    if id is None and len(env_ids) == 1:
+        return env_ids[0]
+    if id is not None and (id in gymnasium.registry or ":" in id):
+        return id
     package = installed_package()
     name = package.metadata["Name"]
-    modules = sorted(set(modules_of(package)))
-    before = set(gymnasium.registry)
-    for module in modules:
-        importlib.import_module(module)
-    env_ids = [env_id for env_id in gymnasium.registry if module_of(env_id) in modules]
-    # An environment may be built from the classes of another package.
-    env_ids = env_ids or [env_id for env_id in gymnasium.registry if env_id not in before]
-    if len(env_ids) == 1:
-        return env_ids[0]
-    imported = ", ".join(modules) or "no module"
     if env_ids:
-        found = f"the package {name} registers several environments: {', '.join(sorted(env_ids))}"
-        how = f"rlmesh-sandbox run {sorted(env_ids)[0]} -p FOLDER -i {modules[0]}"
-        raise RuntimeError(f"{found}; choose one, for example with: {how}")
+        # rlmesh-sandbox reads this sentence.
+        raise RuntimeError(f"the package {name} registers these environments: {', '.join(env_ids)}")
+    imported = ", ".join(modules_of(package)) or "no module"
     raise RuntimeError(
         f"the package {name} registers no Gymnasium environment when it is imported ({imported}); "
         "add an env.py with a function make_env to its folder, or pass the module that registers it with -i"
     )
+
+
+def registered():
+    """The ids of the package's environments, sorted."""
+    before = set(gymnasium.registry)
+    modules = modules_of(installed_package())
+    for module in modules:
+        importlib.import_module(module)
+    env_ids = [env_id for env_id in gymnasium.registry if module_of(env_id) in modules]
+    # An environment may be built from the classes of another package.
+    return sorted(env_ids or set(gymnasium.registry) - before)
 
 
 def installed_package():
@@ -53,15 +59,14 @@ def installed_package():
 
 
 def modules_of(package):
-    """The names of the modules and packages at the top of a distribution."""
+    """The names of the modules and packages at the top of a distribution, sorted."""
+    names = set()
     for file in package.files or []:
         first = file.parts[0]
-        if len(file.parts) == 1:
-            name = first.split(".")[0] if first.endswith((".py", ".so")) else ""
-        else:
-            name = first if file.suffix in (".py", ".so") else ""
-        if name.isidentifier() and name not in ("tests", "test", "docs", "examples", "setup", "conftest"):
-            yield name
+        is_code = file.suffix in (".py", ".so")
+        names.add(first.split(".")[0] if len(file.parts) == 1 and is_code else first if is_code else "")
+    others = {"tests", "test", "docs", "examples", "setup", "conftest"}
+    return sorted(name for name in names if name.isidentifier() and name not in others)
 
 
 def module_of(env_id):

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::plan::EffectiveSpec;
+use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// The package's folder, both in the build context and below the image's folder.
 pub(crate) const FOLDER: &str = "rlmesh_sandbox";
@@ -17,8 +17,10 @@ pub(crate) const WRAPPED_SOURCE: &str = "rlmesh_sandbox/source";
 /// Every file's path in [`FOLDER`] and its content.
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("__init__.py", include_str!("startup/rlmesh_sandbox/__init__.py")),
+    ("functional.py", include_str!("startup/rlmesh_sandbox/functional.py")),
     ("loading.py", include_str!("startup/rlmesh_sandbox/loading.py")),
     ("openai_gym.py", include_str!("startup/rlmesh_sandbox/openai_gym.py")),
+    ("registration.py", include_str!("startup/rlmesh_sandbox/registration.py")),
     ("source/env.py", include_str!("startup/rlmesh_sandbox/source/env.py")),
     ("startup.py", include_str!("startup/rlmesh_sandbox/startup.py")),
     ("wrappers.py", include_str!("startup/rlmesh_sandbox/wrappers.py")),
@@ -37,9 +39,11 @@ pub(crate) struct Startup<'a> {
     pub(crate) source_subdir: Option<&'a str>,
 }
 
-/// Whether the image of a spec needs the package.
+/// Whether the image of a spec needs the package. The imports of a folder may be modules in it, which rlmesh alone
+/// does not find.
 pub(crate) fn is_needed(spec: &EffectiveSpec) -> bool {
-    !spec.wrap.is_empty() || spec.imports.iter().any(|import| import.contains(':'))
+    let is_folder = matches!(spec.source, ResolvedSource::Folder(_));
+    !spec.wrap.is_empty() || spec.imports.iter().any(|import| is_folder || import.contains(':'))
 }
 
 /// The SHA-256 of all files, in lower-case hex. It is part of the build hash, so that an image never has the files

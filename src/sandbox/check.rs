@@ -131,20 +131,16 @@ impl Subject<'_> {
 
     /// The error for a call that did not return.
     fn hangs(&self, call: &str, limit: Duration) -> SandboxError {
-        // Its stack becomes part of the log.
-        let _ = self.docker.abort(self.id);
-        self.await_end();
+        let facts = probe::look_at(self.docker, self.id, limit);
         let log = self.log();
         let call = if call.is_empty() { "the check" } else { call };
-        let mut message = format!(
-            "the environment started, but {call} did not return within {}",
+        let diagnosis = startup(self.plan, None, &log, &facts);
+        let place = diagnosis.cause.as_ref().map(|place| format!("; {place}")).unwrap_or_default();
+        let message = format!(
+            "the environment started, but {call} did not return within {}{place}",
             humantime::format_duration(limit)
         );
-        if let Some(place) = place(&log) {
-            message += &format!("; it is at {place}");
-        }
-        let hint = "if it only needs more time, allow it with --ready-timeout";
-        SandboxError::ContainerStartup(Problem::new(message, hint).details(telling(&log)).log(&log))
+        SandboxError::ContainerStartup(diagnosis.into_problem(message, &log))
     }
 
     /// The error for a script that was killed.
@@ -318,16 +314,6 @@ fn cause(call: &str, error: &str) -> (bool, String) {
     (of_the_environment.is_some(), of_the_environment.unwrap_or(error).to_owned())
 }
 
-/// Where the main thread of a Python program that was aborted is, from what its fault handler printed.
-fn place(log: &str) -> Option<String> {
-    let (_, dump) = log.rsplit_once("Fatal Python error: Aborted")?;
-    let thread = dump.split_once("Current thread ").map_or(dump, |(_, thread)| thread);
-    let frame = thread.lines().find_map(|line| line.trim().strip_prefix("File \""))?;
-    let (file, rest) = frame.split_once("\", line ")?;
-    let (line, function) = rest.split_once(" in ")?;
-    Some(format!("{file}:{line} ({function})"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,13 +369,5 @@ mod tests {
         ] {
             assert_eq!(cause(call, error), (is_environments, expected.to_owned()), "{error}");
         }
-    }
-
-    /// The lines are those of Python 3.11.
-    #[test]
-    fn the_place_is_the_innermost_frame_of_the_current_thread() {
-        let log = "Fatal Python error: Aborted\n\nThread 0x1 (most recent call first):\n  File \"/a.py\", line 1 in wait\n\nCurrent thread 0x2 (most recent call first):\n  File \"/b.py\", line 19 in call\n  File \"/c.py\", line 2 in step\n";
-        assert_eq!(place(log).as_deref(), Some("/b.py:19 (call)"));
-        assert_eq!(place("RLMesh sandbox serving tcp://0.0.0.0:50051"), None);
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod failure;
 pub(crate) mod gym_space;
 pub(crate) mod handshake;
 pub(crate) mod isolation;
+pub(crate) mod manifest;
 pub(crate) mod orphans;
 pub(crate) mod owner;
 pub(crate) mod probe;

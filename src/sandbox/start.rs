@@ -18,7 +18,7 @@ use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::{RunDir, write_private};
 use crate::image::{Image, ImageRequest, build_context};
 use crate::plan::bootstrap::bootstrap_json;
-use crate::plan::{Plan, PlannedImage};
+use crate::plan::{Plan, PlannedImage, Serving};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
 use crate::sandbox::handshake::{self, Handshake};
@@ -28,10 +28,10 @@ use crate::sandbox::{isolation, orphans};
 use crate::settings::sandbox::{Ownership, RunOptions};
 
 /// Makes Python print a stack when it crashes.
-const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
+pub(crate) const FAULT_HANDLER: (&str, &str) = ("PYTHONFAULTHANDLER", "1");
 
 /// The largest payload that is passed in an environment variable, in bytes: Linux's limit is 128 KiB.
-const LARGEST_VARIABLE: usize = 100 * 1024;
+pub(crate) const LARGEST_VARIABLE: usize = 100 * 1024;
 
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
@@ -299,6 +299,14 @@ fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<Pat
         }
         return Ok((Vec::new(), Some(build_context::write_bootstrap(folder, &payload)?)));
     }
+    Ok((variables_of_prebuilt(serving)?, None))
+}
+
+/// The parameters of a prebuilt image's container.
+///
+/// # Errors
+/// [`SandboxError::InvalidOption`] for kwargs that are too large.
+pub(crate) fn variables_of_prebuilt(serving: &Serving) -> Result<ContainerVariables, SandboxError> {
     let mut variables = Vec::new();
     if !serving.kwargs.is_empty() {
         let kwargs = serde_json::to_string(&serving.kwargs).context("cannot write the kwargs as JSON")?;
@@ -320,7 +328,7 @@ fn payload(plan: &Plan, folder: &Path) -> Result<(ContainerVariables, Option<Pat
     if let Some(mode) = serving.vectorization_mode {
         variables.push((variable::VECTORIZATION_MODE, mode.to_string()));
     }
-    Ok((variables, None))
+    Ok(variables)
 }
 
 impl Running {

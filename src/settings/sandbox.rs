@@ -311,6 +311,14 @@ pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
     })
 }
 
+/// Parses a number of cores.
+pub(crate) fn cpus(text: &str) -> Result<f64, InvalidValue> {
+    let number = text.trim().parse().ok().filter(|cores: &f64| (0.01..=10_000.0).contains(cores));
+    number.ok_or_else(|| {
+        InvalidValue::new("it is not a valid number of cores", "use a number such as 2 or 0.5")
+    })
+}
+
 /// Parses a process id.
 pub(crate) fn process_id(text: &str) -> Result<u32, InvalidValue> {
     let number = text.trim().parse().ok().filter(|pid| (1..=i32::MAX as u32).contains(pid));

@@ -58,11 +58,20 @@ pub(crate) struct Render {
     pub(crate) variables: BTreeMap<String, String>,
 }
 
-/// Environments that rlmesh cannot serve, or that need more than packages.
+/// Environments that rlmesh cannot serve, or that were not seen working.
 #[derive(Debug, Deserialize)]
-struct Unserved {
+pub(crate) struct Unserved {
     ids: Vec<String>,
-    reason: String,
+    /// The rest of a sentence about the environment.
+    pub(crate) reason: String,
+    /// What probably serves them nevertheless; all lists are empty if nothing does.
+    #[serde(default)]
+    pub(crate) packages: Vec<String>,
+    #[serde(default)]
+    pub(crate) imports: Vec<String>,
+    #[serde(default)]
+    pub(crate) apt: Vec<String>,
+    pub(crate) base_image: Option<String>,
 }
 
 /// Ids that were replaced by another one.
@@ -101,12 +110,12 @@ pub(crate) fn by_import(module: &str) -> Option<&'static Family> {
     TABLE.family.iter().find(|family| family.imports.iter().any(|import| import == module))
 }
 
-/// Why an environment cannot be served, if that is known: the rest of a sentence about it.
-pub(crate) fn unserved_because(env_id: &str) -> Option<&'static str> {
+/// Why an environment is not served, if that is known.
+pub(crate) fn unserved(env_id: &str) -> Option<&'static Unserved> {
     let env_id = without_module(env_id);
     let (fit, unserved) = best(&TABLE.unserved, env_id, |unserved| &unserved.ids)?;
     let family = best(&TABLE.family, env_id, |family| &family.ids);
-    family.is_none_or(|(other, _)| other < fit).then_some(unserved.reason.as_str())
+    family.is_none_or(|(other, _)| other < fit).then_some(unserved)
 }
 
 fn without_module(env_id: &str) -> &str {
@@ -181,8 +190,8 @@ mod tests {
         let has_package = |id: &str| of(id).map(|family| family.packages[0].as_str());
         assert_eq!(has_package("MiniGrid-Empty-5x5-v0"), Some("minigrid"));
         assert!(of("MiniGrid-WFC-MazeSimple-v0").is_none());
-        assert!(unserved_because("MiniGrid-WFC-MazeSimple-v0").is_some());
-        assert!(unserved_because("MiniGrid-Empty-5x5-v0").is_none());
+        assert!(unserved("MiniGrid-WFC-MazeSimple-v0").is_some());
+        assert!(unserved("MiniGrid-Empty-5x5-v0").is_none());
         assert_eq!(has_package("Pusher-v5"), Some("gymnasium[mujoco]"));
     }
 
@@ -215,7 +224,7 @@ mod tests {
         ] {
             assert_eq!(new_id(old).as_deref(), new, "{old}");
         }
-        assert!(unserved_because("pistonball_v6").is_some());
-        assert!(unserved_because("CartPole-v1").is_none());
+        assert!(unserved("pistonball_v6").is_some());
+        assert!(unserved("CartPole-v1").is_none());
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn starting_with(start: &str) -> Vec<(String, &'static Family)> {
         .iter()
         .flat_map(|family| family.listed_ids().map(move |id| (id, family)))
         .filter(|(id, _)| id.to_lowercase().starts_with(&folded))
-        .filter(|(id, _)| families::unserved_because(id).is_none())
+        .filter(|(id, _)| families::unserved(id).is_none())
         .collect();
     found.sort_by(|(id, _), (other, _)| id.cmp(other));
     found
@@ -56,7 +56,7 @@ fn replaced(env_id: &str) -> Option<Problem> {
     let new = families::new_id(env_id)?;
     // Patterns such as `*-ram-v4` also match ids that never existed.
     let is_open = || families::of(&new).is_some_and(|family| !family.is_complete());
-    if !is_listed(&new) && !is_open() || families::unserved_because(&new).is_some() {
+    if !is_listed(&new) && !is_open() || families::unserved(&new).is_some() {
         return None;
     }
     let arguments = env_id.contains("-ram-v") && new.starts_with("ALE/");
@@ -71,11 +71,22 @@ fn replaced(env_id: &str) -> Option<Problem> {
 }
 
 fn unserved(env_id: &str) -> Option<Problem> {
-    let reason = families::unserved_because(env_id)?;
-    Some(Problem::new(
-        format!("{env_id} cannot be served: {reason}"),
-        "to try it anyway, pass --no-auto, and its package with -p",
-    ))
+    let entry = families::unserved(env_id)?;
+    let add = |option, values: &'static [String]| {
+        values.iter().map(move |value| Change::Add(option, value.clone()))
+    };
+    let options: Vec<Change> = (entry.base_image.iter().cloned())
+        .map(|image| Change::Add("--base-image", image))
+        .chain(add("-p", &entry.packages))
+        .chain(add("-i", &entry.imports))
+        .chain(add("--apt", &entry.apt))
+        .collect();
+    let (verdict, hint) = if options.is_empty() {
+        ("cannot be served", "to try it anyway, pass --no-auto, and its package with -p")
+    } else {
+        ("is not served by its id alone", "it should work with these options, which were not tested")
+    };
+    Some(Problem::new(format!("{env_id} {verdict}: {}", entry.reason), hint).changes(options))
 }
 
 fn misspelt(env_id: &str) -> Option<Problem> {
@@ -404,11 +415,20 @@ mod tests {
 
     #[test]
     fn an_id_that_cannot_be_served_comes_with_its_reason() {
-        for given in ["pistonball_v6", "SuperMarioBros-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"]
+        for given in
+            ["pistonball_v6", "Duckietown-udem1-v0", "PyFlyt/QuadX-Gates-v3", "PyFlyt/QuadX-Gates-v0"]
         {
             assert!(message(given).contains("cannot be served: "), "{given}: {}", message(given));
             assert_eq!(meant(given), None);
         }
+    }
+
+    #[test]
+    fn an_id_that_was_not_tested_comes_with_its_options() {
+        assert!(message("supertuxkart/simple-v0").contains("is not served by its id alone: "));
+        let problem = judge("supertuxkart/simple-v0").unwrap();
+        let hints = SandboxError::InvalidSource(problem).hints();
+        assert_eq!(hints.last().unwrap(), "pass -p pystk2-gymnasium -i pystk2_gymnasium");
     }
 
     #[test]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import unittest
 from unittest import mock
 
@@ -132,6 +133,24 @@ class Install(TestCase):
         self.assertEqual(command[-2:], ["six", "x; y"])
         self.assertNotIn("--prefix", command)
         self.assertEqual(environment["UV_CACHE_DIR"], str(self.own / "packages"))
+
+    def test_packages_of_the_users_machine_are_installed_from_the_cache(self):
+        self.write("local/12ab/my-pkg/setup.py", "1")
+        self.write("local/34cd/x-1.0.whl", "2")
+        local, lasting = self.folder / "local", self.own / "local"
+        file = lasting / "12ab/my-pkg.tar.gz"
+        times = []
+        with mock.patch.object(install, "LOCAL", str(local)):
+            for _ in range(2):
+                self.main(f"{local}/12ab/my-pkg[dev]", f"x @ file://{local}/34cd/x-1.0.whl ; a == 'b'", "six")
+                folder = f"{lasting}/12ab/my-pkg.tar.gz[dev]"
+                wheel = f"x @ file://{lasting}/34cd/x-1.0.whl ; a == 'b'"
+                self.assertEqual(self.calls[-1][0][-3:], [folder, wheel, "six"])
+                times.append(file.stat().st_ctime_ns)
+        self.assertEqual(times[0], times[1])
+        self.assertEqual(len(list(lasting.glob("*/*"))), 2)
+        with tarfile.open(file) as archive:
+            self.assertIn("my-pkg/setup.py", archive.getnames())
 
     def test_what_is_new_is_compiled(self):
         self.distribution("site", "old", "1", {"old.py": ""})

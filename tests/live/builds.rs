@@ -116,7 +116,8 @@ fn a_base_image_without_a_fitting_python_says_so() {
     let line = ["build", "CartPole-v1", "--base-image", &base.0, "--installer", "pip"];
     let done = live.run(&line).ended(5);
     assert!(
-        done.stderr.contains("has no pip to install with\nhint: run it without --installer pip"),
+        done.stderr.contains("error: the image was not built: the base image has no pip to install with\n")
+            && done.stderr.contains("\nhint: run it without --installer pip"),
         "{}",
         done.stderr
     );

@@ -123,7 +123,7 @@ fn the_call_that_fails_is_named() {
         said.contains("the environment started, but step did not return within 20s; it is at "),
         "{said}"
     );
-    assert!(said.contains("failing.py:") && said.contains(" (call)"), "{said}");
+    assert!(said.contains("failing.py:") && said.contains(" in call\n"), "{said}");
     assert_eq!(containers("rlmesh.sandbox.source=gym://Failing-v0"), Vec::<String>::new());
     live.assert_clean();
 }

@@ -34,7 +34,7 @@ for _ in range(40):
         env.reset()
 if len(sys.argv) > 2:
     height, width, channels = env.render().shape
-    assert height > 0 and width > 0 and channels == 3, (height, width, channels)
+    assert height > 0 and width > 0 and channels in (3, 4), (height, width, channels)
 print('stepped')
 ";
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use crate::live::engine::{Images, Live, containers, docker, together};
+use crate::live::engine::{Images, Live, containers, docker, fresh_package, together};
 use crate::support::Owned;
 use crate::support::tls::Authority;
 
@@ -190,5 +190,101 @@ fn a_companys_certificates_are_trusted_by_the_build_and_are_nowhere() {
         let tag = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         assert_nowhere_in(&tag, company.pem.lines().nth(2).unwrap());
     }
+    live.assert_clean();
+}
+
+/// An index of one package, which exists as source alone. It writes to a file what is asked for, and each run of the
+/// package's `setup.py`, which reports here: a build with an index on this machine has this machine's network.
+const COUNTING: &str = r#"
+import http.server, io, sys, tarfile
+NAME, SEEN = sys.argv[1], open(sys.argv[2], "w", buffering=1)
+def archive(port):
+    file = io.BytesIO()
+    setup = f"""import setuptools, urllib.request
+urllib.request.urlopen("http://127.0.0.1:{port}/run").read()
+setuptools.setup(name="{NAME}", version="1.0", py_modules=["counted"])
+"""
+    metadata = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n"
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for path, text in [("setup.py", setup), ("counted.py", ""), ("PKG-INFO", metadata)]:
+            member = tarfile.TarInfo(f"{NAME}-1.0/{path}")
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return file.getvalue()
+class Index(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+    def do_GET(self):
+        kind, body = "text/html", None
+        if self.path == f"/simple/{NAME}/":
+            body = f'<a href="/files/{NAME}-1.0.tar.gz">{NAME}-1.0.tar.gz</a>'.encode()
+        elif self.path == f"/files/{NAME}-1.0.tar.gz":
+            kind, body = "application/gzip", ARCHIVE
+            SEEN.write("file\n")
+        elif self.path == "/run":
+            body = b""
+            SEEN.write("run\n")
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Type", kind)
+        # As on the public index: a file never changes.
+        self.send_header("Cache-Control", "max-age=365000000, immutable" if "/files/" in self.path else "max-age=0")
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+ARCHIVE = archive(server.server_port)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// A build after one more Debian package installs the Python packages again, and neither downloads nor compiles them.
+#[test]
+fn a_package_is_downloaded_and_compiled_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_together, live) = (together(), Live::new());
+    let (name, folder) = (fresh_package(), tempfile::tempdir().unwrap());
+    let seen = folder.path().join("seen");
+    let mut process = Command::new("python3")
+        .args(["-c", COUNTING, &name, seen.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Owned)
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let index = format!("http://127.0.0.1:{}/simple", port.trim());
+    // A package of this machine counts its runs too.
+    let own = folder.path().join("own");
+    let report = format!("urllib.request.urlopen(\"http://127.0.0.1:{}/run\").read()", port.trim());
+    let setup = format!(
+        "import setuptools, urllib.request\n{report}\nsetuptools.setup(name=\"{name}-own\", py_modules=[\"counted_own\"])\n"
+    );
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("setup.py"), setup).unwrap();
+    std::fs::write(own.join("counted_own.py"), "").unwrap();
+    let line = format!("Acrobot-v1 -p {name} -p {}", own.display());
+    let lines = [line.clone(), line + " --apt tree"];
+    let _images = Images::of(&lines.each_ref().map(String::as_str));
+    let mut seen_after = Vec::new();
+    for line in &lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = live
+            .command(&[&["build"], &words[..]].concat())
+            .env("PIP_EXTRA_INDEX_URL", &index)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let step = said.lines().find(|line| line.contains(&name) && line.contains(" RUN install ")).unwrap();
+        assert!(!step.contains("(cached)"), "{said}");
+        let tag = String::from_utf8(output.stdout).unwrap();
+        docker(&["run", "--rm", "--entrypoint", "python", tag.trim(), "-c", "import counted, counted_own"]);
+        seen_after.push(std::fs::read_to_string(&seen).unwrap());
+    }
+    assert!(
+        seen_after[0].contains("file\n") && seen_after[0].matches("run\n").count() >= 2,
+        "{seen_after:?}"
+    );
+    assert_eq!(seen_after[0], seen_after[1]);
     live.assert_clean();
 }

@@ -12,6 +12,8 @@ mod hub;
 mod indexes;
 mod interop;
 mod library;
+mod local;
+mod manifest;
 mod ownership;
 mod python;
 mod requirements;

@@ -18,6 +18,9 @@ pub(crate) static CLIENT: Python = Python::with("python-client", &["rlmesh==0.1.
 /// The client of the Hugging Face Hub that the tests' own Hub is held against.
 pub(crate) static HUB_CLIENT: Python = Python::with("hub-client", &["huggingface_hub==2.4.0"]);
 
+/// The schemas that Kubernetes manifests are checked with.
+pub(crate) static SCHEMAS: Python = Python::with("manifest-schemas", &["kubernetes-validate==1.37.0"]);
+
 impl Python {
     const fn with(name: &'static str, packages: &'static [&'static str]) -> Self {
         Self { name, packages, interpreter: OnceLock::new() }

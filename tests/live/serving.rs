@@ -54,7 +54,7 @@ fn a_command_is_run_around_a_vector_environment() {
 
 #[test]
 fn a_frame_is_rendered() {
-    let line = "CartPole-v1 -p pygame";
+    let line = "CartPole-v1 -k render_mode=rgb_array";
     let (_guard, live, _images) = (together(), Live::new(), Images::of(&[line]));
     let python = interpreter().to_str().unwrap();
     let done = live
@@ -62,8 +62,6 @@ fn a_frame_is_rendered() {
             "-q",
             "run",
             "CartPole-v1",
-            "-p",
-            "pygame",
             "-k",
             "render_mode=rgb_array",
             "--",

@@ -232,6 +232,14 @@ class Source(TestCase):
         self.write("source/mine.py", "from own import Add\n")
         self.assertEqual(type(self.make_env(["mine:Add"])(1)).__name__, "Add")
 
+    def test_an_import_may_be_a_module_of_the_source(self):
+        for number, options in enumerate([{"wrap": ["own:Add"]}, {}]):
+            self.write(f"source/mine{number}.py", "from own import register\n")
+            self.start(imports=[f"mine{number}:register"], kind="hf", **options)
+            self.assertEqual(sys.modules["own"].calls, ["register"] * (number + 1))
+            sys.modules.pop("rlmesh_sandbox.startup", None)
+            gymnasium.registry.pop("Own-v0", None)
+
     def test_a_source_without_an_env_py_is_an_error(self):
         self.start(wrap=["own:Add"], kind="hf")
         with self.assertRaisesRegex(FileNotFoundError, "missing env.py in .*source"):
@@ -284,8 +292,36 @@ class Wrappers(unittest.TestCase):
         reset, step = self.step("CopyAction", "NoInfo")
         self.assertEqual((reset[1], step[4], len(step)), ({}, {}, 5))
 
+    def test_the_render_mode_is_passed_to_render(self):
+        env = Several()
+        env.render_mode = "rgb_array"
+        env.render = lambda mode="human": mode
+        self.assertEqual(wrappers.RenderMode(gymnasium.Wrapper(env)).render(), "rgb_array")
+
+    def test_one_of_several_frames_is_returned(self):
+        env = Several()
+        for frames, expected in [([1, 2], 1), ((3,), 3), (4, 4)]:
+            env.render = lambda frames=frames: frames
+            self.assertEqual(wrappers.FirstFrame(env).render(), expected)
+
+    def test_nethack_is_drawn_with_tiles(self):
+        env = Several()
+        env.metadata = {"render_modes": ["ansi"]}
+        env.reset = lambda: ({"glyphs": 1}, {})
+        env.step = lambda action: ({"glyphs": action}, 0, False, False, {})
+        mapper = types.SimpleNamespace(
+            GlyphMapper=lambda: types.SimpleNamespace(to_rgb=lambda glyphs: [glyphs])
+        )
+        modules = {name: types.ModuleType(name) for name in ("minihack", "minihack.tiles")}
+        with mock.patch.dict(sys.modules, {**modules, "minihack.tiles.glyph_mapper": mapper}):
+            drawn = wrappers.TileFrame(env)
+            drawn.reset()
+            self.assertEqual((drawn.render(), drawn.metadata["render_modes"]), ([1], ["ansi", "rgb_array"]))
+            drawn.step(5)
+            self.assertEqual(drawn.render(), [5])
+
     def test_all_are_found(self):
-        for name in ["SumReward", "CopyAction", "NoInfo"]:
+        for name in ["SumReward", "CopyAction", "NoInfo", "RenderMode", "FirstFrame", "TileFrame"]:
             self.assertTrue(issubclass(load(f"rlmesh_sandbox.wrappers:{name}", ""), gymnasium.Wrapper))
 
 

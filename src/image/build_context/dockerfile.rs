@@ -101,18 +101,20 @@ pub(crate) fn dockerfile(spec: &EffectiveSpec, steps: Steps) -> String {
             // Only the files that the requirements need, so that other changes do not install them again.
             // They are mounted at their final path, because requirements may refer to it.
             let mount = format!("--mount=type=bind,source={REQUIREMENTS_FOLDER},target={source},rw ");
-            text += &step(after_the_source, &mount, &["--requirements", &source]);
-            if let ResolvedSource::Folder(folder) = &spec.source
-                && folder.is_package
-                && folder.has_requirements
-            {
+            let (is_package, has_requirements) = match &spec.source {
+                ResolvedSource::Folder(folder) => (folder.is_package, folder.has_requirements),
+                ResolvedSource::Gym { .. } | ResolvedSource::Hf { .. } => (false, true),
+            };
+            if has_requirements || !is_package {
+                text += &step(after_the_source, &mount, &["--requirements", &source]);
+            }
+            if is_package {
                 text += &step(after_the_source, &mount, &[&source]);
             }
         }
         if !spec.packages.is_empty() {
             let local = format!("{MOUNTS}/{LOCAL_FOLDER}");
-            // Building a package writes into its folder.
-            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local},rw ");
+            let mount = format!("--mount=type=bind,source={LOCAL_FOLDER},target={local} ");
             let packages = spec.packages_in(&local);
             let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
             text +=
@@ -274,6 +276,11 @@ mod tests {
         let mut wrapped = hf();
         wrapped.wrap = vec!["a:B".to_owned()];
         assert_eq!(instructions(&wrapped), lines);
+        // Its own modules.
+        let mut folder = samples::folder();
+        assert!(!dockerfile(&folder, Steps::default()).contains("rlmesh_sandbox/"));
+        folder.imports = vec!["a".to_owned()];
+        assert!(dockerfile(&folder, Steps::default()).contains("COPY rlmesh_sandbox/ "));
     }
 
     #[test]
@@ -285,7 +292,7 @@ mod tests {
         assert_eq!(instructions(&spec)[4..6], [requirements, copy]);
         let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
         folder.is_package = true;
-        assert_eq!(instructions(&spec)[4..6], [requirements, copy], "the step installs the package");
+        assert_eq!(instructions(&spec)[4..6], [package, copy]);
         let ResolvedSource::Folder(folder) = &mut spec.source else { unreachable!() };
         folder.has_requirements = true;
         assert_eq!(instructions(&spec)[4..7], [requirements, package, copy]);

@@ -1,5 +1,7 @@
 //! Reads the name of a build step: what it installs, and a short title for users.
 
+use crate::contract::{IMAGE_FOLDER, SOURCE_FOLDER};
+use crate::image::build_context::LOCAL_FOLDER;
 use crate::image::build_context::dockerfile::MOUNTS;
 use crate::image::build_context::install::{APT_SCRIPT, FOLDER};
 
@@ -77,9 +79,8 @@ fn script_call(words: &[String]) -> Option<ScriptCall<'_>> {
 /// if one was chosen.
 fn command_line(words: &[String]) -> String {
     let shown = |words: &[String]| -> String {
-        let mounted = format!("{MOUNTS}/");
         let words = words.iter().filter(|word| !word.starts_with("--"));
-        words.map(|word| word.trim_start_matches(&mounted)).collect::<Vec<_>>().join(" ")
+        words.map(|word| readable(word)).collect::<Vec<_>>().join(" ")
     };
     let Some(call) = script_call(words) else { return shown(words) };
     match call.installs {
@@ -87,6 +88,19 @@ fn command_line(words: &[String]) -> String {
         Some(Installs::Debian(names)) => format!("apt install {}", shown(&names)),
         Some(Installs::Requirements) => format!("install requirements.txt{}", call.how),
         Some(_) => format!("install {}{}", shown(call.arguments), call.how),
+    }
+}
+
+/// A word of a step's command without the folders of the build.
+fn readable(word: &str) -> String {
+    if word == format!("{IMAGE_FOLDER}/{SOURCE_FOLDER}") {
+        return "the folder's package".to_owned();
+    }
+    // A package of this machine: `[NAME @ file://]MOUNTS/local/DIGEST/FILE`.
+    let local = word.split_once(&format!("{MOUNTS}/{LOCAL_FOLDER}/"));
+    match local.and_then(|(start, rest)| Some((start, rest.split_once('/')?.1))) {
+        Some((start, file)) => format!("{}./{file}", start.trim_end_matches("file://")),
+        None => word.trim_start_matches(&format!("{MOUNTS}/")).to_owned(),
     }
 }
 
@@ -156,6 +170,14 @@ mod tests {
             (
                 r#"[4/4] RUN ["/bin/sh","/run/rlmesh-sandbox/install/apt.sh","libgl1"]"#,
                 "[4/4] RUN apt install libgl1",
+            ),
+            (
+                r#"[4/5] RUN --mount=x ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","/opt/rlmesh/source"]"#,
+                "[4/5] RUN install the folder's package",
+            ),
+            (
+                r#"[4/5] RUN ["/bin/sh","/run/rlmesh-sandbox/install/install.sh","/run/rlmesh-sandbox/local/0123456789ab/my-pkg[dev]","x @ file:///run/rlmesh-sandbox/local/0123456789ab/x-1.whl ; python_version > '3'"]"#,
+                "[4/5] RUN install ./my-pkg[dev] x @ ./x-1.whl ; python_version > '3'",
             ),
             ("[2/3] RUN echo [a] --x", "[2/3] RUN echo [a]"),
             ("exporting to image", "exporting to image"),

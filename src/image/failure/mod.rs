@@ -75,10 +75,12 @@ pub(crate) fn build_error(failed: BuildFailure) -> SandboxError {
     let evidence = format!("{cause}\n{output}\n{}\n{}", step.error, failed.messages.join("\n"));
     let explanation = explain(&step.name, output, report.as_ref(), &evidence);
     let message = explanation.message.unwrap_or_else(|| shortened(&cause, LONGEST_CAUSE));
+    let mut telling = telling_lines(output, report.as_ref());
+    telling.retain(|line| line.trim_start_matches("error: ") != message);
     let mut problem = Problem::new(format!("the image was not built: {message}"), explanation.hint)
         .changes(explanation.changes)
         .details(format!("failing step: {}", title(&step.name)))
-        .details(telling_lines(output, report.as_ref()).join("\n"));
+        .details(telling.join("\n"));
     for hint in explanation.more_hints {
         problem = problem.hint(hint);
     }
@@ -109,6 +111,7 @@ fn explain(step: &str, output: &str, report: Option<&Report>, evidence: &str) ->
         .or_else(of_packages)
         .or_else(|| known(known::CERTAIN))
         .or_else(of_versions)
+        .or_else(|| version_from_git(output, report))
         .or_else(|| old_release(output))
         .or_else(|| other_python(output, report))
         .or_else(|| missing(output, report))
@@ -119,6 +122,21 @@ fn explain(step: &str, output: &str, report: Option<&Report>, evidence: &str) ->
             more_hints: Vec::new(),
             changes: Vec::new(),
         })
+}
+
+/// A package whose version comes from git, in the words of setuptools-scm (hatch-vcs uses it) and pbr. The files of git
+/// are not in a build.
+fn version_from_git(output: &str, report: Option<&Report>) -> Option<Explanation> {
+    const SIGNS: &[&str] = &[
+        "was unable to detect version for ",
+        "Versioning for this project requires either an sdist tarball",
+    ];
+    SIGNS.iter().find(|sign| output.contains(**sign))?;
+    let package = built_package(output, report).unwrap_or_else(|| "a package".to_owned());
+    let hint = "write a version into its pyproject.toml: version = \"0.1.0\" in [project] (and no \"version\" in dynamic), or fallback_version = \"0.1.0\" in [tool.setuptools_scm]";
+    let message =
+        format!("{package} takes its version from git, and the build does not have the files of git");
+    Some(Explanation::of(message, hint))
 }
 
 /// A release that was chosen because newer ones need another Python, and that could not be built.
@@ -196,7 +214,11 @@ fn missing(output: &str, report: Option<&Report>) -> Option<Explanation> {
 /// The package that is built.
 fn built_package(output: &str, report: Option<&Report>) -> Option<String> {
     let name = match report {
-        Some(report) => report.headline.split('`').nth(1).map(str::to_owned),
+        // `NAME @ file:///…` is a package of this machine.
+        Some(report) => {
+            let requirement = report.headline.split('`').nth(1);
+            requirement.map(|text| text.split_once(" @ file:").map_or(text, |(name, _)| name).to_owned())
+        }
         None => output
             .lines()
             .rev()

@@ -715,3 +715,68 @@ fn recorded_failures_lead_on() {
         assert!(details.lines().count() <= QUOTED_LINES + 1, "{details}");
     }
 }
+
+/// Texts that must never be typed, many of them, and long lines.
+#[test]
+fn hostile_texts_and_long_lines_become_neither_changes_nor_long_errors() {
+    const HOSTILE: [&str; 12] = [
+        "$(touch x)",
+        "`id`",
+        "'; rm -rf / #",
+        "a && b",
+        "-p",
+        "--privileged",
+        "-v /:/host",
+        "x\u{202e}txt",
+        "\u{1b}[2J",
+        "x\0y",
+        "../../etc/passwd",
+        "evil @ https://evil/x.whl",
+    ];
+    let templates = [
+        "error: Failed to build `{}`\n  cause: {}",
+        "error: No solution\n  cause: Because {} depends on {} and you require {}, we can conclude that x.",
+        "error: No solution\n  cause: Because {} was not found in the package registry",
+        "error: No solution\n  cause: Because there is no version of {}",
+        "error: No solution\n  cause: Because {} depends on Python{} and the current Python version (3.{}) does not satisfy Python{}",
+        "error: x y\nhint: You require CPython 3.{} (`cp3{}`), but we only found wheels for `{}` (v{}) with the following Python ABI tags: `{}`",
+        "error: x y\nhint: re-releases are available for `x` (e.g., {})",
+        "ERROR: No matching distribution found for {}",
+        "The conflict is caused by:\n    The user requested {}\n    {} depends on {}",
+        "fatal error: {}: No such file or directory",
+        "/bin/sh: 1: {}: not found",
+        "Package '{}', required by 'x', not found",
+        "E: Unable to locate package {}",
+        "note: {} {} is an old release: {} needs Python {}",
+        "LookupError: setuptools-scm was unable to detect version for {}",
+        "{}",
+    ];
+    // As much as is kept of the output of a step.
+    let kept = crate::engine::docker::tail::LOG_TAIL;
+    let (long, many) = ("A".repeat(kept), "a>1 depends on a<1 ".repeat(kept / 19));
+    let texts = HOSTILE.iter().copied().chain([long.as_str(), &many]);
+    let steps = [
+        packages(&["x", "a b"]),
+        r#"[3/5] RUN ["/bin/sh","/run/rlmesh-sandbox/install/apt.sh","git"]"#.to_owned(),
+    ];
+    for text in texts {
+        for template in templates {
+            let line = template.replace("{}", text) + "\n";
+            let times = (kept / line.len()).max(1);
+            for (output, step) in
+                [line.clone(), line.repeat(times)].iter().flat_map(|o| steps.iter().map(move |s| (o, s)))
+            {
+                let error = failed(Some((step, "exit code: 1", output)), "");
+                for change in changes(&error) {
+                    let Some(typed) = shlex::split(&change.to_string()) else { panic!("{change:?}") };
+                    assert!(
+                        typed.len() == 2 && !typed.concat().contains(['$', '`', ';', '@', ' ']),
+                        "{change:?}"
+                    );
+                }
+                assert!(error.to_string().chars().count() <= 1100 && error.hints().len() < 6, "{error}");
+                assert!(error.details().unwrap().lines().all(|line| line.chars().count() < 310));
+            }
+        }
+    }
+}

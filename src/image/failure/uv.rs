@@ -5,6 +5,9 @@ use crate::image::build_context::step_title::Installs;
 use crate::image::failure::python;
 use crate::image::failure::{Explanation, origin, package_name};
 
+/// How many of the statements of a resolver are compared with each other.
+const MOST_STATEMENTS: usize = 1000;
+
 /// An error of uv.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
@@ -243,15 +246,18 @@ fn no_version(text: &str, installs: Option<&Installs>) -> Option<Explanation> {
 
 fn conflict(text: &str, installs: Option<&Installs>) -> Option<Explanation> {
     let needed = dependencies(text).into_iter().map(|(dependent, needed)| (Some(dependent), needed));
-    let statements: Vec<(Option<&str>, &str)> =
-        needed.chain(required(text).into_iter().map(|requirement| (None, requirement))).collect();
+    let required = required(text).into_iter().map(|requirement| (None, requirement));
+    // Each with the name of the package.
+    let statements: Vec<(Option<&str>, &str, Option<String>)> = needed
+        .chain(required)
+        .map(|(dependent, requirement)| (dependent, requirement, package_name(requirement)))
+        .take(MOST_STATEMENTS)
+        .collect();
     let (first, second) = statements.iter().enumerate().find_map(|(at, first)| {
-        let is_rival = |other: &&(Option<&str>, &str)| {
-            package_name(other.1) == package_name(first.1) && other.1 != first.1
-        };
+        let is_rival = |other: &&(Option<&str>, &str, _)| other.2 == first.2 && other.1 != first.1;
         Some((first, statements[at + 1..].iter().find(is_rival)?))
     })?;
-    let said = |(dependent, requirement): &(Option<&str>, &str)| match dependent {
+    let said = |(dependent, requirement, _): &(Option<&str>, &str, _)| match dependent {
         Some(dependent) => format!("{dependent} needs {requirement}"),
         None => match origin(requirement, installs) {
             Some(origin) => format!("{origin} asks for {requirement}"),

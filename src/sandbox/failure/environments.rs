@@ -1,7 +1,9 @@
 //! Explains failures to find or construct an environment: ids, extras and arguments.
 
 use crate::error::Change;
-use crate::sandbox::failure::{Advice, Case, is_env_id, near};
+use crate::plan::ResolvedSource;
+use crate::plan::folder::LocalFolder;
+use crate::sandbox::failure::{Advice, Case, distance, is_env_id, near};
 use crate::source::families;
 
 /// How many registered ids a hint lists.
@@ -31,6 +33,9 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
             Some(Change::Source(id.to_owned())),
         ));
     }
+    if let Some(advice) = of_the_folder(case) {
+        return Some(advice);
+    }
     if let Some(text) = exception(case, &UNKNOWN) {
         return Some(unknown(case, text));
     }
@@ -45,9 +50,31 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
     Some(Advice::with(format!("the environment needs {requirement}"), Some(change)))
 }
 
+/// The package of a folder registers several environments. `package_env.py` lists them in this sentence, and its
+/// argument `id` chooses one.
+fn of_the_folder(case: &Case<'_>) -> Option<Advice> {
+    let ResolvedSource::Folder(LocalFolder { added_env: Some(_), .. }) = &case.plan.build()?.spec.source
+    else {
+        return None;
+    };
+    let text = exception(case, &["RuntimeError: the package "])?;
+    let (_, ids) = text.split_once(" registers these environments: ")?;
+    let given = case.plan.serving.kwargs.get("id").and_then(serde_json::Value::as_str);
+    // The sentence may have been cut off in the last one.
+    let ids: Vec<&str> = ids.split(", ").filter(|id| is_env_id(id)).collect();
+    let id = ids.iter().min_by_key(|id| {
+        given.map_or(0, |given| distance(&name(id).to_lowercase(), &name(given).to_lowercase()))
+    })?;
+    let change = match given {
+        Some(given) => Change::Replace { option: "-k", old: format!("id={given}"), new: format!("id={id}") },
+        None => Change::Add("-k", format!("id={id}")),
+    };
+    Some(Advice::with("choose one of these environments", Some(change)))
+}
+
 fn unknown(case: &Case<'_>, text: &str) -> Advice {
     let env_id = case.env_id().unwrap_or_default();
-    if let Some(reason) = families::unserved_because(env_id) {
+    if let Some(reason) = families::unserved(env_id).map(|entry| &entry.reason) {
         return Advice::hint(format!("this environment cannot be served: {reason}"));
     }
     if let Some(new) = families::new_id(env_id).filter(|id| is_env_id(id)) {
@@ -144,8 +171,35 @@ fn meant(text: &str, env_id: &str) -> Option<String> {
     near(name(suggested), name(env_id)).then(|| format!("{namespace}{}-v{number}", name(suggested)))
 }
 
+/// A function or class that a module does not have, in the words of the startup package: `--import a:b failed: the
+/// module a has no b; similar names are c, d`.
+fn not_in_the_module(case: &Case<'_>) -> Option<Advice> {
+    let text = exception(case, &[" failed: the module "])?;
+    let (option, rest) = [("-i", "--import "), ("--wrap", "--wrap ")]
+        .iter()
+        .find_map(|(option, start)| Some((*option, text.split_once(start)?.1)))?;
+    let (given, rest) = rest.split_once(" failed: ")?;
+    let spec = &case.plan.build()?.spec;
+    spec.imports.iter().chain(&spec.wrap).find(|name| *name == given)?;
+    let similar = rest.rsplit_once("; similar names are ").and_then(|(_, names)| names.split(", ").next());
+    let new = similar.and_then(|name| Some(format!("{}:{name}", given.split_once(':')?.0)));
+    let change = new.filter(|new| case.add(option, new).is_some()).map(|new| Change::Replace {
+        option,
+        old: given.to_owned(),
+        new,
+    });
+    let hint = match change {
+        Some(_) => "the module has a similar name".to_owned(),
+        None => format!("check the name after the colon of {option}"),
+    };
+    Some(Advice::with(hint, change))
+}
+
 /// Explains arguments that do not fit, and choices within a repository.
 pub(super) fn arguments(case: &Case<'_>) -> Option<Advice> {
+    if let Some(advice) = not_in_the_module(case) {
+        return Some(advice);
+    }
     if let Some(text) = exception(case, &["unexpected keyword argument"]) {
         let argument = between(text, "unexpected keyword argument '", "'").unwrap_or_default();
         return Some(Advice::hint(if case.plan.serving.kwargs.contains_key(argument) {

@@ -153,11 +153,14 @@ impl Frame {
         (!name.is_empty()).then_some(name)
     }
 
-    /// Whether this is code of neither Python, rlmesh nor gymnasium.
+    /// Whether this is code of neither Python, rlmesh, gymnasium nor this tool.
     fn is_foreign(&self) -> bool {
         match self.package() {
             Some(name) => !matches!(name, "rlmesh" | "gymnasium"),
-            None => !self.file.starts_with('<') && !self.file.contains("/lib/python"),
+            None => {
+                !self.file.starts_with('<')
+                    && !["/lib/python", "/rlmesh_sandbox/"].iter().any(|own| self.file.contains(own))
+            }
         }
     }
 

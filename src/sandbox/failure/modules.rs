@@ -69,6 +69,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zmq", "pyzmq"),
 ];
 
+const OWN_CODE: &str =
+    "your own code must be in the folder, and neither .gitignore nor .dockerignore may list it";
+
 /// The module that an exception names as missing.
 fn missing(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("No module named ")?;
@@ -115,10 +118,10 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
     }
     let family = crate::source::families::by_import(top);
     if let Some(package) = known.map(|(_, package)| *package) {
-        return Some(found(case, module, package, "the image lacks the module"));
+        return Some(found(case, module, package, ""));
     }
     if let Some(package) = family.and_then(|family| family.packages.first()) {
-        return Some(found(case, module, package, "the image lacks the module"));
+        return Some(found(case, module, package, ""));
     }
     if is_of_the_repository(case) {
         return Some(Advice::hint(format!(
@@ -128,14 +131,17 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
     let package = top.replace('_', "-");
     let package = package.trim_matches('-');
     case.add("-p", package)?;
-    Some(found(case, module, package, "this helps if the package has the same name as the module"))
+    let advice = found(case, module, package, "; this helps if the package has the same name");
+    Some(match is_of_a_folder(case) {
+        true => Advice { hints: advice.hints.into_iter().chain([OWN_CODE.to_owned()]).collect(), ..advice },
+        false => advice,
+    })
 }
 
-fn found(case: &Case<'_>, module: &str, package: &str, why: &str) -> Advice {
+fn found(case: &Case<'_>, module: &str, package: &str, more: &str) -> Advice {
     let change = case.add("-p", package);
     let hint = match change {
-        Some(_) if why.ends_with("the module") => format!("{why} {module}"),
-        Some(_) => format!("the image lacks the module {module}; {why}"),
+        Some(_) => format!("the image lacks the module {module}{more}"),
         None => {
             format!("{package} is installed, but has no module {module}: pass another version of it with -p")
         }
@@ -162,6 +168,10 @@ fn other_module(case: &Case<'_>, module: &str) -> Option<Advice> {
             .into_iter()
             .collect(),
     })
+}
+
+fn is_of_a_folder(case: &Case<'_>) -> bool {
+    case.plan.build().is_some_and(|build| matches!(build.spec.source, ResolvedSource::Folder(_)))
 }
 
 fn is_of_the_repository(case: &Case<'_>) -> bool {

@@ -409,8 +409,12 @@ fn assert_valid(diagnosis: &Diagnosis) {
             Change::Add("-e", value) => value == "MUJOCO_GL=egl" || value == "SDL_VIDEODRIVER=dummy",
             Change::Add("--shm-size", value) => value == "1g",
             Change::Add("--ready-timeout", value) => value.parse::<u64>().is_ok(),
-            Change::Replace { option: "-i", new, .. } => modules::is_module(new),
-            Change::Replace { option: "-k", new, .. } => new == "render_mode=rgb_array",
+            Change::Add("-k", value) => value.strip_prefix("id=").is_some_and(is_env_id),
+            Change::Replace { option: "-i", new, .. } => import(new).is_ok(),
+            Change::Replace { option: "--wrap", new, .. } => wrapper(new).is_ok(),
+            Change::Replace { option: "-k", new, .. } => {
+                new == "render_mode=rgb_array" || new.strip_prefix("id=").is_some_and(is_env_id)
+            }
             _ => false,
         };
         assert!(is_valid, "{change:?}");
@@ -472,4 +476,134 @@ proptest! {
         prop_assert!(!diagnosis.hints.is_empty());
         prop_assert!(diagnosis.telling.lines().count() <= 8);
     }
+}
+
+#[test]
+fn a_name_that_a_module_does_not_have_is_corrected() {
+    for (error, hint, changes) in [
+        (
+            "RuntimeError: --import own:regster failed: the module own has no regster; similar names are register, resister",
+            "the module has a similar name",
+            "-i own:register",
+        ),
+        (
+            "RuntimeError: --wrap own:Zebra failed: the module own has no Zebra",
+            "after the colon of --wrap",
+            "",
+        ),
+        (
+            "RuntimeError: --wrap a:B failed: the module a has no B; similar names are $(x)",
+            "after the colon of --wrap",
+            "",
+        ),
+    ] {
+        let mut plan = plan("X-v0");
+        let other = startup(&plan, DEAD, &traceback(error), &Facts::default());
+        assert_eq!(words(&other), "", "the user did not give it");
+        (spec(&mut plan).imports, spec(&mut plan).wrap) =
+            (vec!["own:regster".to_owned()], vec!["own:Zebra".to_owned(), "a:B".to_owned()]);
+        let found = startup(&plan, DEAD, &traceback(error), &Facts::default());
+        assert!(found.hints[0].contains(hint), "{found:?}");
+        assert_eq!(words(&found), changes);
+    }
+}
+
+/// Texts that must never be typed, nor look like something else.
+const HOSTILE: [&str; 18] = [
+    "$(touch x)",
+    "`id`",
+    "'; rm -rf / #",
+    "\"; rm -rf / #",
+    "a && b",
+    "-p",
+    "--privileged",
+    "-v /:/host",
+    "-p evil",
+    "a\rhint: rm -rf /",
+    "\u{1b}]0;title\u{7}",
+    "\u{1b}[2J",
+    "x\u{202e}txt.exe",
+    "a\u{200b}b",
+    "x\0y",
+    "../../etc/passwd",
+    "evil @ https://evil/x.whl",
+    "git+https://evil/x",
+];
+
+#[test]
+fn hostile_texts_and_long_lines_become_neither_changes_nor_terminal_codes() {
+    let templates = [
+        "ModuleNotFoundError: No module named '{}'",
+        "ImportError: {}: cannot open shared object file: No such file or directory",
+        "OSError: {}.so.1: cannot open shared object file: No such file or directory",
+        "ImportError: Library \"{}\" not found.",
+        "gymnasium.error.DependencyNotInstalled: run `pip install \"{}\"`",
+        "gymnasium.error.DependencyNotInstalled: run pip install {}",
+        "gymnasium.error.NameNotFound: Environment `X` doesn't exist. Did you mean: `{}`?",
+        "gymnasium.error.VersionNotFound: versioned environments: [ `v{}` ]",
+        "gymnasium.error.DeprecatedEnv: Please use `{}` instead",
+        "RuntimeError: the package x registers these environments: {}, {}",
+        "RuntimeError: --import {} failed: the module m has no n; similar names are {}",
+        "TypeError: f() got an unexpected keyword argument '{}'",
+        "ValueError: Unsupported space type: {}",
+        "FileNotFoundError: [Errno 2] No such file or directory: '{}'",
+        "{}",
+    ];
+    let mut plans = [plan("X-v0"), samples::plan(samples::folder()), samples::prebuilt("x")];
+    if let ResolvedSource::Folder(folder) = &mut spec(&mut plans[1]).source {
+        folder.added_env = Some(String::new());
+    }
+    for (text, template) in
+        HOSTILE.iter().flat_map(|text| templates.iter().map(move |template| (text, template)))
+    {
+        let line = template.replace("{}", text);
+        for log in [line.clone(), traceback(&line), format!("env step failed: {line}")] {
+            plans.iter().for_each(|plan| assert_harmless(plan, &log));
+        }
+    }
+    // A long line, and many lines.
+    for text in ["A", "a.b ", "-v1, `v2`; ", "$(x)"] {
+        for template in templates {
+            let line = template.replace("{}", &text.repeat((1 << 20) / text.len()));
+            assert_harmless(&plans[0], &traceback(&line));
+            let line = traceback(&template.replace("{}", text));
+            assert_harmless(&plans[0], &line.repeat((1 << 20) / line.len()));
+        }
+    }
+}
+
+fn assert_harmless(plan: &Plan, log: &str) {
+    let _ = question(plan, log);
+    let found = startup(plan, DEAD, log, &Facts::default());
+    assert_valid(&found);
+    for change in &found.changes {
+        let Some(typed) = shlex::split(&change.to_string()) else { panic!("{change:?}") };
+        assert!(typed.len() <= 2 && !typed.concat().contains(['$', '`', ';']), "{change:?}");
+    }
+    let is_plain = |text: &str| !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+    assert!(is_plain(&found.telling) && found.cause.as_deref().is_none_or(is_plain), "{found:?}");
+    assert!(found.telling.lines().all(|line| line.chars().count() <= 200), "{}", found.telling);
+    assert!(found.telling.lines().count() <= 8 && found.changes.len() <= 10, "{found:?}");
+}
+
+/// The sentence is that of `package_env.py`.
+#[test]
+fn a_package_of_a_folder_offers_its_environments() {
+    let sentence = " registers these environments: ";
+    assert!(crate::plan::folder::PACKAGE_ENV.contains(sentence));
+    let log = traceback(&format!("RuntimeError: the package my-pkg{sentence}$(x), My/A-v0, My/B-v0"));
+    let mut plan = samples::plan(samples::folder());
+    let found = startup(&plan, DEAD, &log, &Facts::default());
+    assert_eq!(words(&found), "", "its own env.py may print anything");
+    let ResolvedSource::Folder(folder) = &mut spec(&mut plan).source else { unreachable!() };
+    folder.added_env = Some(String::new());
+    let found = startup(&plan, DEAD, &log, &Facts::default());
+    assert_eq!(
+        (words(&found).as_str(), found.hints[0].as_str()),
+        ("-k id=My/A-v0", "choose one of these environments")
+    );
+    plan.serving.kwargs.insert("id".to_owned(), "My/b-v1".into());
+    let found = startup(&plan, DEAD, &log, &Facts::default());
+    let change = Change::Replace { option: "-k", old: "id=My/b-v1".to_owned(), new: "id=My/B-v0".to_owned() };
+    assert_eq!(found.changes, [change]);
 }

@@ -64,6 +64,8 @@ pub(crate) enum Fault {
     /// The content has another length, and says so.
     Length(u64),
     Redirect(String),
+    /// The header X-Repo-Commit names another commit.
+    Commit(String),
     /// Another body, with status 200.
     Body(String),
     /// Every 64 KiB take that long.

@@ -78,8 +78,10 @@ fn answer(state: &mut State, role: Role, request: &http::Request<Incoming>) -> A
     };
     if let Some(fault) = fault {
         answer.body_mut().go_wrong(&fault);
-        if let Fault::Length(length) = fault {
-            answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        match fault {
+            Fault::Length(length) => _ = answer.headers_mut().insert(header::CONTENT_LENGTH, length.into()),
+            Fault::Commit(name) => _ = answer.headers_mut().insert("x-repo-commit", name.parse().unwrap()),
+            _ => {}
         }
     }
     answer

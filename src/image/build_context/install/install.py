@@ -12,6 +12,7 @@ import glob
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -28,6 +29,8 @@ from requirements import Requirements
 CACHE = "/run/rlmesh-sandbox/cache"
 # The cache of all builds, read-only, in steps that have a cache of their own.
 SHARED = "/run/rlmesh-sandbox/shared"
+# The mount with the packages of the user's machine, each in a folder that is named by its digest.
+LOCAL = "/run/rlmesh-sandbox/local"
 
 # The answers of an index that only knows GET: uv also sends HEAD requests and asks for ranges.
 REFUSED = re.compile(rb"HTTP status \w+ error \((400|405|501)\b")
@@ -76,7 +79,8 @@ def main(arguments):
                 if wanted.arguments:
                     install(wanted, installer, cache, environment, as_of)
             case _:
-                install(Requirements(arguments), installer, cache, environment, as_of)
+                wanted = Requirements(lasting(argument, cache) for argument in arguments)
+                install(wanted, installer, cache, environment, as_of)
 
 
 def install(wanted, installer, cache, environment, as_of=()):
@@ -112,6 +116,31 @@ def install(wanted, installer, cache, environment, as_of=()):
         fail(str(error), 137)
     except OSError as error:
         fail(f"byte code cannot be written: {error}")
+
+
+def lasting(requirement, cache):
+    """The requirement with a package of the user's machine as a file in the cache instead of in its mount.
+
+    uv keeps what it builds of a file by its path and time, and nothing of a folder. The path contains the
+    digest of the content, and only in the cache the time stays the same.
+    """
+    match = re.search(re.escape(LOCAL) + r"/([0-9a-f]+)/([\w.+!-]+)", requirement)
+    if not match:
+        return requirement
+    (given, digest, name), is_folder = match.group(0, 1, 2), os.path.isdir(match[0])
+    folder = os.path.join(cache, "local", digest)
+    place = os.path.join(folder, name + ".tar.gz" if is_folder else name)
+    if not os.path.exists(place):
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            copy = os.path.join(temporary, name)
+            if is_folder:
+                copy = shutil.make_archive(copy, "gztar", os.path.dirname(given), name)
+            else:
+                shutil.copyfile(given, copy)
+            # Another build may have been faster; its content is the same.
+            os.replace(copy, place)
+    return requirement.replace(given, place)
 
 
 def write_lock(base, file, cache, environment):

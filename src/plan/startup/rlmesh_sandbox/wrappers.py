@@ -33,6 +33,45 @@ class NoInfo(gymnasium.Wrapper):
         return *result, {}
 
 
+class RenderMode(gymnasium.Wrapper):
+    """Passes the render mode to render(), for environments that expect it there and not at construction."""
+
+    def render(self):
+        return self.env.unwrapped.render(mode=self.render_mode)
+
+
+class FirstFrame(gymnasium.Wrapper):
+    """Returns the first of several frames, for environments with several cameras."""
+
+    def render(self):
+        frames = self.env.render()
+        return frames[0] if isinstance(frames, (list, tuple)) else frames
+
+
+class TileFrame(gymnasium.Wrapper):
+    """Draws NetHack, whose own frames are text, with the tiles of minihack."""
+
+    def __init__(self, env):
+        super().__init__(env)
+        modes = self.env.metadata.get("render_modes", [])
+        self.metadata = {**self.env.metadata, "render_modes": [*modes, "rgb_array"]}
+
+    def reset(self, **kwargs):
+        observation, info = self.env.reset(**kwargs)
+        self.glyphs = observation["glyphs"]
+        return observation, info
+
+    def step(self, action):
+        observation, *result = self.env.step(action)
+        self.glyphs = observation["glyphs"]
+        return observation, *result
+
+    def render(self):
+        from minihack.tiles.glyph_mapper import GlyphMapper
+
+        return GlyphMapper().to_rgb(self.glyphs)
+
+
 def values(reward):
     return list(reward.values()) if isinstance(reward, dict) else reward
 

@@ -1,0 +1,38 @@
+//! `manifest`: prints what starts sandboxes on a cluster.
+
+use crate::cli::ManifestArgs;
+use crate::commands::{Session, arguments};
+use crate::error::{Exit, SandboxError};
+use crate::output::Format;
+use crate::sandbox::manifest::ManifestOptions;
+use crate::source::EnvironmentSourceRef;
+
+pub(super) fn run(args: &ManifestArgs, session: Session) -> Result<Exit, SandboxError> {
+    let session = session.with_settings(arguments::with_hub)?;
+    let options = arguments::sandbox_options(&args.sandbox, &session.variables)?;
+    let on_event = &mut |event| session.output.event(&event);
+    let of_manifest = ManifestOptions {
+        kind: args.kind,
+        replicas: args.replicas,
+        name: args.name.clone(),
+        image: args.image.clone(),
+        ttl: args.ttl,
+        memory: args.memory,
+        cpus: args.cpus,
+        tmp_size: args.tmp_size,
+    };
+    let manifest = session.client.manifest(&args.sandbox.source, options, &of_manifest, on_event)?;
+    session.output.clear();
+    match session.output.format() {
+        Format::Json => session.output.json(&manifest.documents)?,
+        Format::Text | Format::Env => session.output.result(manifest.yaml()?.trim_end())?,
+    }
+    if args.image.is_none() && !matches!(args.sandbox.source, EnvironmentSourceRef::Image(_)) {
+        session.output.warn(&format!(
+            "the nodes need the image {}: push it with `rlmesh-sandbox build --push REF`, and pass --image REF",
+            manifest.image
+        ));
+    }
+    session.output.note(&manifest.usage);
+    Ok(Exit::Done)
+}
