@@ -15,7 +15,10 @@ static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The options of verbs with a source that `-h` shows. `--help` shows all.
-const SHORT_HELP: [&str; 12] = [
+const SHORT_HELP: [&str; 15] = [
+    "kind",
+    "replicas",
+    "image",
     "source",
     "command",
     "packages",
