@@ -33,6 +33,8 @@ pub(super) fn run(args: &ManifestArgs, session: Session) -> Result<Exit, Sandbox
             manifest.image
         ));
     }
-    session.output.note(&manifest.usage);
+    for line in manifest.usage.lines() {
+        session.output.note(line);
+    }
     Ok(Exit::Done)
 }

@@ -62,7 +62,11 @@ impl CommandLine {
         };
         let file = match &probe.config {
             Some(file) => Some(project_file::read(file)?),
-            None => project_file::find(&std::env::current_dir().map_err(anyhow::Error::from)?)?,
+            // A folder that was removed has no project file.
+            None => match std::env::current_dir() {
+                Ok(here) => project_file::find(&here)?,
+                Err(_) => None,
+            },
         };
         let project = match file {
             Some(file) => expand(&given, &probe, &file, variables)?,
