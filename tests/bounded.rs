@@ -167,7 +167,12 @@ fn a_build_that_ends_well_uses_the_builder_and_leaves_no_watch() {
     let checked = built(StandIn::new());
     let calls = &checked.calls;
     let build = calls.iter().find(|call| call.starts_with("buildx build")).unwrap();
-    assert!(build.contains(&format!("--builder {NAME} --load --tag {TAG} ")), "{build}");
+    assert!(
+        build.contains(&format!(
+            "--builder {NAME} --output=type=docker,compression=uncompressed --tag {TAG} "
+        )),
+        "{build}"
+    );
     assert!(
         !calls.iter().any(|call| call.starts_with("buildx create") || call.contains("--until")),
         "{calls:?}"

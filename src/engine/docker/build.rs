@@ -44,9 +44,11 @@ pub(crate) enum Goal<'a> {
 }
 
 impl Goal<'_> {
-    fn arguments(self, tag: &str) -> Vec<OsString> {
+    fn arguments(self, tag: &str, has_own_builder: bool) -> Vec<OsString> {
+        // A builder in a container exports the image to the engine. Compressing it would take most of that time.
+        let load = if has_own_builder { "--output=type=docker,compression=uncompressed" } else { "--load" };
         match self {
-            Goal::Image => ["--load", "--tag", tag].map(OsString::from).to_vec(),
+            Goal::Image => [load, "--tag", tag].map(OsString::from).to_vec(),
             Goal::Files { dockerfile, folder } => {
                 // buildx parses the value as CSV, and the folder's name may contain a comma.
                 let folder = folder.to_string_lossy().replace('"', "\"\"");
@@ -105,7 +107,7 @@ impl Docker {
         .map(OsString::from)
         .chain(builder)
         .chain(images)
-        .chain(request.goal.arguments(request.tag))
+        .chain(request.goal.arguments(request.tag, request.builder.is_some()))
         .chain(request.flags.iter().map(OsString::from))
         .chain([request.context.as_os_str().to_owned()])
         .collect();

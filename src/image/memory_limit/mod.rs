@@ -100,9 +100,15 @@ impl LimitedBuild<'_> {
     }
 }
 
-/// Whether the builder did not answer because another build has only just started its container.
+/// What buildx says about a builder whose container is only just starting, for another build or because BuildKit was
+/// killed.
+const STARTING: [&str; 4] =
+    ["failed to list workers", "listing workers", "is restarting", "connect: connection refused"];
+
+/// Whether the build failed before its first step because the builder did not answer yet.
 fn is_starting(failed: &BuildFailure) -> bool {
-    failed.step.is_none() && failed.failure.stderr.contains("failed to list workers: Unavailable")
+    let has_begun = failed.step.is_some() || !failed.unfinished.is_empty();
+    !has_begun && STARTING.iter().any(|text| failed.failure.stderr.contains(text))
 }
 
 fn cannot_limit(limit: MemoryLimit) -> SandboxError {

@@ -7,6 +7,9 @@ fail() {
   exit 1
 }
 
+# Where memory runs out, the kernel should end this step rather than BuildKit and the builds next to it.
+echo 500 2>/dev/null >/proc/self/oom_score_adj || :
+
 command -v apt-get >/dev/null || fail 'the base image has no apt-get, which --apt needs'
 [ "$(id -u)" = 0 ] || fail "the base image's user is not root, and may not install system packages"
 

@@ -8,6 +8,9 @@ fail() {
   exit 1
 }
 
+# Where memory runs out, the kernel should end this step rather than BuildKit and the builds next to it.
+echo 500 2>/dev/null >/proc/self/oom_score_adj || :
+
 version_of() {
   "$1" -I -S -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
