@@ -76,15 +76,12 @@ pub(super) fn advice(case: &Case<'_>, end: Option<ContainerEnd>) -> Advice {
         0 if case.plan.build().is_none() => {
             Advice::hint("the image's program ended without an error: check that the image serves rlmesh")
         }
-        0 => Advice::hint(
-            "the environment's code ended Python itself (exit code 0): look for sys.exit or os._exit in it",
-        ),
         _ if case.log.cause().is_some() => Advice::hint(
             "this is an error of the environment's own code: check its arguments (-k) and packages (-p)",
         ),
         127 => Advice::hint("the image's program does not exist: check that the image serves rlmesh"),
         _ => Advice::hint(format!(
-            "the environment's code ended Python itself with exit code {exit_code}: read the log"
+            "the environment's code ended Python itself (exit code {exit_code}): look for sys.exit or os._exit in it"
         )),
     }
 }

@@ -235,6 +235,14 @@ fn a_known_failure_leads_on() {
         ),
         ("X-v0", "AttributeError: module 'numpy' has no attribute 'float'", "--as-of YYYY-MM-DD", ""),
         ("X-v0", "thing.LicenseMissing: no license", "an error of the environment's own code", ""),
+        ("X-v0", "SyntaxError: invalid syntax", "Python cannot read this file", ""),
+        ("X-v0", "TypeError: hf env mapping must be a mapping", "make_env in env.py must return an", ""),
+        (
+            "X-v0",
+            "RuntimeError: module 'x' must define make_env(...)",
+            "env.py needs a function make_env",
+            "",
+        ),
     ] {
         let diagnosis = startup(&plan(env_id), DEAD, &traceback(line), &Facts::default());
         assert_eq!(diagnosis.cause.as_deref(), Some(line.trim_end_matches('.')), "{line}");
