@@ -134,6 +134,15 @@ impl Live {
         command
     }
 
+    /// The names of the containers, in any state, that its runs started: others may use the engine too.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let label = format!("{{{{.Names}}}} {{{{.Label \"{}\"}}}}", "rlmesh.sandbox.run-dir");
+        let listed = docker(&["ps", "--all", "--filter", "label=rlmesh.sandbox", "--format", &label]);
+        let folder = self.tmp.path().to_str().unwrap();
+        let own = listed.lines().filter_map(|line| line.split_once(' '));
+        own.filter(|(_, run)| run.starts_with(folder)).map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         Done::new(arguments, self.command(arguments).output().unwrap())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::engine::{Done, Images, Live, alone, docker, entries, exists, together};
+use super::engine::{Done, Images, Live, alone, entries, exists, together};
 use super::python::{EPISODE, VECTOR, interpreter, script};
 use crate::support::{program, signal};
 
@@ -101,8 +101,7 @@ fn killed_at_any_moment_one_reap_leaves_no_socket() {
         signal(&child, Signal::KILL);
         child.wait().unwrap();
         live.run(&["-q", "reap"]).ended(0);
-        let own = "label=rlmesh.sandbox.source=gym://CartPole-v1";
-        assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", own]), "", "killed after {moment} ms");
+        assert_eq!(live.containers(), Vec::<String>::new(), "killed after {moment} ms");
         assert_eq!(entries(live.tmp.path()), Vec::<String>::new(), "killed after {moment} ms");
     }
 }

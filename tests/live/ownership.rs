@@ -31,11 +31,14 @@ fn killed_at_any_moment_one_reap_leaves_nothing() {
         if was_killed {
             live.run(&["-q", "reap"]).ended(0);
         } else {
-            live.run(&["-q", "stop", "--all", "-t", "1"]).ended(0);
+            let names = live.containers();
+            live.run(
+                &[&["-q", "stop", "-t", "1"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()]
+                    .concat(),
+            )
+            .ended(0);
         }
-        let left =
-            docker(&["ps", "--all", "--quiet", "--filter", "label=rlmesh.sandbox.source=gym://CartPole-v1"]);
-        assert_eq!(left, "", "killed after {moment} ms");
+        assert_eq!(live.containers(), Vec::<String>::new(), "killed after {moment} ms");
         assert_eq!(entries(live.tmp.path()), Vec::<String>::new(), "killed after {moment} ms");
     }
 }
