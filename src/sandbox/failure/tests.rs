@@ -359,6 +359,12 @@ fn an_end_without_an_exception_is_explained() {
     let prebuilt = samples::prebuilt("x");
     let ended = Some(ContainerEnd { exit_code: 0, is_out_of_memory: false });
     assert!(startup(&prebuilt, ended, "", &Facts::default()).hints[0].contains("serves rlmesh"));
+    let usage =
+        "usage: python -m rlmesh._bootstrap.sandbox_env <bootstrap.json> (or set RLMESH_BOOTSTRAP_JSON)";
+    let ended = Some(ContainerEnd { exit_code: 2, is_out_of_memory: false });
+    assert!(startup(&prebuilt, ended, usage, &Facts::default()).hints[0].contains("run the source"));
+    let built = startup(&plan("X-v0"), ended, "", &Facts::default());
+    assert!(built.hints[0].contains("exit code 2): look for sys.exit"), "{:?}", built.hints);
 }
 
 #[test]
