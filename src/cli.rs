@@ -21,7 +21,7 @@ use crate::settings::isolation::{
 };
 use crate::settings::kwargs::parse_kwarg;
 use crate::settings::sandbox::{
-    VectorizationMode, base_image, container_name, count, date, debian_package, import, process_id,
+    VectorizationMode, base_image, container_name, count, date, debian_package, import, lines, process_id,
     requirement, wrapper,
 };
 use crate::settings::size::{BuildMemory, size_of};
@@ -435,7 +435,7 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// Print only the last N lines
-    #[arg(short = 'n', long, value_name = "N", visible_alias = "lines")]
+    #[arg(short = 'n', long, value_name = "N", visible_alias = "lines", value_parser = lines)]
     pub tail: Option<u64>,
     /// Print only what was written since then: 90s, 10m, 2h, or a time such as 2026-11-25T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]

@@ -52,5 +52,5 @@ fn variables_of_a_build_do_not_concern_other_verbs() {
         .env("PIP_INDEX_URL", "a\nb")
         .env("RLMESH_SANDBOX_CA_CERT", "/nonexistent")
         .docker(StandIn::new().on("ps *", crate::support::Reply::default()));
-    run.stdout("ID  SOURCE  ENVS  ADDRESS  STATE  OWNER  AGE  NAME\n").check();
+    run.stdout("ID  SOURCE  ENVS  ADDRESS  STATE  OWNER  AGE  ISOLATION  NAME\n").check();
 }

@@ -18,7 +18,7 @@ fn ps_is_a_table_or_one_array() {
     let checked = Run::line("ps").docker(one()).any_stdout().check();
     let lines: Vec<Vec<&str>> =
         checked.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["ID", "SOURCE", "ENVS", "ADDRESS", "STATE", "OWNER", "AGE", "NAME"]);
+    assert_eq!(lines[0], ["ID", "SOURCE", "ENVS", "ADDRESS", "STATE", "OWNER", "AGE", "ISOLATION", "NAME"]);
     assert_eq!(lines[1][..3], ["45d51db4c7f0", "CartPole-v1", "1"]);
     assert_eq!(lines[1][4..6], ["running", "none"]);
     let checked = Run::line("ps --format json").docker(one()).any_stdout().check();
@@ -34,6 +34,30 @@ fn ps_is_a_table_or_one_array() {
     let nothing = || StandIn::new().on("ps *", Reply::default());
     Run::line("ps --format json").docker(nothing()).stdout("[]\n").check();
     Run::line("ps --format jsonl").docker(nothing()).check();
+}
+
+#[test]
+fn ps_and_inspect_show_the_isolation_and_the_socket() {
+    let strict = sandbox(|sandbox| {
+        sandbox["NetworkSettings"]["Ports"] = json!({});
+        sandbox["Config"]["Labels"]["rlmesh.sandbox.isolation"] = json!("strict");
+        sandbox["Mounts"] =
+            json!([{"Source": "/tmp/rlmesh-socket-0123456789ab/s", "Destination": "/run/rlmesh"}]);
+    });
+    let docker = || engine(std::slice::from_ref(&strict));
+    let table = Run::line("ps").docker(docker()).any_stdout().check().stdout;
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.contains("  unix:///tmp/rlmesh-socket-0123456789ab/s/env.sock  "), "{table}");
+    assert!(row.contains("  strict  "), "{table}");
+    let listed = Run::line("ps --json").docker(docker()).any_stdout().check().stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["isolation"], "strict", "{listed}");
+    // A sandbox of the SDK does not record it.
+    let listed = Run::line("ps --json").docker(one()).any_stdout().check().stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert!(listed[0]["isolation"].is_null(), "{listed}");
+    let inspected = Run::line("inspect 45d5").docker(docker()).any_stdout().check().stdout;
+    assert!(inspected.contains("\nisolation    strict\n"), "{inspected}");
 }
 
 #[test]

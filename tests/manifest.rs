@@ -71,6 +71,11 @@ fn the_text_is_yaml_and_says_what_is_left_to_do() {
         .stdout_with(["image: r.example/c:1\n", "no-new-privileges:true\n"])
         .stderr_with(["docker compose -p rlmesh-c port"])
         .check();
+    Run::line("manifest CartPole-v1 --kind compose")
+        .docker(StandIn::missing())
+        .any_stdout()
+        .stderr_with(["warning: the engine needs the image rlmesh-sandbox-cartpole-v1:"])
+        .check();
 }
 
 #[test]

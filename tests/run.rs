@@ -160,7 +160,7 @@ fn the_result_as_json_and_as_variables() {
             "{{\"address\":\"tcp://127.0.0.1:<port>\",\"container_id\":\"{ID}\",\
              \"container_name\":\"rlmesh-sandbox-cartpole-v1-<uuid>\",\"image\":\"{TAG}\",\"image_id\":\"{IMAGE_ID}\",\
              \"build_hash\":\"7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d\",\
-             \"source\":\"gym://CartPole-v1\",\"state\":\"running\",\"num_envs\":1,\
+             \"source\":\"gym://CartPole-v1\",\"state\":\"running\",\"num_envs\":1,\"isolation\":\"default\",\
              \"owner\":{{\"pid\":null,\"state\":\"none\"}},\"created\":\"2026-11-23T07:01:25.823105079Z\",\"env\":{{\"id\":\"CartPole-v1\",\"num_envs\":1,\"render_mode\":null,\
              \"observation_space\":{{\"type\":\"box\",\"shape\":[4],\"dtype\":\"float32\",\
              \"low\":[-4.800000190734863,\"-inf\",-0.41887903213500977,\"-inf\"],\

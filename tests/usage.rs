@@ -198,3 +198,14 @@ fn colours_only_where_they_are_asked_for() {
     assert!(error("hash foo://x --color always").starts_with("\x1b[1;31merror:\x1b[0m"));
     assert!(!error("hash foo://x --color never").contains('\x1b'));
 }
+
+#[test]
+fn a_dry_run_never_becomes_a_command_that_acts() {
+    Run::line("stop --all --dry-run")
+        .status(2)
+        .stderr(
+            "error: `stop` has no option --dry-run\n\
+             hint: run `rlmesh-sandbox stop --help` to list its options\n",
+        )
+        .check();
+}

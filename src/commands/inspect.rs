@@ -45,6 +45,7 @@ fn described(sandbox: &Sandbox, answer: &Result<Handshake, String>) -> String {
         ("name", sandbox.name().to_owned()),
         ("source", or_dash(sandbox.source())),
         ("address", or_dash(sandbox.address().as_deref())),
+        ("isolation", or_dash(sandbox.isolation())),
         ("state", sandbox.state()),
         ("owner", owner(sandbox.owner)),
         ("created", format!("{}{age}", container.created)),

@@ -4,7 +4,7 @@ use crate::cli::ManifestArgs;
 use crate::commands::{Session, arguments};
 use crate::error::{Exit, SandboxError};
 use crate::output::Format;
-use crate::sandbox::manifest::ManifestOptions;
+use crate::sandbox::manifest::{ManifestKind, ManifestOptions};
 use crate::source::EnvironmentSourceRef;
 
 pub(super) fn run(args: &ManifestArgs, session: Session) -> Result<Exit, SandboxError> {
@@ -28,10 +28,15 @@ pub(super) fn run(args: &ManifestArgs, session: Session) -> Result<Exit, Sandbox
         Format::Text | Format::Env => session.output.result(manifest.yaml()?.trim_end())?,
     }
     if args.image.is_none() && !matches!(args.sandbox.source, EnvironmentSourceRef::Image(_)) {
-        session.output.warn(&format!(
-            "the nodes need the image {}: push it with `rlmesh-sandbox build --push REF`, and pass --image REF",
-            manifest.image
-        ));
+        let image = &manifest.image;
+        session.output.warn(&match args.kind {
+            ManifestKind::Kubernetes => format!(
+                "the nodes need the image {image}: push it with `rlmesh-sandbox build … --push REF`, and pass --image REF"
+            ),
+            ManifestKind::Compose => {
+                format!("the engine needs the image {image}: build it there with `rlmesh-sandbox build …`")
+            }
+        });
     }
     for line in manifest.usage.lines() {
         session.output.note(line);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::{ArgAction, CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Change, shell_word};
@@ -51,9 +51,14 @@ pub(super) fn end_of_options(words: &[String]) -> usize {
     words.iter().position(|word| word == "--").unwrap_or(words.len())
 }
 
-/// Options that can be given once.
-const SINGLE: [&str; 5] =
-    ["--base-image", "--platform", "--rlmesh-package", "--build-memory", "--ready-timeout"];
+/// Whether `run` takes an option only once.
+fn is_single(option: &str) -> bool {
+    let program = Cli::command();
+    let arguments = program.find_subcommand("run").into_iter().flat_map(clap::Command::get_arguments);
+    arguments
+        .filter(|argument| argument.get_long() == option.strip_prefix("--") && argument.get_long().is_some())
+        .any(|argument| matches!(argument.get_action(), ArgAction::Set))
+}
 
 /// Adds an option, unless the words have it. An option that can be given once is replaced.
 fn add(words: &mut Vec<String>, option: &str, value: &str) {
@@ -63,7 +68,7 @@ fn add(words: &mut Vec<String>, option: &str, value: &str) {
     if has {
         return;
     }
-    if SINGLE.contains(&option) {
+    if is_single(option) {
         let at = words.iter().position(|word| word == option);
         if let Some(given) = at.and_then(|at| words.get_mut(at + 1)) {
             value.clone_into(given);
@@ -189,6 +194,13 @@ mod tests {
             assert_eq!(next(line, &[python.clone(), apt.clone()]).unwrap(), expected);
         }
         assert_eq!(next("x run A", &[python]).unwrap(), "rlmesh-sandbox run A --base-image python:3.10-slim");
+        let memory = Change::Add("--memory", "2m".to_owned());
+        assert_eq!(next("x run --memory 1m A", &[memory]).unwrap(), "rlmesh-sandbox run --memory 2m A");
+        let tmpfs = Change::Add("--tmpfs", "/b".to_owned());
+        assert_eq!(
+            next("x run A --tmpfs /a", &[tmpfs]).unwrap(),
+            "rlmesh-sandbox run A --tmpfs /a --tmpfs /b"
+        );
         assert_eq!(next("x run A --kwargs @file", &[human("x")]), None);
         let module = Change::Replace { option: "-i", old: "ale-py".to_owned(), new: "ale_py".to_owned() };
         assert_eq!(

@@ -10,7 +10,7 @@ use crate::sandbox::filter::is_wanted;
 use crate::sandbox::listing::{OwnerState, Sandbox};
 
 /// The table for 60, 80 and 120 columns.
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::fixed("ID", 0),
     Column::flexible("SOURCE", 12, 0),
     Column::fixed("ENVS", 4),
@@ -18,7 +18,8 @@ const COLUMNS: [Column; 8] = [
     Column::fixed("STATE", 3),
     Column::fixed("OWNER", 1),
     Column::fixed("AGE", 2),
-    Column::flexible("NAME", 12, 5),
+    Column::fixed("ISOLATION", 5),
+    Column::flexible("NAME", 12, 6),
 ];
 
 /// Below this width, addresses are shown without `tcp://`.
@@ -58,6 +59,7 @@ fn row(sandbox: &Sandbox, is_narrow: bool) -> Vec<String> {
         sandbox.state(),
         owner(sandbox.owner),
         text::age(&sandbox.container.created).unwrap_or_else(|| "-".to_owned()),
+        text::one_line(sandbox.isolation().unwrap_or("-")),
         text::one_line(sandbox.name()),
     ]
 }

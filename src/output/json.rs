@@ -57,6 +57,7 @@ pub(crate) struct Started<'a> {
     source: &'a str,
     state: &'static str,
     num_envs: u32,
+    isolation: String,
     owner: Owner,
     created: &'a str,
     env: Environment<'a>,
@@ -90,6 +91,7 @@ impl<'a> Started<'a> {
             source,
             state: "running",
             num_envs: handshake.num_envs,
+            isolation: running.isolation.level.to_string(),
             owner: OwnerState::from(running.ownership).into(),
             created: &running.created,
             env: handshake.into(),
@@ -239,6 +241,8 @@ pub(crate) struct Sandbox<'a> {
     /// Docker's word for it, or `removed`.
     state: &'a str,
     num_envs: Option<u32>,
+    /// `default` or `strict`; `null` for a sandbox of the SDK.
+    isolation: Option<&'a str>,
     owner: Owner,
     created: &'a str,
 }
@@ -275,6 +279,7 @@ impl<'a> From<&'a listing::Sandbox> for Sandbox<'a> {
             build_hash: sandbox.build_hash(),
             state: &container.state.status,
             num_envs: sandbox.num_envs(),
+            isolation: sandbox.isolation(),
             owner: sandbox.owner.into(),
             created: &container.created,
         }

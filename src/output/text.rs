@@ -6,6 +6,7 @@ use crate::engine::Isolation;
 use crate::engine::docker::inspection::short;
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::handshake::Handshake;
+use crate::sandbox::isolation::NETWORK_WITHOUT_EGRESS;
 use crate::sandbox::start::Running;
 use crate::settings::isolation::IsolationLevel;
 use crate::settings::size::HumanSize;
@@ -202,6 +203,7 @@ pub(crate) fn running(running: &Running, to_stop: &str) -> Vec<String> {
 fn isolation(isolation: &Isolation) -> String {
     let network = match isolation.network.as_str() {
         "none" => "no network".to_owned(),
+        NETWORK_WITHOUT_EGRESS => "no internet".to_owned(),
         name => format!("network {name}"),
     };
     let root = if isolation.read_only { "read-only" } else { "writable" };

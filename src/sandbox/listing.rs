@@ -128,6 +128,11 @@ impl Sandbox {
         self.container.label(label::BUILD_HASH).filter(|hash| !hash.is_empty())
     }
 
+    /// How much it may do, `default` or `strict`. The SDK's containers do not record it.
+    pub(crate) fn isolation(&self) -> Option<&str> {
+        self.container.label(label::ISOLATION).filter(|isolation| !isolation.is_empty())
+    }
+
     /// Docker's word for its state, with the exit code of one that has ended: `running`, `exited (1)`.
     pub(crate) fn state(&self) -> String {
         let state = &self.container.state;

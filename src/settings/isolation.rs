@@ -15,7 +15,7 @@ pub enum IsolationLevel {
     /// Enough for most environments: the network, and writing anywhere in the container.
     #[default]
     Default,
-    /// Nothing that an environment can do without: no network, a read-only root, an ordinary user.
+    /// As little as possible: no network, a read-only root, an ordinary user.
     Strict,
 }
 

@@ -325,6 +325,16 @@ pub(crate) fn count(text: &str) -> Result<u32, InvalidValue> {
     })
 }
 
+/// Parses a number of lines.
+///
+/// # Errors
+/// [`InvalidValue`].
+pub(crate) fn lines(text: &str) -> Result<u64, InvalidValue> {
+    text.trim().parse().map_err(|_| {
+        InvalidValue::new("it is not a valid number of lines", "use a whole number, such as 100")
+    })
+}
+
 /// Checks the name of a container, by Docker's rules.
 ///
 /// # Errors
@@ -487,6 +497,8 @@ mod tests {
         for text in ["0", "-1", "1.5", "", "x", "99999999999"] {
             assert!(count(text).is_err(), "{text}");
         }
+        assert_eq!(lines("0").unwrap(), 0);
+        assert!(lines("-1").is_err() && lines("x").is_err());
         assert_eq!(process_id("1").unwrap(), 1);
         for text in ["0", "-1", "", "x", "4294967295"] {
             assert!(process_id(text).is_err(), "{text}");

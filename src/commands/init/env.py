@@ -1,6 +1,6 @@
 """A small environment: move a dot along a line until it reaches the goal.
 
-rlmesh-sandbox calls make_env. Replace LineEnv by your own environment.
+rlmesh-sandbox calls make_env. Replace LineEnv with your own environment.
 """
 
 import gymnasium

@@ -47,6 +47,10 @@ impl Line {
         if dashed != name && self.option(&dashed).is_some() {
             return Some(long(&dashed));
         }
+        if name == "--dry-run" {
+            // Without it, the command would do what the user only wanted to see.
+            return None;
+        }
         if let Some((owners, takes_value)) = self.owners(name) {
             let range = at..self.after(at, takes_value && !self.words[at].contains('='));
             return Some(Step::new(format!("{owners} {name}"), self.replaced_range(range, &[])));

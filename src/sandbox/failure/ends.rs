@@ -73,18 +73,18 @@ pub(super) fn advice(case: &Case<'_>, end: Option<ContainerEnd>) -> Advice {
         134 | 136 | 139 => Advice::hint(
             "compiled code crashed: use another version of its package (-p NAME==VERSION), or another base image (--base-image)",
         ),
-        0 if case.plan.build().is_none() => {
-            Advice::hint("the image's program ended without an error: check that the image serves rlmesh")
-        }
-        0 => Advice::hint(
-            "the environment's code ended Python itself (exit code 0): look for sys.exit or os._exit in it",
-        ),
         _ if case.log.cause().is_some() => Advice::hint(
             "this is an error of the environment's own code: check its arguments (-k) and packages (-p)",
         ),
+        _ if case.log.has("sandbox_env <bootstrap.json>") => Advice::hint(
+            "this image was built for an environment: run the source that it was built for instead of image://",
+        ),
         127 => Advice::hint("the image's program does not exist: check that the image serves rlmesh"),
+        _ if case.plan.build().is_none() => Advice::hint(format!(
+            "the image's program ended (exit code {exit_code}): check that the image serves rlmesh"
+        )),
         _ => Advice::hint(format!(
-            "the environment's code ended Python itself with exit code {exit_code}: read the log"
+            "the environment's code ended Python itself (exit code {exit_code}): look for sys.exit or os._exit in it"
         )),
     }
 }

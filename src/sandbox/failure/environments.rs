@@ -58,6 +58,9 @@ fn of_the_folder(case: &Case<'_>) -> Option<Advice> {
         return None;
     };
     let text = exception(case, &["RuntimeError: the package "])?;
+    if text.contains(" registers no Gymnasium environment ") {
+        return Some(Advice::hint("if a function registers it, pass the function with -i MODULE:FUNCTION"));
+    }
     let (_, ids) = text.split_once(" registers these environments: ")?;
     let given = case.plan.serving.kwargs.get("id").and_then(serde_json::Value::as_str);
     // The sentence may have been cut off in the last one.
@@ -101,6 +104,11 @@ fn unknown(case: &Case<'_>, text: &str) -> Advice {
             "the packages given with -p register no environment when their modules are imported ({}): look into their documentation for the module or function that does, and pass it with -i MODULE or -i MODULE:FUNCTION",
             given.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ")
         ));
+    }
+    if case.imports().next().is_some() {
+        return Advice::hint(
+            "the modules given with -i do not register this id: check it, or pass the function that registers it with -i MODULE:FUNCTION",
+        );
     }
     Advice::hint(
         "check the environment id; if another package registers it, pass the package with -p and its module with -i",

@@ -62,6 +62,21 @@ fn call(case: &Case<'_>, text: &str) -> Option<Advice> {
             case.add("--wrap", wrapper),
         ));
     }
+    if has(&["must define make_env("]) {
+        return Some(Advice::hint(
+            "env.py needs a function make_env that returns the environment: `rlmesh-sandbox init FOLDER` writes an example",
+        ));
+    }
+    if has(&["hf env mapping must be a mapping"]) {
+        return Some(Advice::hint(
+            "make_env in env.py must return an environment, a vector environment, or a dict of suites of tasks",
+        ));
+    }
+    if ["SyntaxError: ", "IndentationError: ", "TabError: "].iter().any(|name| text.starts_with(name)) {
+        return Some(Advice::hint(
+            "Python cannot read this file: correct it, or if it belongs to a package, use another version of the package",
+        ));
+    }
     if has(&["must be real number, not NoneType"]) {
         return Some(Advice::hint(
             "the environment returns None as the reward: wrap it with --wrap MODULE:CLASS",

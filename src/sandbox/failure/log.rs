@@ -39,6 +39,9 @@ fn is_abort_reason(line: &str) -> bool {
         || line.contains("Assertion ")
 }
 
+/// The function of a frame that names none: the place of a syntax error.
+const UNKNOWN: &str = "?";
+
 /// A frame of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -197,7 +200,10 @@ impl Frame {
     }
 
     fn lines(&self) -> Vec<String> {
-        let at = format!("File \"{}\", line {}, in {}", self.short_file(), self.line, self.function);
+        let mut at = format!("File \"{}\", line {}", self.short_file(), self.line);
+        if self.function != UNKNOWN {
+            at += &format!(", in {}", self.function);
+        }
         let code = (!self.code.is_empty()).then(|| format!("  {}", self.code));
         std::iter::once(at).chain(code).collect()
     }
@@ -306,7 +312,7 @@ fn read_frame(frames: &mut Vec<Frame>, line: &str) {
 fn frame(line: &str) -> Option<Frame> {
     let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    let function = rest[digits..].trim_start_matches(',').trim_start().strip_prefix("in ").unwrap_or("?");
+    let function = rest[digits..].trim_start_matches(',').trim_start().strip_prefix("in ").unwrap_or(UNKNOWN);
     Some(Frame {
         file: file.to_owned(),
         line: rest[..digits].to_owned(),

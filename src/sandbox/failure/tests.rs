@@ -235,6 +235,14 @@ fn a_known_failure_leads_on() {
         ),
         ("X-v0", "AttributeError: module 'numpy' has no attribute 'float'", "--as-of YYYY-MM-DD", ""),
         ("X-v0", "thing.LicenseMissing: no license", "an error of the environment's own code", ""),
+        ("X-v0", "SyntaxError: invalid syntax", "Python cannot read this file", ""),
+        ("X-v0", "TypeError: hf env mapping must be a mapping", "make_env in env.py must return an", ""),
+        (
+            "X-v0",
+            "RuntimeError: module 'x' must define make_env(...)",
+            "env.py needs a function make_env",
+            "",
+        ),
     ] {
         let diagnosis = startup(&plan(env_id), DEAD, &traceback(line), &Facts::default());
         assert_eq!(diagnosis.cause.as_deref(), Some(line.trim_end_matches('.')), "{line}");
@@ -351,6 +359,12 @@ fn an_end_without_an_exception_is_explained() {
     let prebuilt = samples::prebuilt("x");
     let ended = Some(ContainerEnd { exit_code: 0, is_out_of_memory: false });
     assert!(startup(&prebuilt, ended, "", &Facts::default()).hints[0].contains("serves rlmesh"));
+    let usage =
+        "usage: python -m rlmesh._bootstrap.sandbox_env <bootstrap.json> (or set RLMESH_BOOTSTRAP_JSON)";
+    let ended = Some(ContainerEnd { exit_code: 2, is_out_of_memory: false });
+    assert!(startup(&prebuilt, ended, usage, &Facts::default()).hints[0].contains("run the source"));
+    let built = startup(&plan("X-v0"), ended, "", &Facts::default());
+    assert!(built.hints[0].contains("exit code 2): look for sys.exit"), "{:?}", built.hints);
 }
 
 #[test]
