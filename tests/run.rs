@@ -23,8 +23,7 @@ const INTRODUCTION: &str = "\
 ";
 
 /// How to use it from Python.
-const PYTHON: &str =
-    "  python       from rlmesh.numpy import RemoteEnv; env = RemoteEnv(\"tcp://127.0.0.1:<port>\")\n";
+const PYTHON: &str = "  python       env = rlmesh.numpy.RemoteEnv(\"tcp://127.0.0.1:<port>\")\n";
 
 /// How to stop it, if it runs in the foreground.
 const CTRL_C: &str = "  to stop      press Ctrl-C\n";

@@ -193,7 +193,7 @@ pub(crate) fn running(running: &Running, to_stop: &str) -> Vec<String> {
     if !to_stop.is_empty() {
         let class = if running.handshake.num_envs > 1 { "RemoteVectorEnv" } else { "RemoteEnv" };
         let address = &running.address;
-        rows.push(("python", format!("from rlmesh.numpy import {class}; env = {class}(\"{address}\")")));
+        rows.push(("python", format!("env = rlmesh.numpy.{class}(\"{address}\")")));
         rows.push(("to stop", to_stop.to_owned()));
     }
     rows.into_iter().map(|(name, value)| format!("  {name:<12} {}", one_line(&value))).collect()
