@@ -17,6 +17,8 @@ pub(crate) struct Waits {
     pub(crate) clean_up: Duration,
     /// For more output of a docker command that has ended: processes that it started may keep its pipes open.
     pub(crate) late_output: Duration,
+    /// For the engine to report that a container ran out of memory, once the container has failed.
+    pub(crate) late_event: Duration,
     /// For a client that only inspects a builder to disconnect. A client that stays connected is building.
     pub(crate) builder_inspection: Duration,
     /// For a run that only checks a builder to release its lock. A run that keeps the lock is building.
@@ -56,6 +58,7 @@ impl Waits {
             query: limit(8.0),
             clean_up: limit(7.0),
             late_output: seconds(1.0),
+            late_event: seconds(2.0),
             builder_inspection: seconds(2.0),
             builder_lock: seconds(5.0),
             unfinished_container: seconds(2.0),

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::docker::Docker;
 use crate::engine::docker::child::Cause;
@@ -18,6 +18,9 @@ use crate::engine::docker::invocation::Failure;
 use crate::engine::docker::tail::LOG_TAIL;
 use crate::error::Signal;
 use crate::host::interrupt::Interrupt;
+
+/// How often the stream is looked at.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Whether a container ran out of memory within a span of time.
 #[derive(Debug)]
@@ -80,11 +83,20 @@ impl OomWatch {
             Ok(printed) if printed.stdout.lines().any(|name| name.trim() == self.container) => {
                 OomEvidence::Seen
             }
-            // The stream may have caught up in the meantime.
-            _ if self.is_seen.load(Ordering::SeqCst) => OomEvidence::Seen,
+            // The engine may report the event only after the end of the process.
+            _ if self.is_seen_within(docker.waits.late_event) => OomEvidence::Seen,
             Ok(_) => OomEvidence::NotSeen,
             Err(failure) => OomEvidence::Unknown(failure),
         }
+    }
+
+    /// Whether the stream reports the event within that time.
+    fn is_seen_within(&self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        while !self.is_seen.load(Ordering::SeqCst) && Instant::now() < end {
+            std::thread::sleep(POLL);
+        }
+        self.is_seen.load(Ordering::SeqCst)
     }
 }
 
