@@ -79,6 +79,10 @@ pub(crate) fn find(docker: &Docker, temp_folder: &Path, request: Request) -> Res
             sandboxes = list()?;
         }
     }
+    if request == Request::Sweep {
+        // Only the run directory names a container that the engine may still be creating. A sweep does not wait for it.
+        survey.abandoned.retain(|folder| !is_expected(folder, &sandboxes));
+    }
     // Runs with another TMPDIR have their run directories elsewhere.
     for folder in sandboxes.iter().filter_map(|container| container.label(label::RUN_DIR)) {
         survey.add(Path::new(folder), engine, lock_wait);
@@ -159,10 +163,13 @@ impl<'a> OrphanCheck<'a> {
 
 /// Whether the engine may still create a container for a killed run.
 fn expects_container(survey: &Survey, sandboxes: &[Inspection]) -> bool {
+    survey.abandoned.iter().any(|folder| is_expected(folder, sandboxes))
+}
+
+/// Whether the engine may still create the container that a run directory names.
+fn is_expected(folder: &Abandoned, sandboxes: &[Inspection]) -> bool {
     let exists = |name: &str| sandboxes.iter().any(|container| container.name() == name);
-    survey.abandoned.iter().any(|folder| {
-        folder.age < Duration::from_secs(600) && folder.container.as_deref().is_some_and(|name| !exists(name))
-    })
+    folder.age < Duration::from_secs(600) && folder.container.as_deref().is_some_and(|name| !exists(name))
 }
 
 impl Findings {
