@@ -11,6 +11,7 @@ mod failure;
 mod fetch;
 mod listing;
 mod part;
+mod records;
 mod retry;
 mod stamp;
 mod tree;
@@ -32,9 +33,9 @@ use client::Client;
 use failure::{Fault, Request};
 use fetch::{Download, Failed, Fetched};
 
-pub(crate) use cache::repositories;
 pub(crate) use checkout::Checkout;
 pub(crate) use eviction::prune;
+pub(crate) use records::repositories;
 pub(crate) use retry::Retries;
 pub(crate) use tree::{Tree, TreeFile};
 
