@@ -19,6 +19,7 @@ pub(crate) mod network;
 pub(crate) mod oci;
 pub(crate) mod probe;
 pub(crate) mod rawjson;
+mod run_arguments;
 pub(crate) mod tail;
 
 use std::ffi::OsString;
