@@ -2,6 +2,7 @@
 
 mod conditions;
 pub(crate) mod container;
+mod running;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use crate::engine::docker::Docker;
 use crate::engine::docker::container::{Left, StartFailure, StartFailureReason};
 use crate::engine::{Isolation, Reach};
 use crate::error::{Field, InvalidValue, Problem, SandboxError, invalid_option};
-use crate::host::interrupt::Signals;
 use crate::host::logs;
 use crate::host::process::{self, Host, Liveness};
 use crate::host::run_dir::RunDir;
@@ -20,7 +20,7 @@ use crate::host::socket_dir::SocketDir;
 use crate::image::{Image, ImageRequest};
 use crate::progress::{Event, Listener};
 use crate::sandbox::check::{self, CheckReport};
-use crate::sandbox::handshake::{self, Handshake};
+use crate::sandbox::handshake;
 use crate::sandbox::owner::Owner;
 use crate::sandbox::ready::{self, Ready, Subject};
 use crate::sandbox::{isolation, orphans};
@@ -29,6 +29,7 @@ use crate::settings::isolation::{ContainerOptions, Network, Transport};
 use crate::settings::sandbox::{Ownership, RunOptions};
 pub(crate) use conditions::check_first;
 use conditions::decide;
+pub(crate) use running::Running;
 
 /// How many names are tried if names are taken.
 const NAMES_TRIED: usize = 3;
@@ -37,31 +38,6 @@ const NAMES_TRIED: usize = 3;
 const PORTS_TRIED: usize = 30;
 /// How many starts are tried if the engine lacks something that can be replaced.
 const STARTS_TRIED: usize = 4;
-
-/// A container that has answered.
-#[derive(Debug, Clone)]
-pub(crate) struct Running {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    /// The address for rlmesh's clients: `tcp://127.0.0.1:49153`, or `unix:///…`.
-    pub(crate) address: String,
-    pub(crate) isolation: Isolation,
-    /// When the container was created, in RFC 3339.
-    pub(crate) created: String,
-    pub(crate) ownership: Ownership,
-    pub(crate) image: Image,
-    pub(crate) handshake: Handshake,
-    /// The time from the first command to the answered handshake.
-    pub(crate) took: Duration,
-    /// When its container was started.
-    pub(crate) started: Instant,
-    /// What a client saw, if the environment was to be checked.
-    pub(crate) check: Option<CheckReport>,
-    /// The run directory. It names the container as long as the container must not outlive this process.
-    folder: Arc<RunDir>,
-    /// The folder of its Unix socket.
-    socket: Option<Arc<SocketDir>>,
-}
 
 /// Makes sure that the engine has the plan's image, starts its container, and waits for the handshake.
 ///
@@ -412,51 +388,6 @@ fn discard(
 
 /// What to do about a container that could not be removed.
 const REAP_LATER: &str = "run `rlmesh-sandbox reap` once docker answers";
-
-impl Running {
-    /// The time from the start of the container to the answered handshake.
-    pub(crate) fn started_in(&self) -> Duration {
-        self.took.saturating_sub(self.image.built_in.unwrap_or_default())
-    }
-
-    /// Keeps the container after this process has ended.
-    ///
-    /// # Errors
-    /// [`SandboxError::System`].
-    pub(crate) fn keep(&self) -> Result<(), SandboxError> {
-        self.socket.iter().for_each(|socket| socket.keep());
-        self.folder.clear_container()
-    }
-
-    /// Stops the container and removes it. It is killed after `grace`, or at once after a second signal.
-    ///
-    /// # Errors
-    /// [`SandboxError::Docker`] if the container may still exist. It is left to `reap` then.
-    pub(crate) fn stop(&self, docker: &Docker, grace: Duration) -> Result<(), SandboxError> {
-        let container = [self.id.clone()];
-        let docker = &docker.until(Instant::now() + grace + docker.waits.clean_up);
-        if docker.interrupt.reached(Signals::Second).is_none() {
-            // If it fails, the removal below kills the container.
-            let _ = docker.stop_containers(&container, grace, Signals::Second);
-        }
-        docker.remove_containers(&container).map_err(|failure| {
-            self.folder.keep();
-            let problem = match failure.as_docker_error() {
-                // An interrupt is why it was not removed, and the container is what the user must know about.
-                None | Some(SandboxError::Interrupted(_)) => Problem::new(
-                    format!("the container {} could not be removed: {failure}", self.name),
-                    REAP_LATER,
-                )
-                .details(&failure.stderr),
-                Some(error) => Problem::new(
-                    format!("the container {} could not be removed: {error}", self.name),
-                    REAP_LATER,
-                ),
-            };
-            SandboxError::Docker(problem)
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {
