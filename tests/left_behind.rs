@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::run::ID;
-use crate::support::{Reply, Run, StandIn};
+use crate::support::{Reply, Run, StandIn, eventually};
 
 const DEAD: &str =
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n";
@@ -80,4 +80,31 @@ fn a_sweep_beside_a_run_takes_no_container_that_may_be_about_to_start() {
         .stderr_with(["error: the container did not start: no\n"])
         .check();
     assert!(!checked.calls.iter().any(|call| call.starts_with("rm ") && call.contains(&young)));
+}
+
+#[test]
+fn a_sweep_beside_a_run_keeps_the_run_directory_of_a_container_that_may_still_be_created() {
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::default())
+        .on("rm *", Reply::default())
+        .on("run -d *", Reply::fails(125, "docker: Error response from daemon: no.\n").hangs_until("swept"));
+    let run = Run::line("-q run -d CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr_with(["error: the container did not start: no\n"])
+        .leaves(1);
+    // Of killed runs: one that was starting a container, and one that was not. The third is removed after both.
+    let folders = ["rlmesh-sandbox-run-abcdef", "rlmesh-sandbox-run-ghijkl", "rlmesh-socket-0123456789ab"];
+    let [starting, other, last] = folders.map(|name| {
+        let folder = run.tmp().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("lock"), "").unwrap();
+        folder
+    });
+    std::fs::write(starting.join("container"), "box").unwrap();
+    let _checked = run.check_while(|run, _| {
+        eventually("the end of the sweep", || (!last.exists()).then_some(()));
+        run.stand_in().release("swept");
+    });
+    assert!(starting.exists() && !other.exists());
 }
