@@ -11,8 +11,8 @@ use crate::settings::isolation::{ContainerOptions, IsolationLevel, Limit, Networ
 pub(crate) const NETWORK: &str = "rlmesh-sandbox";
 pub(crate) const NETWORK_WITHOUT_EGRESS: &str = "rlmesh-sandbox-no-egress";
 
-/// The user of a strict sandbox, which no image has.
-pub(crate) const ORDINARY_USER: &str = "65532:65532";
+/// The user and the group of a strict sandbox, which no image has.
+pub(crate) const ORDINARY_USER: u32 = 65532;
 
 /// The size of a folder in memory that has no size of its own. Without one, it could take all of the memory.
 const TMPFS_SIZE: &str = "size=512m";
@@ -63,7 +63,7 @@ pub(crate) fn decide(
     let read_only = is_strict && !options.writable;
     let mut tmpfs: Vec<String> = options.tmpfs.iter().map(|tmpfs| with_size(tmpfs)).collect();
     if read_only && !tmpfs.iter().any(|tmpfs| tmpfs.starts_with("/tmp:")) {
-        tmpfs.push(with_size("/tmp"));
+        tmpfs.push(default_tmp());
     }
     let mut ulimits = options.ulimits;
     if !ulimits.iter().any(|limit| limit.starts_with("core=")) {
@@ -85,11 +85,9 @@ pub(crate) fn decide(
         },
         read_only,
         tmpfs,
-        user: options.user.or_else(|| read_only.then(|| ORDINARY_USER.to_owned())),
+        user: options.user.or_else(|| read_only.then(ordinary_user)),
         memory: limit(options.memory, || around.memory.map(|memory| share(memory, is_strict))),
-        processes: limit(options.pids_limit, || {
-            Some(512 + u64::from(around.copies) * around.processors.max(64))
-        }),
+        processes: limit(options.pids_limit, || Some(processes(around.copies, around.processors))),
         cpus: options.cpus,
         ulimits,
         log_size: LOG_SIZE,
@@ -155,6 +153,22 @@ fn share(memory: u64, is_strict: bool) -> u64 {
     (share / MIB * MIB).max(64 * MIB)
 }
 
+/// The most processes and threads of a sandbox. Libraries start a thread for each processor of the machine, which has
+/// at least `processors`.
+pub(crate) fn processes(copies: u32, processors: u64) -> u64 {
+    512 + u64::from(copies) * processors.max(64)
+}
+
+/// [`ORDINARY_USER`] as an engine's option: `UID:GID`.
+pub(crate) fn ordinary_user() -> String {
+    format!("{ORDINARY_USER}:{ORDINARY_USER}")
+}
+
+/// The `/tmp` of a strict sandbox, unless the user chose another one.
+pub(crate) fn default_tmp() -> String {
+    with_size("/tmp")
+}
+
 /// A folder in memory, with a size.
 fn with_size(tmpfs: &str) -> String {
     match tmpfs.split_once(':') {
@@ -203,7 +217,7 @@ mod tests {
     fn code_from_the_hub_is_strict_unless_told_otherwise() {
         let strict = isolation(|_| {}, HUB);
         assert_eq!(strict.reach, Reach::Socket(SOCKET));
-        assert_eq!((strict.network.as_str(), strict.user.as_deref()), ("none", Some(ORDINARY_USER)));
+        assert_eq!((strict.network.as_str(), strict.user.as_deref()), ("none", Some("65532:65532")));
         assert_eq!((strict.read_only, strict.tmpfs), (true, vec!["/tmp:size=512m".to_owned()]));
         assert_eq!(strict.memory, Some(4 << 30));
         let options = ContainerOptions { isolation: Some(IsolationLevel::Default), ..Default::default() };

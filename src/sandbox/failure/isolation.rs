@@ -3,7 +3,7 @@
 use crate::engine::Isolation;
 use crate::error::Change;
 use crate::sandbox::failure::{Advice, Case};
-use crate::sandbox::isolation::NETWORK_WITHOUT_EGRESS;
+use crate::sandbox::isolation::{NETWORK_WITHOUT_EGRESS, default_tmp};
 use crate::settings::size::HumanSize;
 
 /// What programs print if there is no network.
@@ -36,14 +36,15 @@ pub(super) fn advice(case: &Case<'_>) -> Option<Advice> {
             Change::Add("--network", "default".to_owned()),
         ));
     }
+    let has_default_tmp = || isolation.tmpfs.contains(&default_tmp());
     let is_noexec = has(&["failed to map segment from shared object", "Permission denied: '/tmp/"]);
-    if is_noexec && isolation.tmpfs.iter().any(|tmpfs| tmpfs == "/tmp:size=512m") {
+    if is_noexec && has_default_tmp() {
         return Some(with(
             "the environment runs a program or a library that it wrote to /tmp, where its sandbox allows none",
             Change::Add("--tmpfs", "/tmp:exec".to_owned()),
         ));
     }
-    if has(&["No space left on device"]) && isolation.tmpfs.iter().any(|tmpfs| tmpfs == "/tmp:size=512m") {
+    if has(&["No space left on device"]) && has_default_tmp() {
         return Some(with(
             "the environment fills /tmp, which holds 512 MiB of memory in its sandbox",
             Change::Add("--tmpfs", "/tmp:size=4g".to_owned()),

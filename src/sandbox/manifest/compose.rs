@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::contract::CONTAINER_PORT;
 use crate::error::{SandboxError, invalid_option};
-use crate::sandbox::manifest::{Sandboxes, USER, WRITABLE};
+use crate::sandbox::isolation::ordinary_user;
+use crate::sandbox::manifest::{Sandboxes, WRITABLE};
 
 /// The file, and how it is used.
 ///
@@ -35,7 +36,7 @@ pub(super) fn documents(sandboxes: &Sandboxes<'_>) -> Result<(Vec<Value>, String
             "environment": variables,
             "labels": labels,
             "init": true,
-            "user": format!("{USER}:{USER}"),
+            "user": ordinary_user(),
             "read_only": true,
             "tmpfs": [format!("{WRITABLE}:size={},mode=1777", options.tmp_size)],
             "cap_drop": ["ALL"],

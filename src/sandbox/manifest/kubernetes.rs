@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::contract::CONTAINER_PORT;
-use crate::sandbox::manifest::{Sandboxes, USER, WRITABLE};
+use crate::sandbox::isolation::ORDINARY_USER;
+use crate::sandbox::manifest::{Sandboxes, WRITABLE};
 
 /// How long a pod stays on a node that does not answer, in seconds. The default is 300.
 const UNREACHABLE: u32 = 30;
@@ -108,9 +109,9 @@ fn pod(sandboxes: &Sandboxes<'_>) -> Value {
         "tolerations": tolerations,
         "securityContext": {
             "runAsNonRoot": true,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            "runAsUser": ORDINARY_USER,
+            "runAsGroup": ORDINARY_USER,
+            "fsGroup": ORDINARY_USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [{

@@ -9,14 +9,12 @@ use anyhow::Context as _;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::contract::variable;
+use crate::contract::{label, variable};
 use crate::error::{InvalidValue, SandboxError, invalid_option};
 use crate::plan::Plan;
 use crate::plan::bootstrap::bootstrap_json;
+use crate::sandbox::isolation;
 use crate::sandbox::start::container::{FAULT_HANDLER, LARGEST_VARIABLE, variables_of_prebuilt};
-
-/// The number of [`crate::sandbox::isolation::ORDINARY_USER`].
-const USER: u32 = 65532;
 
 /// The folder that environments may write to, and their home.
 const WRITABLE: &str = "/tmp";
@@ -99,14 +97,15 @@ struct Sandboxes<'a> {
 /// # Errors
 /// [`SandboxError::InvalidOption`] for options that the format does not have, and for kwargs that are too large.
 pub(crate) fn manifest(plan: &Plan, options: &ManifestOptions) -> Result<Manifest, SandboxError> {
-    let mut annotations = vec![("rlmesh.sandbox.source", plan.resolved_source().to_string())];
-    annotations.extend(plan.build_hash().map(|hash| ("rlmesh.sandbox.build-hash", hash)));
+    let mut annotations = vec![(label::SOURCE, plan.resolved_source().to_string())];
+    annotations.extend(plan.build_hash().map(|hash| (label::BUILD_HASH, hash)));
     let sandboxes = Sandboxes {
         name: options.name.clone().unwrap_or_else(|| name(&plan.resolved_source().slug())),
         image: options.image.clone().unwrap_or_else(|| plan.image_name()),
         annotations,
         variables: variables(plan)?,
-        processes: 512 + 64 * u64::from(plan.serving.num_envs),
+        // The processors of the nodes are not known.
+        processes: isolation::processes(plan.serving.num_envs, 1),
         options,
     };
     let (documents, usage) = match options.kind {
@@ -204,12 +203,6 @@ impl Serialize for Plain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::isolation::ORDINARY_USER;
-
-    #[test]
-    fn the_user_is_that_of_strict_sandboxes() {
-        assert_eq!(format!("{USER}:{USER}"), ORDINARY_USER);
-    }
 
     #[test]
     fn names_are_dns_labels() {
