@@ -61,7 +61,7 @@ pub(crate) mod variable {
     pub(crate) const VECTORIZATION_MODE: &str = "RLMESH_VECTORIZATION_MODE";
 }
 
-/// Labels of containers.
+/// Labels of containers and images.
 pub(crate) mod label {
     /// The label that every sandbox has, and its value.
     pub(crate) const MARK: (&str, &str) = ("rlmesh.sandbox", "1");
@@ -77,8 +77,6 @@ pub(crate) mod label {
     /// The run directory of its start, which shows other processes whether the start is complete. Only this tool
     /// writes it.
     pub(crate) const RUN_DIR: &str = "rlmesh.sandbox.run-dir";
-    /// The labels that the SDK writes.
-    pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
     /// How long a container may run, in seconds. Only this tool writes it.
     pub(crate) const TTL: &str = "rlmesh.sandbox.ttl";
     /// What a container serves.
@@ -87,6 +85,10 @@ pub(crate) mod label {
     pub(crate) const BUILD_HASH: &str = "rlmesh.sandbox.build-hash";
     /// How much a container may do: only this tool writes it.
     pub(crate) const ISOLATION: &str = "rlmesh.sandbox.isolation";
+    /// The version of this tool that built an image.
+    pub(crate) const CREATED_BY: &str = "rlmesh.image.created-by";
+    /// The labels of containers that the SDK writes.
+    pub(crate) const OF_THE_SDK: [&str; 3] = [MARK.0, OWNER_PID, OWNER_PID_NAMESPACE];
     /// What the labels start with that decide what happens to a container. A container inherits its image's
     /// labels, so an image must not have any of these.
     pub(crate) const RESERVED: [&str; 2] = ["rlmesh.sandbox", "rlmesh.image"];

@@ -417,7 +417,7 @@ fn saved(has_index: bool) -> Vec<u8> {
 /// An engine whose base images have these repository digests, and that exports them like that.
 fn exporting(digests: &str, save: Reply) -> StandIn {
     StandIn::new()
-        .on("image inspect * python:3.11-slim", Reply::stdout(format!("{BASE} linux/amd64 5 {digests}\n")))
+        .on("image inspect * python:3.11-slim", Reply::stdout(format!("{BASE} linux/amd64 {digests}\n")))
         .on(&format!("save {BASE}"), save)
 }
 

@@ -36,7 +36,7 @@ fn an_image_that_is_there_is_not_built() {
     assert_eq!(
         checked.calls,
         [format!(
-            "image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{.Size}}}} {{{{json .RepoDigests}}}} {TAG}"
+            "image inspect --format {{{{.Id}}}} {{{{.Os}}}}/{{{{.Architecture}}}} {{{{json .RepoDigests}}}} {TAG}"
         )]
     );
 }

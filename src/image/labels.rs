@@ -1,15 +1,13 @@
 //! The labels of built images. They must not be labels that decide what happens to containers, because
 //! containers inherit their image's labels.
 
+use crate::contract::label;
 use crate::host::redact::without_logins;
 use crate::plan::rlmesh_package::RlmeshPackage;
 use crate::plan::{EffectiveSpec, ResolvedSource};
 
 /// The label with the digest of everything that the image was built from: see [`crate::image::reuse`].
 pub(crate) const RECIPE: &str = "rlmesh.image.recipe";
-
-/// The label with the version of this tool that built the image.
-pub(crate) const CREATED_BY: &str = "rlmesh.image.created-by";
 
 /// The labels of an image: OCI's keys first.
 ///
@@ -30,7 +28,7 @@ pub(crate) fn of(spec: &EffectiveSpec) -> Vec<(String, String)> {
     }
     labels.extend([
         ("rlmesh.image.rlmesh-package", package(&spec.rlmesh_package)),
-        (CREATED_BY, concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION")).to_owned()),
+        (label::CREATED_BY, concat!("rlmesh-sandbox ", env!("CARGO_PKG_VERSION")).to_owned()),
     ]);
     labels.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

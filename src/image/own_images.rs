@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::contract::label::CREATED_BY;
 use crate::contract::{ENTRYPOINT, IMAGE_PREFIX};
 use crate::engine::docker::Docker;
 use crate::engine::docker::image::ImageDetails;
 use crate::error::SandboxError;
-use crate::image::labels::CREATED_BY;
+use crate::image::reuse::OWN_TAGS;
 
 /// How many hex digits of the build hash are an image's tag.
 const TAG_LENGTH: usize = 12;
@@ -26,9 +27,8 @@ pub(crate) struct OwnImage {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn list(docker: &Docker) -> Result<Vec<OwnImage>, SandboxError> {
-    let mut images = with_containers(docker, docker.images(&[&format!("reference={IMAGE_PREFIX}*")])?)?;
-    images.retain(|image| !image.tags.is_empty());
-    Ok(images)
+    let tagged = tagged(docker)?;
+    with_containers(docker, tagged)
 }
 
 /// The same, and the images that have lost their tag to a later build.
@@ -36,15 +36,21 @@ pub(crate) fn list(docker: &Docker) -> Result<Vec<OwnImage>, SandboxError> {
 /// # Errors
 /// [`SandboxError::Docker`].
 pub(crate) fn list_with_untagged(docker: &Docker) -> Result<Vec<OwnImage>, SandboxError> {
-    let mut images = list(docker)?;
-    let label = format!("label={CREATED_BY}");
-    let mut untagged = with_containers(docker, docker.images(&["dangling=true", &label])?)?;
-    untagged.retain(|image| image.details.repo_tags.is_empty());
-    images.extend(untagged);
+    let mut images = tagged(docker)?;
+    let untagged = docker.images(&["dangling=true", &format!("label={CREATED_BY}")])?;
+    images.extend(untagged.into_iter().filter(|image| image.repo_tags.is_empty()));
+    with_containers(docker, images)
+}
+
+fn tagged(docker: &Docker) -> Result<Vec<ImageDetails>, SandboxError> {
+    let mut images = docker.images(&[OWN_TAGS])?;
+    images.retain(|image| image.repo_tags.iter().any(|tag| is_own_tag(tag)));
     Ok(images)
 }
 
-fn with_containers(docker: &Docker, images: Vec<ImageDetails>) -> Result<Vec<OwnImage>, SandboxError> {
+/// Those of the images that have the entrypoint of this tool and the SDK.
+fn with_containers(docker: &Docker, mut images: Vec<ImageDetails>) -> Result<Vec<OwnImage>, SandboxError> {
+    images.retain(|details| details.entrypoint() == ENTRYPOINT);
     if images.is_empty() {
         return Ok(Vec::new());
     }
@@ -54,7 +60,7 @@ fn with_containers(docker: &Docker, images: Vec<ImageDetails>) -> Result<Vec<Own
         let containers = containers.get(&details.id).copied().unwrap_or_default();
         OwnImage { details, tags, containers }
     };
-    Ok(images.into_iter().filter(|details| details.entrypoint() == ENTRYPOINT).map(with_containers).collect())
+    Ok(images.into_iter().map(with_containers).collect())
 }
 
 /// Whether an image is as this tool or the SDK built it: the entrypoint is the last instruction of their

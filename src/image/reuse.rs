@@ -9,8 +9,9 @@ use crate::image::build_context::recipe;
 use crate::image::labels::RECIPE;
 use crate::plan::EffectiveSpec;
 
-/// The pattern of image names that this tool and the SDK use. The name of a pulled image contains a slash.
-const OWN_TAGS: &str = "rlmesh-sandbox-*";
+/// The filter for image names that this tool and the SDK use. `*` does not match a slash, which the name of a pulled
+/// image contains.
+pub(super) const OWN_TAGS: &str = "reference=rlmesh-sandbox-*";
 
 /// The digest of everything that the image of `spec` is built from, including the engine's base image. `None`
 /// if the engine does not have the base image, or if the image contains a repository's files.
@@ -35,7 +36,8 @@ pub(crate) fn recipe(
 /// # Errors
 /// [`SandboxError::Interrupted`].
 pub(crate) fn tag(docker: &Docker, recipe: &str, tag: &str) -> Result<Option<String>, SandboxError> {
-    let tagged = docker.images_with_label((RECIPE, recipe), OWN_TAGS).and_then(|ids| {
+    let with_recipe = format!("label={RECIPE}={recipe}");
+    let tagged = docker.image_ids(&[&with_recipe, OWN_TAGS]).and_then(|ids| {
         let Some(id) = ids.into_iter().next() else { return Ok(None) };
         docker.command(["tag", &id, tag]).run().map(|_| Some(id))
     });

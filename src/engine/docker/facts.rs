@@ -134,16 +134,12 @@ impl Docker {
                 SandboxError::Docker,
             )
         };
-        let filter = format!("reference={name}");
-        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &filter];
-        let listed = self.command(list).run().map_err(failed)?;
-        let mut ids: Vec<&str> = listed.stdout.split_whitespace().collect();
+        let mut ids = self.image_ids(&[&format!("reference={name}")]).map_err(failed)?;
         ids.sort_unstable();
-        ids.dedup();
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let inspect = ["image", "inspect", "--format", "{{.Size}}"].into_iter().chain(ids);
+        let inspect = ["image", "inspect", "--format", "{{.Size}}"].map(str::to_owned).into_iter().chain(ids);
         let printed = self.command(inspect).run().map_err(failed)?;
         Ok(printed.stdout.split_whitespace().filter_map(|size| size.parse().ok()).collect())
     }

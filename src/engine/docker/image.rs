@@ -21,14 +21,12 @@ pub(crate) struct ImageInspection {
     pub(crate) id: String,
     /// The platform, such as `linux/amd64`; `None` if unknown.
     pub(crate) platform: Option<String>,
-    /// In bytes; 0 if unknown.
-    pub(crate) size: u64,
     /// `NAME@sha256:…` for each registry from which the image was pulled or to which it was pushed.
     pub(crate) repo_digests: Vec<String>,
 }
 
 impl ImageInspection {
-    const FORMAT: &str = "{{.Id}} {{.Os}}/{{.Architecture}} {{.Size}} {{json .RepoDigests}}";
+    const FORMAT: &str = "{{.Id}} {{.Os}}/{{.Architecture}} {{json .RepoDigests}}";
 
     /// Parses a line in [`Self::FORMAT`].
     fn parse(printed: &str) -> Option<Self> {
@@ -36,7 +34,6 @@ impl ImageInspection {
         Some(Self {
             id: words.next().filter(|id| id.starts_with("sha256:"))?.to_owned(),
             platform: words.next().map(str::to_owned),
-            size: words.next().and_then(|size| size.parse().ok()).unwrap_or_default(),
             repo_digests: words
                 .next()
                 .and_then(|digests| serde_json::from_str(digests).ok())
@@ -79,6 +76,11 @@ struct ImageMetadata {
     last_tag_time: String,
 }
 
+/// Whether a command failed because the engine does not have the image.
+fn is_missing(failure: &Failure) -> bool {
+    failure.stderr.to_lowercase().contains("no such image")
+}
+
 /// Docker prints `null` for what is empty.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(value)?.unwrap_or_default())
@@ -111,27 +113,38 @@ impl Docker {
             let hint = "check that `docker image ls` works";
             failure.into_error("docker cannot list the images", hint, SandboxError::Docker)
         };
-        let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
-        let list = ["image", "ls", "--quiet", "--no-trunc"].into_iter().chain(filters);
-        let printed = self.command(list).run().map_err(failed)?.stdout;
-        let mut ids: Vec<&str> = Vec::new();
-        for id in printed.split_whitespace() {
-            // An image is listed once for each of its names.
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
+        let ids = self.image_ids(filters).map_err(failed)?;
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let inspected = match self.command([&["image", "inspect"], &ids[..]].concat()).run() {
+        let inspected = match self
+            .command(["image", "inspect"].into_iter().chain(ids.iter().map(String::as_str)))
+            .run()
+        {
             Ok(printed) => printed.stdout,
             // Some were removed in the meantime.
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => failure.stdout,
+            Err(failure) if is_missing(&failure) => failure.stdout,
             Err(failure) => return Err(failed(failure)),
         };
         serde_json::from_str(&inspected)
             .map_err(|error| unreadable("docker image inspect", &error, &inspected))
+    }
+
+    /// The ids of the images that meet all filters of `docker image ls`, the newest first.
+    ///
+    /// # Errors
+    /// A failed docker command.
+    pub(crate) fn image_ids(&self, filters: &[&str]) -> Result<Vec<String>, Failure> {
+        let filters = filters.iter().flat_map(|filter| ["--filter", filter]);
+        let list = ["image", "ls", "--quiet", "--no-trunc"].into_iter().chain(filters);
+        let mut ids: Vec<String> = Vec::new();
+        for id in self.command(list).run()?.stdout.split_whitespace() {
+            // An image is listed once for each of its names.
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        Ok(ids)
     }
 
     /// The instruction that made an image from another: the last one of its Dockerfile.
@@ -143,7 +156,7 @@ impl Docker {
         match self.command(history).run() {
             Ok(printed) => Ok(printed.stdout.lines().next().unwrap_or_default().to_owned()),
             // It was removed in the meantime.
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(String::new()),
+            Err(failure) if is_missing(&failure) => Ok(String::new()),
             Err(failure) => Err(failure.into_error(
                 &format!("docker cannot read the history of the image {image}"),
                 "check that `docker image ls` works",
@@ -206,7 +219,7 @@ impl Docker {
         let mut arguments = vec!["image".to_owned(), "rm".to_owned()];
         arguments.extend_from_slice(names);
         match self.command(arguments).limit(MEASURE_LIMIT).run() {
-            Err(failure) if !failure.stderr.to_lowercase().contains("no such image") => Err(failure),
+            Err(failure) if !is_missing(&failure) => Err(failure),
             _ => Ok(()),
         }
     }
@@ -222,7 +235,7 @@ impl Docker {
                 None => Err(not_docker("docker image inspect", &printed.stdout)),
             },
             // The status and stdout are the same if the engine does not answer.
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
+            Err(failure) if is_missing(&failure) => Ok(None),
             Err(failure) => Err(failure.into_error(
                 &format!("docker cannot inspect the image {name}"),
                 "check that `docker image ls` works",
@@ -250,29 +263,13 @@ impl Docker {
                     if arguments.is_empty() { command.unwrap_or_default() } else { arguments.to_vec() };
                 Ok(Some([entrypoint.unwrap_or_default(), arguments].concat()))
             }
-            Err(failure) if failure.stderr.to_lowercase().contains("no such image") => Ok(None),
+            Err(failure) if is_missing(&failure) => Ok(None),
             Err(failure) => Err(failure.into_error(
                 &format!("docker cannot inspect the image {name}"),
                 "check that `docker image ls` works",
                 SandboxError::Docker,
             )),
         }
-    }
-
-    /// The ids of the images with a label and a name pattern (`x-*`, where `*` does not match a slash), the
-    /// newest first.
-    ///
-    /// # Errors
-    /// A failed docker command.
-    pub(crate) fn images_with_label(
-        &self,
-        (label, value): (&str, &str),
-        name: &str,
-    ) -> Result<Vec<String>, Failure> {
-        let (label, name) = (format!("label={label}={value}"), format!("reference={name}"));
-        let list = ["image", "ls", "--quiet", "--no-trunc", "--filter", &label, "--filter", &name];
-        let printed = self.command(list).run()?;
-        Ok(printed.stdout.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Gives an image an additional name.
@@ -346,16 +343,15 @@ mod tests {
 
     #[test]
     fn missing_fields_of_an_inspection_are_allowed() {
-        let line = "sha256:0 linux/arm64 1234 [\"registry.example/x@sha256:1\"]\n";
+        let line = "sha256:0 linux/arm64 [\"registry.example/x@sha256:1\"]\n";
         let image = ImageInspection {
             id: "sha256:0".into(),
             platform: Some("linux/arm64".into()),
-            size: 1234,
             repo_digests: vec!["registry.example/x@sha256:1".into()],
         };
         assert_eq!(ImageInspection::parse(line).as_ref(), Some(&image));
         let local = ImageInspection { repo_digests: Vec::new(), ..image };
-        for line in ["sha256:0 linux/arm64 1234 []", "sha256:0 linux/arm64 1234 null"] {
+        for line in ["sha256:0 linux/arm64 []", "sha256:0 linux/arm64 null"] {
             assert_eq!(ImageInspection::parse(line).as_ref(), Some(&local));
         }
         assert_eq!(ImageInspection::parse("sha256:0\n").map(|image| image.platform), Some(None));

@@ -5,9 +5,6 @@ use std::time::Duration;
 use crate::contract::{CONTAINER_PORT, label};
 use crate::engine::docker::Docker;
 
-/// The label of images that this tool built.
-const BUILT: &str = "label=rlmesh.image.created-by";
-
 /// A sandbox, in any state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedSandbox {
@@ -71,7 +68,7 @@ impl Docker {
     /// The names of the images that this tool built, the newest first; none if docker does not answer within
     /// `limit`.
     pub(crate) fn sandbox_image_names(&self, limit: Duration) -> Vec<NamedImage> {
-        self.listed_images(&["--filter", BUILT], limit)
+        self.listed_images(&["--filter", &format!("label={}", label::CREATED_BY)], limit)
     }
 
     fn listed_images(&self, filter: &[&str], limit: Duration) -> Vec<NamedImage> {

@@ -139,7 +139,6 @@ mod tests {
         let image = |repo_digests: &[&str]| ImageInspection {
             id: "sha256:1".to_owned(),
             platform: None,
-            size: 0,
             repo_digests: repo_digests.iter().map(|text| (*text).to_owned()).collect(),
         };
         for (name, repo_digests, expected) in [
