@@ -24,7 +24,6 @@ pub(super) struct Parts {
 
 /// A change to the user's command line that helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(dead_code)]
 pub(crate) enum Change {
     /// Another source.
     Source(String),
@@ -74,7 +73,6 @@ impl Problem {
 
     /// Adds changes to the user's command line. The first hint says why they help.
     #[must_use]
-    #[allow(dead_code)]
     pub(crate) fn changes(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
         for change in changes {
             if !self.0.changes.contains(&change) {

@@ -1,4 +1,4 @@
-//! What depends on this machine: processes, interrupts, file locks, links, logs, run and socket directories, and redaction.
+//! What depends on this machine: processes, interrupts, file locks, links, logs, run and socket directories, redaction.
 
 pub(crate) mod file_lock;
 pub(crate) mod interrupt;

@@ -232,13 +232,14 @@ impl Survey {
     }
 }
 
-/// Whether this user owns the folder. Even root must not remove another user's run directory.
-fn is_ours(path: &Path) -> bool {
+/// Whether this user owns the folder. Even root must not remove another user's folder.
+pub(super) fn is_ours(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw())
 }
 
-fn age(path: &Path) -> Option<Duration> {
+/// The time since the last change of a file or folder.
+pub(super) fn age(path: &Path) -> Option<Duration> {
     let modified = fs::symlink_metadata(path).ok()?.modified().ok()?;
     Some(SystemTime::now().duration_since(modified).unwrap_or_default())
 }

@@ -5,12 +5,13 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::error::{Problem, SandboxError};
+use crate::host::run_dir;
 
 /// The start of the names of socket directories; random hexadecimal digits follow.
 const PREFIX: &str = "rlmesh-socket-";
@@ -135,8 +136,7 @@ pub(crate) fn remove_abandoned(parent: &Path, lock_wait: Duration) {
         let path = entry.path();
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
             && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && fs::symlink_metadata(&path)
-                .is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw());
+            && run_dir::is_ours(&path);
         if is_ours && is_abandoned(&path, lock_wait) {
             let _ = remove(&path);
         }
@@ -147,9 +147,7 @@ fn is_abandoned(path: &Path, lock_wait: Duration) -> bool {
     let lock = match File::open(path.join(LOCK)) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
-            return age.is_some_and(|age| age >= lock_wait);
+            return run_dir::age(path).is_some_and(|age| age >= lock_wait);
         }
         Err(_) => return false,
     };
@@ -176,6 +174,7 @@ fn has_no_server(socket: &Path) -> rustix::io::Result<bool> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::UnixListener;
 
     use super::*;

@@ -157,9 +157,7 @@ impl Fault {
             _ => "the request failed".to_owned(),
         }
     }
-}
 
-impl Fault {
     /// The error for a request about no repository.
     #[cfg(feature = "cli")]
     pub(crate) fn on_the_way(self, endpoint: &str) -> SandboxError {

@@ -260,8 +260,8 @@ pub(crate) enum NotReady {
     Interrupted(crate::error::Signal),
 }
 
-/// Tries the handshake with `address` (`tcp://host:port` or `unix:///path`) until it is answered, `limit` is reached, or `has_ended`
-/// returns true. `has_ended` is called between attempts and must not block.
+/// Tries the handshake with `address` (`tcp://host:port` or `unix:///path`) until it is answered, `limit` is reached,
+/// or `has_ended` returns true. `has_ended` is called between attempts and must not block.
 pub(crate) async fn wait(
     address: &str,
     limit: Duration,

@@ -299,22 +299,22 @@ fn is_folder_unseen(stderr: &str) -> bool {
 
 /// Whether all of a command's errors are about containers that do not exist.
 fn only_missing(stderr: &str) -> bool {
-    let is_missing = |line: &str| line.to_lowercase().contains("no such container");
-    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
-    lines.peek().is_some() && lines.all(is_missing)
+    only_says(stderr, &["no such container"])
+}
+
+/// Whether every line of a command's errors contains one of these texts, which are in lower case.
+fn only_says(stderr: &str, texts: &[&str]) -> bool {
+    let stderr = stderr.to_lowercase();
+    let mut lines = stderr.lines().filter(|line| !line.trim().is_empty()).peekable();
+    lines.peek().is_some() && lines.all(|line| texts.iter().any(|text| line.contains(text)))
 }
 
 /// Turns a failure into success if it only reports containers that are gone or being removed.
 fn forgive_missing(result: Result<(), Failure>) -> Result<(), Failure> {
-    let is_forgiven = |line: &str| {
-        let line = line.to_lowercase();
-        line.contains("no such container") || line.contains("is already in progress")
-    };
+    const FORGIVEN: [&str; 2] = ["no such container", "is already in progress"];
     match result {
         Err(failure)
-            if matches!(failure.cause, Cause::Status(_))
-                && !failure.stderr.trim().is_empty()
-                && failure.stderr.lines().filter(|line| !line.trim().is_empty()).all(is_forgiven) =>
+            if matches!(failure.cause, Cause::Status(_)) && only_says(&failure.stderr, &FORGIVEN) =>
         {
             Ok(())
         }
