@@ -108,3 +108,35 @@ fn a_sweep_beside_a_run_keeps_the_run_directory_of_a_container_that_may_still_be
     });
     assert!(starting.exists() && !other.exists());
 }
+
+#[test]
+fn a_sweep_beside_a_run_removes_the_new_container_of_a_killed_run() {
+    // Another run may be starting a new container, unless its run directory is there and its run is gone.
+    let now = humantime::format_rfc3339_nanos(SystemTime::now()).to_string();
+    let id = "a".repeat(64);
+    let found = serde_json::json!([{
+        "Id": id, "Name": "/box", "Image": "x", "Created": now,
+        "State": {"Status": "created", "ExitCode": 0}, "NetworkSettings": {"Ports": {}},
+        "Config": {"Image": "x", "Labels": {"rlmesh.sandbox": "1", "rlmesh.sandbox.name": "box"}}
+    }]);
+    let docker = StandIn::new()
+        .on("ps --all*", Reply::stdout(format!("{id} box\n")))
+        .on("container inspect *", Reply::stdout(found.to_string()))
+        .on("info *", Reply::stdout(format!("1 true true 26.1.5 {now}\n")))
+        .on("rm *", Reply::default())
+        .on("run -d *", Reply::fails(125, "docker: Error response from daemon: no.\n").hangs_until("swept"));
+    let run = Run::line("-q run -d CartPole-v1")
+        .docker(docker)
+        .status(6)
+        .stderr_with(["error: the container did not start: no\n"]);
+    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("lock"), "").unwrap();
+    std::fs::write(folder.join("container"), "box").unwrap();
+    let checked = run.check_while(|run, _| {
+        eventually("the end of the sweep", || (!folder.exists()).then_some(()));
+        run.stand_in().release("swept");
+    });
+    let removal = format!("rm --force --volumes {id}");
+    assert!(checked.calls.contains(&removal), "{:?}", checked.calls);
+}

@@ -125,7 +125,9 @@ impl<'a> OrphanCheck<'a> {
             // Another run, whose run directory is not visible here, may be starting the container or reading
             // its log. A sweep must not remove it; the user may, with `reap`.
             Decision::Orphan(Proof::NeverStarted | Proof::EndedUnowned)
-                if self.request == Request::Sweep && self.is_young(&container) =>
+                if self.request == Request::Sweep
+                    && !self.is_abandoned(&container)
+                    && self.is_young(&container) =>
             {
                 Decision::Keep(Reason::Starting)
             }
