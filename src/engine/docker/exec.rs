@@ -14,8 +14,19 @@ const ABORT: &str = include_str!("abort.py");
 const ABORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The Python program that runs the script.
-pub(super) fn run_script() -> String {
+fn run_script() -> String {
     format!("import os; exec(os.environ[\"{SCRIPT}\"])")
+}
+
+/// The arguments of `docker run` for a Python script in a new container `name` of an image, to which the script's own
+/// follow. The container has few rights, and is removed when it ends. `--init` passes the script's own alarm on to it.
+pub(super) fn script_container(image: &str, name: &str, options: &[&str]) -> Vec<String> {
+    let mut words = vec!["run", "--rm", "--init", "--pull", "never", "--cap-drop", "ALL"];
+    words.extend(["--security-opt", "no-new-privileges", "--log-driver", "none", "--env", "HOME=/tmp"]);
+    words.extend(["--name", name, "--env", SCRIPT]);
+    words.extend(options);
+    words.extend(["--entrypoint", "python", image, "-I", "-c"]);
+    words.into_iter().map(str::to_owned).chain([run_script()]).collect()
 }
 
 impl Docker {

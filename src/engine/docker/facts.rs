@@ -6,33 +6,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::exec::{SCRIPT, run_script};
+use crate::engine::docker::exec::{SCRIPT, script_container};
 use crate::engine::docker::info::{not_docker, unreadable};
 use crate::engine::docker::invocation::Failure;
 use crate::error::SandboxError;
 
 /// The time limit of a script that uses the network.
 const NETWORK_LIMIT: Duration = Duration::from_secs(30);
-
-/// What a container may do that runs a script: use the network.
-const OPTIONS: [&str; 16] = [
-    "--rm",
-    "--init",
-    "--pull",
-    "never",
-    "--cap-drop",
-    "ALL",
-    "--security-opt",
-    "no-new-privileges",
-    "--memory",
-    "512m",
-    "--pids-limit",
-    "64",
-    "--env",
-    "HOME=/tmp",
-    "--log-driver",
-    "none",
-];
 
 /// The engine's host, as `docker info` describes it.
 #[derive(Debug, Deserialize)]
@@ -157,14 +137,9 @@ impl Docker {
         network: &str,
         variables: &[(String, String)],
     ) -> Result<String, Failure> {
-        let mut words = vec!["run".to_owned()];
-        words.extend(OPTIONS.map(str::to_owned));
-        words.extend(["--network", network, "--name", name, "--env", SCRIPT].map(str::to_owned));
-        for (name, _) in variables {
-            words.extend(["--env".to_owned(), name.clone()]);
-        }
-        words.extend(["--entrypoint", "python", image, "-I", "-c"].map(str::to_owned));
-        words.push(run_script());
+        let mut options = vec!["--network", network, "--memory", "512m", "--pids-limit", "64"];
+        options.extend(variables.iter().flat_map(|(name, _)| ["--env", name]));
+        let words = script_container(image, name, &options);
         let mut command = self.command(words).environment(SCRIPT, script).limit(NETWORK_LIMIT);
         for (name, value) in variables {
             command = command.environment(name, value);

@@ -14,7 +14,7 @@ use crate::host::interrupt::Signals;
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The most that a command may print while its output is read and dropped, in bytes.
-pub(crate) const LARGEST_STREAM: u64 = 4 * 1024 * 1024 * 1024;
+const LARGEST_STREAM: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A docker command that has not been run yet.
 pub(crate) struct Invocation<'a> {

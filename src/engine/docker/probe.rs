@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use crate::engine::docker::Docker;
-use crate::engine::docker::exec::{SCRIPT, run_script};
+use crate::engine::docker::exec::{SCRIPT, script_container};
 
 /// The time limit of a look.
 const LIMIT: Duration = Duration::from_secs(12);
@@ -12,30 +12,9 @@ const LIMIT: Duration = Duration::from_secs(12);
 /// The most that a script may print, in bytes.
 const LARGEST_ANSWER: u64 = 256 * 1024;
 
-/// What the container may do: next to nothing. `--init` passes the script's own alarm on to it.
-const OPTIONS: [&str; 21] = [
-    "--rm",
-    "--init",
-    "--pull",
-    "never",
-    "--network",
-    "none",
-    "--read-only",
-    "--tmpfs",
-    "/tmp:size=64m",
-    "--cap-drop",
-    "ALL",
-    "--security-opt",
-    "no-new-privileges",
-    "--memory",
-    "1g",
-    "--pids-limit",
-    "256",
-    "--env",
-    "HOME=/tmp",
-    "--log-driver",
-    "none",
-];
+/// What the container may do: next to nothing.
+const OPTIONS: [&str; 9] =
+    ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m", "--memory", "1g", "--pids-limit", "256"];
 
 impl Docker {
     /// Runs a Python script in a new container `name` of an image, and returns what it printed to stdout. `None` if
@@ -47,12 +26,7 @@ impl Docker {
         script: &str,
         arguments: &[String],
     ) -> Option<String> {
-        let mut words = vec!["run".to_owned()];
-        words.extend(OPTIONS.map(str::to_owned));
-        words.extend(
-            ["--name", name, "--env", SCRIPT, "--entrypoint", "python", image, "-I", "-c"].map(str::to_owned),
-        );
-        words.push(run_script());
+        let mut words = script_container(image, name, &OPTIONS);
         words.extend_from_slice(arguments);
         let mut answer = Vec::new();
         let looked = self.command(words).environment(SCRIPT, script).limit(LIMIT).read(&mut |stream| {
