@@ -156,8 +156,11 @@ fn readable_by_all(file: &Path, copy: PathBuf) -> Result<PathBuf, SandboxError> 
     if mode & 0o004 != 0 {
         return Ok(file.to_owned());
     }
-    fs::copy(file, &copy).map_err(failed)?;
-    fs::set_permissions(&copy, fs::Permissions::from_mode(mode | 0o444)).map_err(failed)?;
+    // An earlier attempt may have made it, and it may be read-only.
+    if !copy.exists() {
+        fs::copy(file, &copy).map_err(failed)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(mode | 0o444)).map_err(failed)?;
+    }
     Ok(copy)
 }
 
@@ -226,4 +229,26 @@ pub(crate) fn variables_of_prebuilt(serving: &Serving) -> Result<ContainerVariab
         variables.push((variable::VECTORIZATION_MODE, mode.to_string()));
     }
     Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_file_is_copied_once() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (file, copy) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&file, "x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(readable_by_all(&file, copy.clone()).unwrap(), file);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(readable_by_all(&file, copy.clone()).unwrap(), copy);
+        assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o444);
+        // Only root could write to the copy again.
+        fs::write(&file, "y").ok();
+        assert_eq!(readable_by_all(&file, copy.clone()).unwrap(), copy);
+        assert_eq!(fs::read_to_string(&copy).unwrap(), "x");
+    }
 }
