@@ -135,7 +135,7 @@ impl Subject<'_> {
 
     /// The error for a call that did not return.
     fn hangs(&self, call: &str, limit: Duration) -> SandboxError {
-        let facts = probe::look_at(self.docker, self.id, limit);
+        let facts = probe::look_at(self.docker, self.id, limit).within(self.isolation);
         let log = self.log();
         let call = if call.is_empty() { "the check" } else { call };
         let diagnosis = startup(self.plan, None, &log, &facts);
@@ -185,8 +185,8 @@ impl Subject<'_> {
         let facts = match question(self.plan, &text) {
             Some(question) => probe::look(self.docker, &self.plan.image_name(), self.plan, question),
             None => Facts::default(),
-        };
-        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
+        }
+        .within(self.isolation);
         let diagnosis = startup(self.plan, Some(end), &text, &facts);
         let message = match cause.or(diagnosis.cause.as_deref()) {
             Some(cause) => format!("{how}: {cause}"),

@@ -146,8 +146,8 @@ impl Wait<'_> {
         let facts = match reason {
             NotReady::TimedOut(_) => probe::look_at(self.docker, self.id, self.limit),
             _ => Facts::default(),
-        };
-        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
+        }
+        .within(self.isolation);
         if let Err(interrupted) = self.docker.interrupt.check() {
             return interrupted;
         }
@@ -211,8 +211,8 @@ impl Wait<'_> {
         let facts = match question(self.plan, &log) {
             Some(question) => probe::look(self.docker, image, self.plan, question),
             None => Facts::default(),
-        };
-        let facts = Facts { isolation: Some(self.isolation.clone()), ..facts };
+        }
+        .within(self.isolation);
         if let Err(interrupted) = self.docker.interrupt.check() {
             return interrupted;
         }

@@ -83,6 +83,11 @@ pub(crate) struct Facts {
 const MOST_FACTS: usize = 100;
 
 impl Facts {
+    /// The same facts about a container with this isolation.
+    pub(crate) fn within(self, isolation: &Isolation) -> Self {
+        Self { isolation: Some(isolation.clone()), ..self }
+    }
+
     /// Drops whatever is not valid: the image's code may have printed it.
     pub(crate) fn checked(mut self) -> Self {
         let names = |names: &mut Vec<String>, is_valid: fn(&str) -> bool| {
