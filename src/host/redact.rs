@@ -108,7 +108,7 @@ pub(crate) fn authorities(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The login (the part before `@`) of each address in a text.
-pub(crate) fn logins(text: &str) -> impl Iterator<Item = &str> {
+fn logins(text: &str) -> impl Iterator<Item = &str> {
     authorities(text)
         .filter_map(|authority| authority.rsplit_once('@').map(|(login, _)| login))
         .filter(|login| !login.is_empty())

@@ -28,7 +28,7 @@ pub(crate) const FILES: &str = "files";
 pub(crate) const PARTS: &str = "parts";
 pub(crate) const TREES: &str = "trees";
 pub(crate) const REFS: &str = "refs";
-pub(crate) const STAMPS: &str = "stamps";
+const STAMPS: &str = "stamps";
 
 /// All folders of the cache.
 pub(crate) const FOLDERS: [&str; 5] = [FILES, PARTS, TREES, REFS, STAMPS];
