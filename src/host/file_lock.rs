@@ -29,7 +29,7 @@ impl FileLock {
     /// Marks the thing as used from now on, once no process changes it.
     ///
     /// # Errors
-    /// Interrupted; [`SandboxError::System`] where the file can't be made or locked, or is locked for minutes.
+    /// Interrupted; [`SandboxError::System`] if the file cannot be created or locked, or is locked for minutes.
     pub(crate) fn shared(path: &Path, interrupt: &Interrupt) -> Result<Self, SandboxError> {
         let Some(lock) = Self::acquire(path, File::try_lock_shared, LONGEST_CHANGE, interrupt)? else {
             return Err(SandboxError::System(Problem::new(
@@ -42,7 +42,7 @@ impl FileLock {
         Ok(lock)
     }
 
-    /// Keeps all others off; `None` where one of them uses the thing for longer than `patience`.
+    /// Waits until no other process uses the thing, and locks it; `None` if that takes longer than `patience`.
     ///
     /// # Errors
     /// As [`Self::shared`].
@@ -89,12 +89,12 @@ impl FileLock {
     }
 }
 
-/// When the thing was last used; `None` where that is not known.
+/// When the thing was last used; `None` if that is not known.
 pub(crate) fn last_use(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// Whether a process uses or changes the thing just now. No file is made.
+/// Whether a process uses or changes the thing now. It creates no file.
 ///
 /// # Errors
 /// [`SandboxError::System`].
