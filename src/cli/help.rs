@@ -38,9 +38,9 @@ pub(super) fn arranged(command: Command) -> Command {
     let command = command.long_version(LONG_VERSION.as_str()).after_long_help(PROGRAM);
     command.mut_args(in_order).mut_subcommands(|verb| {
         let verb = verb.mut_args(in_order);
-        let verb = match (verb.get_after_long_help(), examples(verb.get_name())) {
-            (Some(_), _) | (None, "") => verb,
-            (None, examples) => verb.after_long_help(examples),
+        let verb = match examples(verb.get_name()) {
+            "" => verb,
+            examples => verb.after_long_help(examples),
         };
         let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
         if !has_source {
@@ -145,6 +145,13 @@ Examples:
 Examples:
   rlmesh-sandbox ls hf://org/repo
   rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py"
+        }
+        "manifest" => {
+            "\
+Examples:
+  rlmesh-sandbox build CartPole-v1 --push registry.example.com/cartpole:1
+  rlmesh-sandbox manifest CartPole-v1 -N 8 --image registry.example.com/cartpole:1 | kubectl apply -f -
+  rlmesh-sandbox manifest CartPole-v1 -N 4 --kind compose > compose.yaml"
         }
         "ps" => {
             "\

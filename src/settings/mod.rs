@@ -17,6 +17,7 @@ pub(crate) mod sandbox;
 pub(crate) mod size;
 #[cfg(feature = "cli")]
 pub(crate) mod terminal;
+pub(crate) mod values;
 pub(crate) mod variables;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::docker::build::FailedStep;
 use crate::engine::docker::child::Cause;
 use crate::engine::docker::invocation::Failure;
-use crate::settings::sandbox::{debian_package, requirement};
+use crate::settings::values::{debian_package, requirement};
 use proptest::strategy::Strategy as _;
 
 fn failed(step: Option<(&str, &str, &str)>, stderr: &str) -> SandboxError {

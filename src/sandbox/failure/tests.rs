@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::plan::samples;
-use crate::settings::sandbox::requirement;
+use crate::settings::values::requirement;
 
 const DEAD: Option<ContainerEnd> = Some(ContainerEnd { exit_code: 1, is_out_of_memory: false });
 
