@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 use clap::{Arg, Command};
 
 use crate::contract::PROTOCOL_GENERATION;
+use crate::plan::rlmesh_package::default_rlmesh_package;
 
 /// What `--version` prints. `-V` prints only the first line.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     // What it was built from, if that is known: build.rs sets it.
     let commit = option_env!("RLMESH_SANDBOX_COMMIT").unwrap_or("unknown");
     let version = env!("CARGO_PKG_VERSION");
-    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {version}")
+    let package = default_rlmesh_package();
+    let rlmesh = package.split_once("==").map_or(package.as_str(), |(_, version)| version);
+    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {rlmesh}")
 });
 
 /// The options of verbs with a source that `-h` shows. `--help` shows all.
