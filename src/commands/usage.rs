@@ -2,6 +2,7 @@
 
 mod line;
 mod options;
+mod verbs;
 mod words;
 
 use std::error::Error as _;

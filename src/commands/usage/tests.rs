@@ -1,3 +1,5 @@
+//! What the program answers to wrong command lines.
+
 use super::*;
 use crate::commands::other_tools::{VERBS, Verb};
 
