@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use crate::commands::doctor::Finding;
 use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
@@ -12,6 +10,7 @@ use crate::error::SandboxError;
 use crate::image::memory_limit::prune;
 use crate::sandbox::orphans::{self, Request};
 use crate::sandbox::owner::Decision;
+use crate::settings::size::HumanSize;
 use crate::settings::variables::Variables;
 
 /// Less free disk space is probably not enough for the next image, in bytes.
@@ -90,7 +89,7 @@ pub(super) fn limits(docker: &Docker) -> Result<Finding, SandboxError> {
     let what = format!(
         "{} processors, {} memory, cgroup v{} ({}){}",
         host.processors,
-        HumanBytes(host.memory),
+        HumanSize(host.memory),
         host.cgroup_version,
         host.cgroup_driver,
         if host.is_rootless() { ", rootless" } else { "" }
@@ -123,7 +122,7 @@ pub(super) fn disk(docker: &Docker) -> Result<Finding, SandboxError> {
         )));
     };
     let free = space.f_bavail * space.f_frsize;
-    let found = format!("{} free for images in {root}", HumanBytes(free));
+    let found = format!("{} free for images in {root}", HumanSize(free));
     let hint = "free some space: `docker builder prune`, `docker image prune`";
     Ok(if free < TOO_LITTLE_DISK {
         Finding::no(found, hint)
@@ -167,7 +166,7 @@ pub(super) fn images(docker: &Docker) -> Result<Finding, SandboxError> {
     let all: u64 = sizes.iter().sum();
     let found = match sizes.len() {
         0 => "none of rlmesh-sandbox".to_owned(),
-        count => format!("{count} of rlmesh-sandbox, at most {}: they share layers", HumanBytes(all)),
+        count => format!("{count} of rlmesh-sandbox, at most {}: they share layers", HumanSize(all)),
     };
     Ok(if all > MANY_IMAGES {
         Finding::warn(found, "rlmesh-sandbox prune --images")
@@ -183,7 +182,7 @@ pub(super) fn builders(docker: &Docker, cache: Option<&Path>) -> Result<Finding,
     let found = prune::find_builders(docker, cache, UNUSED)?;
     let bytes: u64 = found.iter().filter_map(|builder| builder.bytes).sum();
     let unused = found.iter().filter(|builder| builder.decision == prune::Decision::Remove).count();
-    let all = format!("{} of --build-memory, {}", found.len(), HumanBytes(bytes));
+    let all = format!("{} of --build-memory, {}", found.len(), HumanSize(bytes));
     Ok(match (found.len(), unused) {
         (0, _) => none,
         (_, 0) => Finding::ok(all),
