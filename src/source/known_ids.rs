@@ -163,19 +163,21 @@ fn with_source(problem: Problem, meant: &[&str]) -> Problem {
     }
 }
 
-fn any_of(ids: &[&str]) -> String {
-    join(ids, "or")
+fn any_of(names: &[&str]) -> String {
+    join(names, "or")
 }
 
-fn all_of(ids: &[&str]) -> String {
-    join(ids, "and")
+/// A list in words: `a, b and c`.
+pub(crate) fn all_of(names: &[impl AsRef<str>]) -> String {
+    join(names, "and")
 }
 
-fn join(ids: &[&str], word: &str) -> String {
-    match ids {
+fn join(names: &[impl AsRef<str>], word: &str) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names[..] {
         [] => String::new(),
-        [one] => (*one).to_owned(),
-        [before @ .., last] => format!("{} {word} {last}", before.join(", ")),
+        [one] => one.to_owned(),
+        [ref before @ .., last] => format!("{} {word} {last}", before.join(", ")),
     }
 }
 

@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::Value;
 
 use crate::cli;
-use crate::commands::next_command::next_command;
+use crate::commands::next_command::{end_of_options, next_command};
 use crate::error::{Change, Problem, SandboxError};
 use crate::output::{Output, text};
 use crate::settings::container_variables;
@@ -132,7 +132,7 @@ impl Probe {
             command.try_get_matches_from(words).ok()
         };
         // Without a source, clap would take the first word of the user's command as one.
-        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        let end = end_of_options(words);
         let mut matches = matches_of(&words[..end])?;
         if matches.subcommand_name() != Some("run") && end < words.len() {
             matches = matches_of(words)?;
@@ -290,8 +290,8 @@ fn is_image(source: &OsStr) -> bool {
 
 /// The words without `--config FILE`.
 fn without_config(words: &[OsString]) -> Vec<OsString> {
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let mut words = words.to_vec();
+    let end = end_of_options(&words);
     let at = words[..end].iter().position(|word| {
         word == "--config" || word.to_str().is_some_and(|word| word.starts_with("--config="))
     });

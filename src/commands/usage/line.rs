@@ -120,12 +120,12 @@ impl Line {
                 let new = format!("{dashes}{dashed}");
                 let message = format!("{word} does not start with a plain dash");
                 let step = Step::new(format!("type {new} with the minus key"), self.replaced(at, &[&new]));
-                return Some(Step { message: Some(message), ..step });
+                return Some(step.message(message));
             }
             if matches!(word.as_str(), "-it" | "-ti" | "-itd" | "-dit") && self.option("--import").is_some() {
                 let instead: &[&str] = if word.contains('d') { &["-d"] } else { &[] };
                 let step = Step::new("a sandbox has no terminal: leave it out", self.replaced(at, instead));
-                return Some(Step { message: Some(format!("{word} is an option of docker")), ..step });
+                return Some(step.message(format!("{word} is an option of docker")));
             }
             let name = word.split('=').next().unwrap_or_default();
             if name.len() > 3 && !name.starts_with("--") && name.starts_with('-') {
@@ -139,7 +139,7 @@ impl Line {
                         "long options start with two dashes",
                         self.replaced(at, &[&format!("-{word}")]),
                     );
-                    return Some(Step { message: Some(format!("{name} starts with one dash")), ..step });
+                    return Some(step.message(format!("{name} starts with one dash")));
                 }
             }
             let value = ours.get(at + 1).map_or("", String::as_str);
@@ -154,7 +154,7 @@ impl Line {
                     ),
                 };
                 let message = "-v means --verbose here, not a volume".to_owned();
-                return Some(Step { message: Some(message), ..Step::new(why, words) });
+                return Some(Step::new(why, words).message(message));
             }
         }
         None
@@ -176,7 +176,7 @@ impl Line {
         let words = moved.into_iter().find(|words| parsed(words).is_ok())?;
         let message = format!("{} is not a command", command[0]);
         let step = Step::new("put options before --, and the command to run after it", words);
-        Some(Step { message: Some(message), ..step })
+        Some(step.message(message))
     }
 
     /// A value that belongs to another option or to none.
