@@ -133,6 +133,7 @@ fn source_of(command: &Command) -> Option<&EnvironmentSourceRef> {
         Command::Run(args) => Some(&args.sandbox.source),
         Command::Check(args) => Some(&args.sandbox.source),
         Command::Hash(args) => Some(&args.sandbox.source),
+        Command::Manifest(args) => Some(&args.sandbox.source),
         Command::Ls(args) => Some(&args.source),
         _ => None,
     }

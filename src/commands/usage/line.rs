@@ -27,7 +27,7 @@ impl Line {
         let mut program = cli::command();
         program.build();
         let end = end_of_options(&words);
-        let first = first_word(&words[..end]);
+        let first = first_word(&program, &words[..end]);
         let verb = first.filter(|at| program.find_subcommand(&words[*at]).is_some());
         Self { words, end, verb, program }
     }
@@ -210,13 +210,8 @@ impl Line {
             let verb = self.verb.filter(|_| self.has_verb(&["check", "build"]))?;
             return Some(Step::new("only `run` runs a command", self.replaced(verb, &["run"])));
         }
-        let source = (self.verb? + 1..at).rev().find(|before| {
-            let is_value = self.words[before - 1].starts_with('-')
-                && self
-                    .option(&self.words[before - 1])
-                    .is_some_and(|option| option.get_action().takes_values());
-            !self.words[*before].starts_with('-') && !is_value
-        })?;
+        let source =
+            (self.verb? + 1..at).rev().find(|before| is_positional(self.command(), &self.words, *before))?;
         if Some(word) == self.verb_name() {
             return Some(Step::new("give one command", self.replaced(at, &[])));
         }
@@ -342,10 +337,14 @@ pub(super) fn option<'a>(command: &'a clap::Command, name: &str) -> Option<&'a A
 }
 
 /// The first word that is neither an option nor the value of a global one.
-pub(super) fn first_word(words: &[String]) -> Option<usize> {
-    let is_value = |at: usize| {
-        at.checked_sub(1)
-            .is_some_and(|before| matches!(words[before].as_str(), "--color" | "--progress" | "--docker"))
+pub(super) fn first_word(program: &clap::Command, words: &[String]) -> Option<usize> {
+    (0..words.len()).find(|at| is_positional(program, words, *at))
+}
+
+/// Whether a word is neither an option nor the value of the option before it.
+fn is_positional(command: &clap::Command, words: &[String], at: usize) -> bool {
+    let takes_next = |word: &String| {
+        !word.contains('=') && option(command, word).is_some_and(|option| option.get_action().takes_values())
     };
-    (0..words.len()).find(|at| !words[*at].starts_with('-') && !is_value(*at))
+    !words[at].starts_with('-') && !at.checked_sub(1).is_some_and(|before| takes_next(&words[before]))
 }

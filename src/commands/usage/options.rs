@@ -21,7 +21,7 @@ impl Line {
                     word.starts_with('-') && !word.starts_with("--") && word.contains(letter)
                 })
             })?;
-        if self.verb.is_none() && first_word(ours).is_some() {
+        if self.verb.is_none() && first_word(&self.program, ours).is_some() {
             // `-d CartPole-v1`
             let words = [&["run".to_owned()], self.words.as_slice()].concat();
             return Some(Step::new("put the command first, such as `run`", words));
@@ -90,8 +90,7 @@ impl Line {
                 option.get_action().takes_values() == (foreign.takes_value || words.next().is_some())
             }
             Instead::Kwarg(_) => self.option("--kwarg").is_some(),
-            Instead::PythonImage => self.option("--base-image").is_some(),
-            Instead::Value => self.has_verb(&["run", "build", "check", "hash"]),
+            Instead::PythonImage | Instead::Value => self.option("--base-image").is_some(),
             Instead::Nothing => !foreign.names.split(' ').all(|name| self.option(name).is_some()),
         };
         exists.then_some(foreign)
