@@ -198,8 +198,7 @@ fn remove(item: &mut Item, older_than: Duration, session: &Session) -> Result<()
                 None => {
                     item.reason = failure.stderr.lines().last().unwrap_or_default().trim().to_owned();
                     session.output.warn(&format!("the image {} was not removed: {}", item.name, item.reason));
-                    item.action = Action::Kept;
-                    return Ok(());
+                    false
                 }
             },
         },

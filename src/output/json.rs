@@ -3,8 +3,9 @@
 mod sandbox;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::error::SandboxError;
 use crate::image::Image;
@@ -38,7 +39,7 @@ impl<'a> Built<'a> {
             image_id: &image.id,
             build_hash,
             built: image.built_in.is_some(),
-            seconds: rounded(image.built_in.unwrap_or_default().as_secs_f64()),
+            seconds: seconds(image.built_in.unwrap_or_default()),
         }
     }
 }
@@ -155,8 +156,6 @@ pub(crate) struct Check {
     pub(crate) ok: bool,
     pub(crate) found: String,
     pub(crate) hint: Option<String>,
-    /// How long it took.
-    #[serde(serialize_with = "in_milliseconds")]
     pub(crate) seconds: f64,
 }
 
@@ -168,10 +167,6 @@ pub(crate) enum Status {
     /// Sandboxes can run, but something may be missing.
     Warn,
     No,
-}
-
-fn in_milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(rounded(*seconds))
 }
 
 #[derive(Serialize)]
@@ -226,9 +221,9 @@ pub(crate) fn harmless(json: &str) -> String {
     result
 }
 
-/// Rounds to milliseconds.
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
+/// A time in seconds, rounded to milliseconds.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]

@@ -107,6 +107,12 @@ impl PackageIndex {
         }
     }
 
+    /// Names and values of the variables of pip, uv and proxies.
+    #[cfg(feature = "cli")]
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     /// The variables as NAME=value lines; `None` if there are none.
     pub(crate) fn lines(&self) -> Option<String> {
         let lines: String = self.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();

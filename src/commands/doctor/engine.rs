@@ -28,28 +28,21 @@ const LITTLE_MEMORY: u64 = 2 << 30;
 /// A builder that was not used for this long is left over: the default of `prune`.
 const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
-/// What decides which context docker uses.
-pub(super) struct Origin(&'static str);
-
-impl Origin {
-    pub(super) fn of(variables: &Variables) -> Self {
-        Self(match ["DOCKER_HOST", "DOCKER_CONTEXT"].map(|name| variables.is_set(name)) {
-            [true, _] => "from DOCKER_HOST",
-            [false, true] => "from DOCKER_CONTEXT",
-            [false, false] => "from `docker context use`",
-        })
-    }
+/// The variable that decides which context docker uses.
+pub(super) fn chosen_by(variables: &Variables) -> Option<&'static str> {
+    ["DOCKER_HOST", "DOCKER_CONTEXT"].into_iter().find(|name| variables.is_set(name))
 }
 
 pub(super) fn client(docker: &Docker) -> Result<Finding, SandboxError> {
     Ok(Finding::ok(format!("{} ({})", docker.client_version()?, docker.program().display())))
 }
 
-pub(super) fn context(docker: &Docker, Origin(origin): Origin) -> Result<Finding, SandboxError> {
+pub(super) fn context(docker: &Docker, variable: Option<&str>) -> Result<Finding, SandboxError> {
     let endpoint = docker.endpoint()?;
-    let origin = match (endpoint.context.as_str(), origin) {
-        ("default", "from `docker context use`") => "the default",
-        _ => origin,
+    let origin = match (variable, endpoint.context.as_str()) {
+        (Some(variable), _) => format!("from {variable}"),
+        (None, "default") => "the default".to_owned(),
+        (None, _) => "from `docker context use`".to_owned(),
     };
     Ok(Finding::ok(format!("{} ({}), {origin}", endpoint.context, endpoint.host)))
 }

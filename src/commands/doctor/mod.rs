@@ -13,7 +13,7 @@ use crate::engine::docker::Docker;
 use crate::error::{Exit, SandboxError, Signal};
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::output::json::{Check, Examined, Status};
-use crate::output::{Format, Output, Paint, text};
+use crate::output::{Format, Output, Paint, json, text};
 use crate::settings::hub::HubSettings;
 use crate::settings::package_index::PackageIndex;
 use crate::settings::sandbox::SandboxOptions;
@@ -107,9 +107,9 @@ impl Examination<'_> {
         const STALLS: &str = "check that `docker info` answers, or restart Docker";
         let variables = self.session.variables.clone();
         let options = SandboxOptions::from_variables(&variables);
-        let origin = engine::Origin::of(&variables);
+        let variable = engine::chosen_by(&variables);
         self.check("client", limit, STALLS, ask(docker, engine::client))?;
-        let context = ask(docker, move |docker| engine::context(docker, origin));
+        let context = ask(docker, move |docker| engine::context(docker, variable));
         self.check("context", limit, STALLS, context)?;
         let answers = self.check("engine", limit, STALLS, ask(docker, engine::version))?;
         self.check("buildx", limit, STALLS, ask(docker, |docker| docker.buildx().map(Finding::ok)))?;
@@ -177,7 +177,7 @@ impl Examination<'_> {
     fn add(&mut self, name: &'static str, finding: Finding, took: Duration) -> Result<bool, SandboxError> {
         let Finding { status, found, hint } = finding;
         let ok = status != Status::No;
-        let check = Check { name, status, ok, found, hint, seconds: took.as_secs_f64() };
+        let check = Check { name, status, ok, found, hint, seconds: json::seconds(took) };
         let output = &self.session.output;
         if output.format() != Format::Json {
             output.result(&line(output, &check))?;

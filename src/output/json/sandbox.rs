@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Action, rounded};
+use super::{Action, seconds};
 use crate::sandbox::check::CheckReport;
 use crate::sandbox::gym_space::{Space, finite_or_text};
 use crate::sandbox::handshake::Handshake;
@@ -64,7 +64,7 @@ impl<'a> Started<'a> {
             env: handshake.into(),
             versions: &handshake.versions,
             built: running.image.built_in.is_some(),
-            seconds: rounded(running.took.as_secs_f64()),
+            seconds: seconds(running.took),
             check: running.check.as_ref().map(|report| Seen::new(report, None)),
         }
     }
