@@ -30,15 +30,15 @@ pub(crate) fn judge(env_id: &str) -> Option<Problem> {
 }
 
 /// The listed ids that start with `start` in any case and can be served, with their families, in alphabetical order.
-pub(crate) fn starting_with(start: &str) -> Vec<(String, &'static Family)> {
+pub(crate) fn starting_with(start: &str) -> Vec<(&'static str, &'static Family)> {
     let folded = start.to_lowercase();
-    let mut found: Vec<_> = families::all()
+    let mut found: Vec<_> = LISTED
         .iter()
-        .flat_map(|family| family.listed_ids().map(move |id| (id, family)))
-        .filter(|(id, _)| id.to_lowercase().starts_with(&folded))
-        .filter(|(id, _)| families::unserved(id).is_none())
+        .filter(|known| known.text.to_lowercase().starts_with(&folded))
+        .filter(|known| families::unserved(&known.text).is_none())
+        .map(|known| (known.text.as_str(), &families::all()[known.family]))
         .collect();
-    found.sort_by(|(id, _), (other, _)| id.cmp(other));
+    found.sort_by_key(|(id, _)| *id);
     found
 }
 

@@ -213,7 +213,7 @@ fn ids(word: &str) -> Vec<Candidate> {
         if word.is_empty() && namespace.is_none() && !family.is_gymnasiums() {
             continue;
         }
-        let value = namespace.map_or(id.clone(), |(namespace, _)| format!("{namespace}/"));
+        let value = namespace.map_or(id.to_owned(), |(namespace, _)| format!("{namespace}/"));
         if candidates.last().is_none_or(|last| last.value != value) {
             let packages = family.packages.join(", ");
             candidates.push(Candidate::new(value, if packages.is_empty() { "Gymnasium" } else { &packages }));
