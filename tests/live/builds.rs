@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::live::engine::{Images, Live, docker, layers, together};
+use crate::live::engine::{Images, Live, docker, layers, tag, together};
 use crate::live::python::{EPISODE, interpreter};
 
 /// A base image that goes with this value.
@@ -287,10 +287,11 @@ fn ten_starts_of_one_new_source_build_it_once() {
         builds += stderr.lines().filter(|line| line.starts_with("built in ")).count();
     }
     assert_eq!(builds, 1);
-    let hash = live.run(&[&["hash"], &line.split(' ').collect::<Vec<_>>()[..]].concat()).ended(0).stdout;
-    let label = format!("label=rlmesh.image.build-hash={}", hash.trim());
+    let recipe =
+        ["image", "inspect", "--format", "{{index .Config.Labels \"rlmesh.image.recipe\"}}", &tag(line)];
+    let label = format!("label=rlmesh.image.recipe={}", docker(&recipe));
     let images = |more: &[&str]| docker(&[&["image", "ls", "--quiet", "--filter", &label], more].concat());
-    assert_eq!(images(&[]).lines().count(), 1, "the label of the image");
+    assert_eq!(images(&[]).lines().count(), 1, "the image itself");
     assert_eq!(images(&["--filter", "dangling=true"]), "", "images that lost their tag");
     live.assert_clean();
 }
