@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::run::{ID, copies, ended, handshake_with, up, up_answering};
 use crate::support::server::Server;
-use crate::support::{Reply, Run, StandIn, WAITS, signal};
+use crate::support::{Reply, Run, StandIn, signal};
 
 /// The script that aborts the environment has no arguments.
 pub(crate) const ABORT: &str = "exec *(os.environ[\"RLMESH_SANDBOX_SCRIPT\"])";
@@ -131,8 +131,8 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
         .on(EXEC, Reply::stdout(CALLS).hangs())
         .on(&format!("logs --tail 5000 {ID}"), Reply::stdout(stack))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
-    let checked = Run::line("check CartPole-v1 --ready-timeout 0.5")
-        .env(WAITS, "0.01")
+    // Also the time in which a loaded machine has to get as far as the reset.
+    let checked = Run::line("check CartPole-v1 --ready-timeout 5")
         .docker(docker)
         .status(6)
         .stderr_with([
