@@ -26,13 +26,13 @@ impl Engine for StandIn {
         self.on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("info *", info("true true 26.1.5"))
             .on("context inspect *", Reply::stdout(format!("default {SOCKET}\n")))
-            .on("image inspect * python:3.11-slim", no_image())
-            .on("image inspect *", no_image().once())
+            .on("image inspect * python:3.11-slim", Reply::missing_image())
+            .on("image inspect *", Reply::missing_image().once())
             .on("image inspect *", Reply::stdout(format!("{ID}\n")))
             .on("buildx inspect *", builder("memory-swap=\"1g\" memory=\"1073741824\""))
             .on("buildx create *", Reply::default())
             .on("buildx rm *", Reply::default())
-            .on("container inspect *", Reply::fails(1, "Error response from daemon: No such container: x\n"))
+            .on("container inspect *", Reply::missing_container())
             .on("buildx build *", Reply::default().stderr(fixture("buildx/built-0.29.1.txt")))
             .on("events *--until *", Reply::default())
             // The watch has no end, and lasts until the program ends it.
@@ -64,10 +64,6 @@ fn with_2g() -> Reply {
 
 fn no_builder() -> Reply {
     Reply::fails(1, &format!("ERROR: no builder \"{NAME}\" found\n"))
-}
-
-fn no_image() -> Reply {
-    Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error response from daemon: No such image: x\n") }
 }
 
 /// A build that must end well.

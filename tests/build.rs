@@ -1,18 +1,12 @@
 //! `build`: an image that is there, one that is built, and every way in which that fails.
 
 use std::io::BufRead as _;
-use std::process::{Command, Stdio};
 
 use crate::support::{Owned, Reply, Run, StandIn, eventually, fixture, signal};
 
 const HASH: &str = "7e4a80df0452f330b9b11d017203bd9442e0a50bdcab31d6b2bc8d1da740b67d";
 const TAG: &str = "rlmesh-sandbox-cartpole-v1:7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
-const NO_IMAGE: &str = "Error response from daemon: No such image: rlmesh-sandbox-cartpole-v1:7e4a80df0452\n";
-
-fn missing_image() -> Reply {
-    Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, NO_IMAGE) }
-}
 
 fn with_buildx() -> StandIn {
     StandIn::new().on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
@@ -21,7 +15,7 @@ fn with_buildx() -> StandIn {
 /// An engine without the image, whose buildx replays a recorded build; afterwards the image is there.
 pub(crate) fn building(recording: &str) -> StandIn {
     with_buildx()
-        .on("image inspect *", missing_image().once())
+        .on("image inspect *", Reply::missing_image().once())
         .on("buildx build *", Reply::default().stderr(fixture(recording)).keeps_context())
         .on("image inspect *", Reply::stdout(format!("{ID}\n")))
 }
@@ -147,7 +141,7 @@ fn what_the_installers_need_to_know_is_a_file_that_only_this_user_can_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let index = "https://me:secret@packages.example/simple";
     let docker = with_buildx()
-        .on("image inspect *", missing_image().once())
+        .on("image inspect *", Reply::missing_image().once())
         .on("buildx build *", Reply::default().marks("building").hangs_until("seen"))
         .on("image inspect *", Reply::stdout(format!("{ID}\n")));
     let run = Run::line("-q build CartPole-v1").docker(docker).env("PIP_INDEX_URL", index);
@@ -169,7 +163,7 @@ fn what_the_installers_need_to_know_is_a_file_that_only_this_user_can_read() {
 fn a_failed_build_shows_the_step_and_what_to_do() {
     for recording in ["buildx/failed-0.29.1.txt", "buildx/failed-0.13.1.txt"] {
         let docker = with_buildx()
-            .on("image inspect *", missing_image())
+            .on("image inspect *", Reply::missing_image())
             .on("buildx build *", Reply { status: 1, ..Reply::default().stderr(fixture(recording)) });
         let checked = Run::line("build CartPole-v1 --rlmesh-package rlmesh==99 --progress none")
             .docker(docker)
@@ -223,7 +217,7 @@ fn with_a_dead_engine() {
 
 #[test]
 fn an_engine_that_dies_before_the_build() {
-    let docker = with_buildx().on("image inspect *", missing_image()).on(
+    let docker = with_buildx().on("image inspect *", Reply::missing_image()).on(
         "buildx build *",
         Reply::fails(
             1,
@@ -241,7 +235,7 @@ fn an_engine_that_dies_before_the_build() {
 fn without_buildx() {
     Run::line("build CartPole-v1 --progress none")
         .docker(
-            StandIn::new().on("image inspect *", missing_image()).on(
+            StandIn::new().on("image inspect *", Reply::missing_image()).on(
                 "buildx version",
                 Reply::fails(1, "docker: unknown command: docker buildx\n\nRun 'docker --help' for more information\n"),
             ),
@@ -257,7 +251,7 @@ fn without_buildx() {
 #[test]
 fn a_buildx_that_is_too_old() {
     let docker = StandIn::new()
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", Reply::fails(1, "ERROR: invalid progress mode rawjson\n"))
         .on("buildx version", Reply::stdout("github.com/docker/buildx v0.12.1 abc\n"));
     let checked = Run::line("build CartPole-v1 --progress none")
@@ -277,7 +271,7 @@ fn a_buildx_that_does_not_work_is_not_missing() {
     let broken =
         || Reply::fails(1, "fork/exec /usr/libexec/docker/cli-plugins/docker-buildx: exec format error\n");
     let docker = StandIn::new()
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", broken())
         .on("buildx version", broken());
     Run::line("build CartPole-v1 --progress none")
@@ -293,7 +287,7 @@ fn a_buildx_that_does_not_work_is_not_missing() {
 #[test]
 fn a_build_that_fails_before_its_first_step_asks_for_the_version_alone() {
     let docker = with_buildx()
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", Reply::fails(1, "ERROR: unknown flag: --x\n"));
     let checked = Run::line("build CartPole-v1 --progress none")
         .docker(docker)
@@ -316,12 +310,7 @@ fn a_docker_that_prints_without_end() {
                 "error: {inspect} printed more than 64 MiB\n\
                  {details}hint: check that --docker names Docker's client, and that `docker version` works\n"
             ));
-        let program = run.command();
-        let mut limited = Command::new("/bin/sh");
-        limited.args(["-c", "ulimit -v 1048576 && exec \"$@\"", "sh"]).arg(program.get_program());
-        limited.args(program.get_args()).env_clear();
-        limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        limited.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let limited = run.command_of_a_shell("ulimit -v 1048576 && exec \"$@\"");
         run.check_command(limited, |_, _| {});
     }
 }
@@ -333,7 +322,7 @@ fn a_build_that_prints_without_end_keeps_the_end_alone() {
         "i=0; while [ $i -lt 300 ]; do printf '%s\\n' {line}; i=$((i+1)); done >&2; yes | head -c 100000000 | tr -d '\\n' >&2; echo >&2"
     );
     let docker = with_buildx()
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", Reply::fails(1, "ERROR: last\n").hook(&hook));
     let checked = Run::line("build CartPole-v1 --progress none")
         .docker(docker)
@@ -347,7 +336,7 @@ fn a_build_that_prints_without_end_keeps_the_end_alone() {
 fn a_build_that_ends_up_elsewhere() {
     let docker = with_buildx()
         .on("buildx build *", Reply::default().stderr(fixture("buildx/built-0.29.1.txt")))
-        .on("image inspect *", missing_image());
+        .on("image inspect *", Reply::missing_image());
     Run::line("build CartPole-v1 --progress none")
         .docker(docker)
         .status(5)
@@ -361,7 +350,7 @@ fn a_build_that_ends_up_elsewhere() {
 #[test]
 fn an_interrupted_build_leaves_nothing() {
     let docker = with_buildx()
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", Reply::default().marks("building").hangs());
     let run =
         Run::line("build CartPole-v1 --progress none").docker(docker).status(143).stderr("terminated\n");
@@ -373,7 +362,7 @@ fn an_interrupted_build_leaves_nothing() {
 
 #[test]
 fn a_temporary_folder_that_cannot_be_written() {
-    let docker = with_buildx().on("image inspect *", missing_image());
+    let docker = with_buildx().on("image inspect *", Reply::missing_image());
     let run = Run::line("build CartPole-v1 --progress none").docker(docker);
     let nowhere = run.here().join("nowhere");
     run.env("TMPDIR", nowhere)
@@ -388,9 +377,9 @@ fn a_temporary_folder_that_cannot_be_written() {
 #[test]
 fn runs_that_start_together_build_an_image_once() {
     let docker = with_buildx()
-        .on(&format!("image inspect * {TAG}"), missing_image().until("built"))
+        .on(&format!("image inspect * {TAG}"), Reply::missing_image().until("built"))
         .on(&format!("image inspect * {TAG}"), Reply::stdout(format!("{ID}\n")))
-        .on("image inspect *", missing_image())
+        .on("image inspect *", Reply::missing_image())
         .on("buildx build *", Reply::default().hook("mkdir \"$STAND_IN/building\"").hangs_until("go"));
     let run = Run::line("build CartPole-v1").docker(docker).stdout(format!("{TAG}\n")).any_stderr();
     let (mut first, mut second) = (run.command(), run.command());
@@ -417,8 +406,9 @@ fn runs_that_start_together_build_an_image_once() {
 #[test]
 fn an_engine_that_goes_away_during_a_build_is_not_a_failed_build() {
     let lost = "ERROR: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n";
-    let docker =
-        with_buildx().on("image inspect *", missing_image()).on("buildx build *", Reply::fails(1, lost));
+    let docker = with_buildx()
+        .on("image inspect *", Reply::missing_image())
+        .on("buildx build *", Reply::fails(1, lost));
     Run::line("build CartPole-v1")
         .docker(docker)
         .status(7)

@@ -7,10 +7,6 @@ const HASH: &str = "7e4a80df0452";
 const ID: &str = "sha256:33a109d74efd7043c486c097b1e0647ffdb11c6955fe6281e354832ab0ee44ee";
 const ENGINE: &str = r#"{"Version":"26.1.5","Os":"linux","Arch":"amd64"}"#;
 
-fn missing_image() -> Reply {
-    Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error response from daemon: No such image: x\n") }
-}
-
 fn image_for(platform: &str) -> Reply {
     Reply::stdout(format!("{ID} {platform}\n"))
 }
@@ -29,7 +25,7 @@ fn built() -> Reply {
 /// An engine without the image, where a build goes well.
 fn building() -> StandIn {
     with_buildx()
-        .on("image inspect *", missing_image().once())
+        .on("image inspect *", Reply::missing_image().once())
         .on("buildx build *", built())
         .on("image inspect *", image_for("linux/amd64"))
 }
@@ -228,7 +224,7 @@ fn what_would_come_to_nothing_is_refused_before_docker_is_asked() {
 
 /// An engine where the last step of a build fails.
 fn failing() -> StandIn {
-    with_buildx().on("image inspect *", missing_image()).on(
+    with_buildx().on("image inspect *", Reply::missing_image()).on(
         "buildx build *",
         Reply { status: 1, ..Reply::default().stderr(fixture("buildx/failed-0.29.1.txt")) },
     )
@@ -306,7 +302,7 @@ fn a_dry_run_as_json() {
         .docker(StandIn::missing())
         .any_stdout()
         .check();
-    let shown: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let shown: serde_json::Value = checked.json();
     assert_eq!(shown["source"], "gym://CartPole-v1");
     assert_eq!(shown["image"], TAG);
     assert_eq!(shown["build_hash"], full_hash());

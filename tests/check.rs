@@ -2,9 +2,9 @@
 
 use rustix::process::Signal;
 
-use crate::run::{ID, copies, handshake_with, inspection, up, up_answering};
+use crate::run::{ID, copies, ended, handshake_with, up, up_answering};
 use crate::support::server::Server;
-use crate::support::{Reply, Run, StandIn, WAITS, fixture, signal};
+use crate::support::{Reply, Run, StandIn, signal};
 
 /// The script that aborts the environment has no arguments.
 pub(crate) const ABORT: &str = "exec *(os.environ[\"RLMESH_SANDBOX_SCRIPT\"])";
@@ -64,7 +64,7 @@ fn what_was_seen_is_the_result() {
 fn the_result_as_json() {
     let (docker, _server) = with_exec(works());
     let checked = Run::line("check CartPole-v1 --format json").docker(docker).any_stdout().check();
-    let json: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let json: serde_json::Value = checked.json();
     assert_eq!(json["source"], "gym://CartPole-v1");
     assert_eq!(json["env"]["action_space"]["n"], 2);
     assert_eq!(json["rewards"], serde_json::json!(["-inf", 1.0]));
@@ -88,7 +88,7 @@ fn a_run_can_be_checked_before_its_address_is_printed() {
     assert!(!checked.calls.iter().any(|call| call.starts_with("stop")), "{:?}", checked.calls);
     let (docker, _server) = with_exec(works());
     let checked = Run::line("run -d --check --format json CartPole-v1").docker(docker).any_stdout().check();
-    let json: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let json: serde_json::Value = checked.json();
     assert_eq!(json["check"]["timings"]["reset"].as_f64(), Some(0.0031));
 }
 
@@ -131,8 +131,8 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
         .on(EXEC, Reply::stdout(CALLS).hangs())
         .on(&format!("logs --tail 5000 {ID}"), Reply::stdout(stack))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
-    let checked = Run::line("check CartPole-v1 --ready-timeout 0.5")
-        .env(WAITS, "0.01")
+    // Also the time in which a loaded machine has to get as far as the reset.
+    let checked = Run::line("check CartPole-v1 --ready-timeout 5")
         .docker(docker)
         .status(6)
         .stderr_with([
@@ -146,19 +146,12 @@ fn a_call_that_does_not_return_is_named_with_its_place() {
 
 #[test]
 fn the_end_of_the_container_is_noticed() {
-    let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let running = Reply::stdout(inspection("inspect/running.json", &server));
-    let inspect = format!("container inspect -- {ID}");
+    let crash = Reply { stdout: CALLS.into(), ..Reply::fails(137, "") }.hook("touch \"$STAND_IN/ended\"");
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, running.until("crashed"))
-        .on(&inspect, Reply::stdout(fixture("inspect/exited.json")))
-        .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on(&format!("logs --follow {ID}"), Reply::default().hangs())
-        .on(EXEC, Reply { stdout: CALLS.into(), ..Reply::fails(137, "") }.hook("touch \"$STAND_IN/crashed\""))
+        .on(EXEC, crash)
         .on(&format!("logs --tail 5000 {ID}"), Reply::stdout("a line\n"))
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
+    let (docker, _server) = ended(docker, 137);
     Run::line("check CartPole-v1")
         .docker(docker)
         .status(6)

@@ -1,6 +1,6 @@
 //! What is wrong with the options is found before docker is asked for anything, and before anything is built.
 
-use crate::support::{Run, StandIn};
+use crate::support::{Reply, Run, StandIn};
 
 /// A run on a machine whose docker has no answer to anything: its stderr.
 fn refused(run: Run, status: i32) -> String {
@@ -33,13 +33,10 @@ fn certificates_indexes_and_lockfiles() {
 fn doctor_passes_no_option_of_a_variable_to_docker() {
     let run = Run::line("doctor").env("RLMESH_SANDBOX_BASE_IMAGE", "--help").docker(
         StandIn::new()
-            .on(
-                "version *",
-                crate::support::Reply::stdout("{\"Version\":\"26\",\"Os\":\"linux\",\"Arch\":\"amd64\"}"),
-            )
-            .on("context *", crate::support::Reply::stdout("default unix:///var/run/docker.sock\n"))
-            .on("buildx version", crate::support::Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
-            .on("ps *", crate::support::Reply::default()),
+            .on("version *", Reply::stdout("{\"Version\":\"26\",\"Os\":\"linux\",\"Arch\":\"amd64\"}"))
+            .on("context *", Reply::stdout("default unix:///var/run/docker.sock\n"))
+            .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
+            .on("ps *", Reply::default()),
     );
     let checked = run.status(7).stdout_with(["RLMESH_SANDBOX_BASE_IMAGE \"--help\""]).check();
     assert!(!checked.calls.iter().any(|call| call.contains("--help")), "{:?}", checked.calls);
@@ -51,6 +48,6 @@ fn variables_of_a_build_do_not_concern_other_verbs() {
         .env("HF_ENDPOINT", "nonsense")
         .env("PIP_INDEX_URL", "a\nb")
         .env("RLMESH_SANDBOX_CA_CERT", "/nonexistent")
-        .docker(StandIn::new().on("ps *", crate::support::Reply::default()));
+        .docker(StandIn::new().on("ps *", Reply::default()));
     run.stdout("ID  SOURCE  ENVS  ADDRESS  STATE  OWNER  AGE  ISOLATION  NAME\n").check();
 }

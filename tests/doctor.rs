@@ -175,7 +175,7 @@ fn warnings_are_not_failures() {
     let docker =
         StandIn::new().on("run *", Reply::stdout("no module named pip")).on("image ls *", Reply::default());
     let checked = run("doctor --format json", healthy(docker)).any_stdout().check();
-    let examined: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let examined: Value = checked.json();
     let check = |name: &str| {
         examined["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
     };
@@ -187,7 +187,7 @@ fn warnings_are_not_failures() {
 #[test]
 fn without_docker_the_rest_is_checked() {
     let checked = run("doctor --format json", StandIn::missing()).status(7).any_stdout().check();
-    let examined: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let examined: Value = checked.json();
     assert_eq!(examined["ok"], false);
     let names: Vec<&str> =
         examined["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();

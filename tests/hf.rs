@@ -33,10 +33,9 @@ impl World {
 
     /// A run against an engine that has no image, and whose build goes well.
     fn command(&self, line: &str) -> Run {
-        let missing = Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error: No such image: x\n") };
         let docker = StandIn::new()
             .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
-            .on("image inspect *", missing.once())
+            .on("image inspect *", Reply::missing_image().once())
             .on("buildx build *", Reply::default().keeps_context())
             .on("image inspect *", Reply::stdout(format!("{ID}\n")));
         Run::line(line)

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::run::{ID, inspection, up};
+use crate::run::{ID, comes_up, up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture};
 
@@ -16,12 +16,8 @@ fn up_on_a_socket() -> StandIn {
     let server = Server::of_something_else();
     let docker = StandIn::new();
     Server::answering_on_a_socket(docker.folder().join("socket"), fixture("handshake-cartpole.bin"));
-    docker
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(NAMES_THE_SOCKET))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on(&format!("logs --follow {ID}"), Reply::default().hangs())
+    let started = Reply::stdout(format!("{ID}\n")).hook(NAMES_THE_SOCKET);
+    comes_up(docker.on("run -d *", started), &server)
         .on(&format!("stop -t * {ID}"), Reply::default())
         .on(&format!("rm --force --volumes {ID}"), Reply::default())
 }
@@ -92,13 +88,9 @@ fn what_the_user_gives_reaches_docker() {
 #[test]
 fn a_file_is_copied_before_the_start() {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("create *", Reply::stdout(format!("{ID}\n")))
-        .on("cp --quiet *", Reply::default())
-        .on("start *", Reply::default())
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+    let docker =
+        StandIn::new().on("create *", Reply::stdout(format!("{ID}\n"))).on("cp --quiet *", Reply::default());
+    let docker = comes_up(docker, &server);
     let run = Run::line("-q run -d CartPole-v1 --file ./level.txt:/data/level.txt")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n");
@@ -114,20 +106,12 @@ fn a_network_that_is_missing_is_created_once() {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let missing = "docker: Error response from daemon: network rlmesh-sandbox not found\n";
     let docker = |created: Reply| {
-        StandIn::new()
-            .on("ps --all*", Reply::default())
-            .on(
-                "run -d *",
-                Reply { stdout: format!("{ID}\n").into_bytes(), ..Reply::fails(125, missing).once() },
-            )
+        let failed = Reply { stdout: format!("{ID}\n").into_bytes(), ..Reply::fails(125, missing).once() };
+        let docker = StandIn::new()
+            .on("run -d *", failed)
             .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default())
-            .on("network create *", created)
-            .on("run -d *", Reply::stdout(format!("{ID}\n")))
-            .on(
-                &format!("container inspect -- {ID}"),
-                Reply::stdout(inspection("inspect/running.json", &server)),
-            )
-            .on(&format!("wait {ID}"), Reply::default().hangs())
+            .on("network create *", created);
+        comes_up(docker, &server)
     };
     let faster = "Error response from daemon: network with name rlmesh-sandbox already exists\n";
     for created in [Reply::stdout("0123\n"), Reply::fails(1, faster)] {
@@ -157,12 +141,9 @@ fn an_engine_without_this_machines_folders_serves_over_tcp_without_egress() {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let unseen = "docker: Error response from daemon: invalid mount config for type \"bind\": bind source path does not exist: /x\n";
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
         .on("run -d *", Reply::fails(125, unseen).once())
-        .on("rm --force --volumes *", Reply::fails(1, "Error response from daemon: No such container: x\n"))
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+        .on("rm --force --volumes *", Reply::fails(1, "Error response from daemon: No such container: x\n"));
+    let docker = comes_up(docker, &server);
     let checked = Run::line("run -d CartPole-v1 --isolation strict")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
@@ -197,12 +178,9 @@ fn an_engine_without_an_init_program_is_used_without() {
     let missing =
         "docker: Error response from daemon: exec: \"docker-init\": executable file not found in $PATH.\n";
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
         .on("run -d *--init *", Reply::fails(125, missing))
-        .on("rm --force --volumes *", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+        .on("rm --force --volumes *", Reply::default());
+    let docker = comes_up(docker, &server);
     Run::line("run -d CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")

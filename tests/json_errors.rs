@@ -13,9 +13,7 @@ use crate::support::{Reply, Run, StandIn, fixture};
 fn error(line: &str, docker: StandIn, status: i32) -> Value {
     let checked =
         Run::line(&format!("{line} --format json")).docker(docker).status(status).any_stderr().check();
-    let printed = checked.stderr.lines().last().unwrap_or_default();
-    let printed: Value = serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
-    let error = printed["error"].clone();
+    let error = checked.json_error();
     let fields: BTreeSet<&str> = error.as_object().unwrap().keys().map(String::as_str).collect();
     let always = BTreeSet::from(["kind", "exit_code", "message", "hints", "log_file"]);
     let mut known = always.clone();
@@ -69,12 +67,11 @@ fn an_engine_that_does_not_answer() {
 
 #[test]
 fn a_failed_build_and_a_failed_start() {
-    let missing = || Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error: No such image: x\n") };
     let output = "{\"vertexes\":[]}\n";
     let built = |recording: &str| {
         StandIn::new()
             .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
-            .on("image inspect *", missing())
+            .on("image inspect *", Reply::missing_image())
             .on("buildx build *", Reply { status: 1, ..Reply::default().stderr(fixture(recording)) })
             .on("ps --all*", Reply::default())
             .on("run -d *", Reply::fails(125, "docker: Error response from daemon: No such image: x\n"))

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::reap::run_directory;
 use crate::run::ID;
 use crate::support::{Reply, Run, StandIn, eventually};
 
@@ -94,14 +95,11 @@ fn a_sweep_beside_a_run_keeps_the_run_directory_of_a_container_that_may_still_be
         .stderr_with(["error: the container did not start: no\n"])
         .leaves(1);
     // Of killed runs: one that was starting a container, and one that was not. The third is removed after both.
-    let folders = ["rlmesh-sandbox-run-abcdef", "rlmesh-sandbox-run-ghijkl", "rlmesh-socket-0123456789ab"];
-    let [starting, other, last] = folders.map(|name| {
-        let folder = run.tmp().join(name);
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("lock"), "").unwrap();
-        folder
-    });
-    std::fs::write(starting.join("container"), "box").unwrap();
+    let (starting, _) = run_directory(&run.tmp(), "a1", "box");
+    let (other, _) = run_directory(&run.tmp(), "a2", "");
+    let last = run.tmp().join("rlmesh-socket-0123456789ab");
+    std::fs::create_dir(&last).unwrap();
+    std::fs::write(last.join("lock"), "").unwrap();
     let _checked = run.check_while(|run, _| {
         eventually("the end of the sweep", || (!last.exists()).then_some(()));
         run.stand_in().release("swept");
@@ -129,10 +127,7 @@ fn a_sweep_beside_a_run_removes_the_new_container_of_a_killed_run() {
         .docker(docker)
         .status(6)
         .stderr_with(["error: the container did not start: no\n"]);
-    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("lock"), "").unwrap();
-    std::fs::write(folder.join("container"), "box").unwrap();
+    let (folder, _) = run_directory(&run.tmp(), "a1", "box");
     let checked = run.check_while(|run, _| {
         eventually("the end of the sweep", || (!folder.exists()).then_some(()));
         run.stand_in().release("swept");

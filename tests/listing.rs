@@ -1,11 +1,11 @@
 //! `ps`, `inspect` and `logs`: what is there.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::run::{ID, inspection};
 use crate::stop::{engine, sandbox};
 use crate::support::server::Server;
-use crate::support::{Reply, Run, StandIn, fixture};
+use crate::support::{Reply, Run, StandIn, dead_pid, fixture, pid_namespace};
 
 fn one() -> StandIn {
     StandIn::new()
@@ -22,15 +22,15 @@ fn ps_is_a_table_or_one_array() {
     assert_eq!(lines[1][..3], ["45d51db4c7f0", "CartPole-v1", "1"]);
     assert_eq!(lines[1][4..6], ["running", "none"]);
     let checked = Run::line("ps --format json").docker(one()).any_stdout().check();
-    let listed: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let listed: Value = checked.json();
     assert_eq!((&listed[0]["container_id"], &listed[0]["state"]), (&json!(ID), &json!("running")));
     assert_eq!(
         (&listed[0]["owner"], &listed[0]["num_envs"]),
         (&json!({"pid": null, "state": "none"}), &json!(1))
     );
     assert_eq!(Run::line("--json ps").docker(one()).any_stdout().check().stdout, checked.stdout);
-    let line = Run::line("ps --format jsonl").docker(one()).any_stdout().check().stdout;
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), listed[0]);
+    let line: Value = Run::line("ps --format jsonl").docker(one()).any_stdout().check().json();
+    assert_eq!(line, listed[0]);
     let nothing = || StandIn::new().on("ps *", Reply::default());
     Run::line("ps --format json").docker(nothing()).stdout("[]\n").check();
     Run::line("ps --format jsonl").docker(nothing()).check();
@@ -49,12 +49,10 @@ fn ps_and_inspect_show_the_isolation_and_the_socket() {
     let row = table.lines().nth(1).unwrap();
     assert!(row.contains("  unix:///tmp/rlmesh-socket-0123456789ab/s/env.sock  "), "{table}");
     assert!(row.contains("  strict  "), "{table}");
-    let listed = Run::line("ps --json").docker(docker()).any_stdout().check().stdout;
-    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let listed: Value = Run::line("ps --json").docker(docker()).any_stdout().check().json();
     assert_eq!(listed[0]["isolation"], "strict", "{listed}");
     // A sandbox of the SDK does not record it.
-    let listed = Run::line("ps --json").docker(one()).any_stdout().check().stdout;
-    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let listed: Value = Run::line("ps --json").docker(one()).any_stdout().check().json();
     assert!(listed[0]["isolation"].is_null(), "{listed}");
     let inspected = Run::line("inspect 45d5").docker(docker()).any_stdout().check().stdout;
     assert!(inspected.contains("\nisolation    strict\n"), "{inspected}");
@@ -82,15 +80,12 @@ fn ps_lists_ids_and_what_a_filter_leaves() {
 
 #[test]
 fn ps_shows_owners_and_hostile_texts_as_what_they_are() {
-    let mut dead = std::process::Command::new("true").spawn().unwrap();
-    dead.wait().unwrap();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned();
     let hostile = sandbox(|sandbox| {
         sandbox["State"] = json!({"Status": "exited", "ExitCode": 137});
         sandbox["NetworkSettings"]["Ports"] = json!({});
         sandbox["Config"]["Labels"] = json!({
             "rlmesh.sandbox": "1", "rlmesh.sandbox.source": "gym://X\nhint: run this\u{1b}[2J\u{202e}",
-            "rlmesh.sandbox.owner-pid": dead.id().to_string(), "rlmesh.sandbox.owner-pid-ns": namespace
+            "rlmesh.sandbox.owner-pid": dead_pid().to_string(), "rlmesh.sandbox.owner-pid-ns": pid_namespace()
         });
     });
     let docker = || {
@@ -135,7 +130,7 @@ fn inspect_shows_all_of_a_sandbox() {
         assert!(checked.stdout.contains(part), "{part}\n{}", checked.stdout);
     }
     let checked = Run::line("inspect 45d5 --json").docker(docker()).any_stdout().check();
-    let inspected: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let inspected: Value = checked.json();
     assert_eq!(
         (&inspected["env"]["id"], &inspected["versions"]["rlmesh"]),
         (&json!("CartPole-v1"), &json!("0.1.0"))
@@ -183,13 +178,8 @@ fn the_log_of_the_last_failed_build() {
 
 #[test]
 fn a_log_of_nothing() {
-    let docker = StandIn::new().on("ps *", Reply::default()).on(
-        "container inspect *",
-        Reply {
-            stdout: b"[]\n".to_vec(),
-            ..Reply::fails(1, "Error response from daemon: No such container: x\n")
-        },
-    );
+    let docker =
+        StandIn::new().on("ps *", Reply::default()).on("container inspect *", Reply::missing_container());
     Run::line("logs x")
         .docker(docker)
         .status(2)

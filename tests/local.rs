@@ -14,10 +14,9 @@ const ENV: &str = "def make_env(): ...\n";
 
 /// An engine without images, whose builds go well.
 fn building() -> StandIn {
-    let missing = Reply { stdout: b"[]\n".to_vec(), ..Reply::fails(1, "Error: No such image: x\n") };
     StandIn::new()
         .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
-        .on("image inspect *", missing.once())
+        .on("image inspect *", Reply::missing_image().once())
         .on("buildx build *", Reply::default().keeps_context())
         .on("image inspect *", Reply::stdout(format!("{ID}\n")))
 }
@@ -146,7 +145,7 @@ fn files_that_change_during_the_build_are_an_error() {
         ("build CartPole-v1 -p a-1.0-py3-none-any.whl --progress none", "a-1.0-py3-none-any.whl"),
     ] {
         // Between the plan and the build.
-        let missing = Reply::fails(1, "Error: No such image: x\n").hook(&format!("echo more >>{file}"));
+        let missing = Reply::missing_image().hook(&format!("echo more >>{file}"));
         let docker = StandIn::new()
             .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
             .on("image inspect *", missing);
@@ -239,8 +238,7 @@ fn a_path_that_is_not_a_package_is_refused_before_anything_is_done() {
             &files,
         )
         .check();
-        let error: Value = serde_json::from_str(&checked.stderr).unwrap();
-        let error = &error["error"];
+        let error = checked.json_error();
         assert_eq!((&error["kind"], &error["exit_code"]), (&"InvalidOption".into(), &2.into()));
         assert!(error["message"].as_str().unwrap().contains(message), "{error}");
         assert!(error["hints"][0].as_str().unwrap().starts_with(hint), "{error}");
@@ -325,7 +323,7 @@ fn init_replaces_nothing() {
 #[test]
 fn init_in_json_and_with_a_tilde() {
     let checked = Run::line("init a/b --format json").any_stdout().check();
-    let created: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let created: Value = checked.json();
     assert_eq!(
         created,
         serde_json::json!({ "folder": "./a/b", "files": ["env.py", "requirements.txt", "README.md"] })

@@ -7,8 +7,7 @@ use crate::support::{Run, StandIn};
 const NEEDS_IMAGE: &str = "warning: the nodes need the image";
 
 fn documents(line: &str) -> Vec<Value> {
-    let run = Run::line(line).docker(StandIn::missing()).any_stdout().any_stderr().check();
-    serde_json::from_str(&run.stdout).unwrap()
+    Run::line(line).docker(StandIn::missing()).any_stdout().any_stderr().check().json()
 }
 
 #[test]

@@ -52,7 +52,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "~/.cache/rlmesh-sandbox/hub",
-        "Files from the Hugging Face Hub. `rlmesh-sandbox reap --cache` empties it.",
+        "Files from the Hugging Face Hub. `rlmesh-sandbox prune --cache --older-than 0` empties it.",
     ),
     ("~/.local/state/rlmesh-sandbox/logs", "The logs of failed builds and starts, the newest thirty."),
 ];

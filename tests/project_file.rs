@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::run::{ID, inspection};
+use crate::run::{ID, KEEPS_VARIABLES, comes_up};
 use crate::support::server::Server;
 use crate::support::{Reply, Run, StandIn, fixture};
 
@@ -89,7 +87,7 @@ fn the_defaults_are_for_every_source() {
     let text = "lock = 'lock.txt'\napt = ['libgl1']\n";
     assert!(refused(with_file(text, "hash image://x")).contains("has no build hash"));
     let named = format!("{text}[environments.x]\nsource = 'image://x'\npackage = ['six']\n");
-    let stderr = with_file(&named, "run x --dry-run").status(2).any_stderr().check().stderr;
+    let stderr = refused(with_file(&named, "run x --dry-run"));
     assert!(stderr.contains("packages (--package) has no effect on a prebuilt image"), "{stderr}");
 }
 
@@ -112,14 +110,9 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 
 #[test]
 fn variables_of_the_command_line_win_wherever_they_are() {
-    let copy = "for word; do case $before in --env-file) cp -p \"$word\" \"$STAND_IN/file\";; esac; before=$word; done";
     let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(copy))
-        .on("container inspect *", Reply::stdout(inspection("inspect/running.json", &server)))
-        .on("wait *", Reply::default().hangs())
-        .on("logs --follow *", Reply::default().hangs());
+    let started = Reply::stdout(format!("{ID}\n")).hook(KEEPS_VARIABLES);
+    let docker = comes_up(StandIn::new().on("run -d *", started), &server);
     let run = Run::line("run -d CartPole-v1 -e B=flag --env-file variables").docker(docker);
     std::fs::write(run.here().join(FILE), "env = { A = 'x', B = 'x', C = 'x' }").unwrap();
     std::fs::write(run.here().join("variables"), "A=file\n").unwrap();
@@ -216,9 +209,8 @@ fn a_command_that_does_not_name_one_of_several() {
         .check();
     let one = with_file("[environments.a]\nsource = 'X-v0'\n", "hash -- CartPole-v1");
     assert_eq!(printed(one), plain(&["hash", "CartPole-v1"]));
-    let stderr = with_file(two, "run --format json").status(2).any_stderr().check().stderr;
-    let error: Value = serde_json::from_str(&stderr).unwrap();
-    assert_eq!(error["error"]["kind"], "InvalidOption");
+    let checked = with_file(two, "run --format json").status(2).any_stderr().check();
+    assert_eq!(checked.json_error()["kind"], "InvalidOption");
     assert!(refused(with_file("", "run")).contains("SOURCE"));
 }
 

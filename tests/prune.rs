@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::stop::on_a_terminal;
 use crate::support::{Reply, Run, StandIn};
 
 const SOCKET: &str = "unix:///var/run/docker.sock";
@@ -44,7 +43,7 @@ pub(crate) fn engine(docker: StandIn) -> StandIn {
         .on("buildx version", Reply::stdout("github.com/docker/buildx v0.29.1 abc\n"))
         .on("context inspect *", Reply::stdout(format!("default {SOCKET}\n")))
         .on("buildx ls", Reply::stdout(format!("NAME/NODE   DRIVER/ENDPOINT   STATUS\n{table}default*   docker\n")))
-        .on("container inspect *", Reply::fails(1, "Error response from daemon: No such container: x\n"))
+        .on("container inspect *", Reply::missing_container())
         .on(
             "system df *",
             Reply::stdout(r#"[{"Name":"buildx_buildkit_rlmesh-build-1g-old0_state","Size":"1.5GB"},{"Name":"x","Size":"9GB"}]"#),
@@ -136,8 +135,7 @@ fn a_use_that_buildx_does_not_know_about_counts() {
 #[test]
 fn json_has_every_builder() {
     let run = Run::line("prune --builders --format json").docker(engine(StandIn::new()));
-    let stdout = run.any_stdout().any_stderr().check().stdout;
-    let objects: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+    let objects: Vec<Value> = run.any_stdout().any_stderr().check().json();
     assert_eq!(objects.len(), 5);
     assert_eq!(
         objects[0],
@@ -277,17 +275,17 @@ fn only_images_of_ours_that_nothing_needs_are_removed() {
 fn on_a_terminal_it_asks_first() {
     let run = Run::line("prune --images").docker(images().on("image rm *", Reply::default()));
     let removals = |run: &Run| run.stand_in().calls().iter().filter(|call| call.contains(" rm ")).count();
-    let (status, shown) = on_a_terminal(&run, "n");
+    let (status, shown) = run.on_a_terminal("n");
     assert_eq!((status, removals(&run)), (Some(1), 0), "{shown}");
     assert!(
         shown.contains("would remove rlmesh-sandbox-cartpole-v1:7e4a80df0452 and 1 more name"),
         "{shown}"
     );
     assert!(shown.contains("would give back 87.18 MiB") && shown.contains("nothing was removed"), "{shown}");
-    let (status, shown) = on_a_terminal(&run, "yes");
+    let (status, shown) = run.on_a_terminal("yes");
     assert_eq!((status, removals(&run)), (Some(0), 2), "{shown}");
     let run = Run::line("prune --images -y").docker(images().on("image rm *", Reply::default()));
-    let (status, shown) = on_a_terminal(&run, "");
+    let (status, shown) = run.on_a_terminal("");
     assert_eq!((status, removals(&run)), (Some(0), 2), "{shown}");
     assert!(!shown.contains("[y/N]"), "{shown}");
 }
@@ -300,7 +298,7 @@ fn an_image_that_comes_into_use_stays() {
         .any_stdout()
         .stderr_with(["{\"warning\":{\"message\":\"the image"])
         .check();
-    let pruned: Vec<Value> = serde_json::from_str(&checked.stdout).unwrap();
+    let pruned: Vec<Value> = checked.json();
     assert!(pruned.iter().all(|object| object["action"] == "kept"), "{pruned:?}");
     assert!(pruned[0]["reason"].as_str().unwrap().contains("container c3"));
 }
@@ -360,7 +358,7 @@ fn images_are_listed_by_tag() {
     let tags = Run::line("images -q").docker(images()).any_stdout().check().stdout;
     assert_eq!((tags.lines().count(), tags.lines().next()), (6, Some(TAG)));
     let checked = Run::line("images --json").docker(images()).any_stdout().check();
-    let listed: Vec<Value> = serde_json::from_str(&checked.stdout).unwrap();
+    let listed: Vec<Value> = checked.json();
     assert_eq!(
         (&listed[0]["image"], &listed[0]["image_id"], &listed[2]["containers"]),
         (&json!(TAG), &json!("sha256:a1"), &json!(1))

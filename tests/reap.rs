@@ -1,10 +1,11 @@
 //! `reap`: who goes and who stays, told by labels as they come from docker. The decision's own table stands beside it.
 
-use std::process::Command;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{Reply, Run, StandIn};
+use crate::support::{Reply, Run, StandIn, dead_pid, pid_namespace};
 
 /// This machine and namespace, as this tool labels them.
 struct Here {
@@ -15,17 +16,10 @@ struct Here {
 impl Here {
     fn look() -> Self {
         Self {
-            namespace: std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned(),
+            namespace: pid_namespace(),
             boot: std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().to_owned(),
         }
     }
-}
-
-/// A number that no process has any more.
-fn dead_pid() -> u32 {
-    let mut child = Command::new("true").spawn().unwrap();
-    child.wait().unwrap();
-    child.id()
 }
 
 /// A container of this tool.
@@ -47,7 +41,7 @@ fn sdk_container(id: &str, status: &str, labels: Value) -> Value {
 
 fn named(name: &str, id: &str, status: &str, labels: Value) -> Value {
     json!({
-        "Id": format!("{id}{}", "0".repeat(64 - id.len())), "Name": format!("/{name}"), "Created": "2026-11-23T07:01:25Z",
+        "Id": full(id), "Name": format!("/{name}"), "Created": "2026-11-23T07:01:25Z",
         "State": {"Status": status, "ExitCode": 0}, "Config": {"Image": "x", "Labels": labels},
         "NetworkSettings": {"Ports": {}}
     })
@@ -97,6 +91,15 @@ fn full(id: &str) -> String {
     format!("{id}{}", "0".repeat(64 - id.len()))
 }
 
+/// The run directory of a start of a container, with a lock that no process holds yet.
+pub(crate) fn run_directory(tmp: &Path, id: &str, container: &str) -> (PathBuf, File) {
+    let folder = tmp.join(format!("rlmesh-sandbox-run-{id}"));
+    std::fs::create_dir(&folder).unwrap();
+    let lock = File::create(folder.join("lock")).unwrap();
+    std::fs::write(folder.join("container"), container).unwrap();
+    (folder, lock)
+}
+
 #[test]
 fn a_dry_run_says_who_would_go_and_why_the_others_stay() {
     let checked = Run::line("reap --dry-run")
@@ -134,7 +137,7 @@ fn orphans_go_all_at_once() {
 #[test]
 fn as_json_every_container_is_reported() {
     let checked = Run::line("reap --format json").docker(engine(&zoo())).any_stdout().any_stderr().check();
-    let reported: Vec<Value> = serde_json::from_str(&checked.stdout).unwrap();
+    let reported: Vec<Value> = checked.json();
     let count = |action: &str| reported.iter().filter(|object| object["action"] == action).count();
     assert_eq!((reported.len(), count("removed"), count("kept")), (9, 4, 5));
     let of = |id: &str| reported.iter().find(|object| object["container_id"] == full(id)).unwrap();
@@ -166,10 +169,7 @@ fn an_abandoned_start_goes_with_its_folder() {
     let run = Run::line("reap").docker(engine(&[detached])).stdout(full("c1") + "\n").stderr(
         "removed box-c1 (c10000000000): the run that was starting it is gone\nremoved 1 run directory of runs that are gone\n",
     );
-    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("lock"), "").unwrap();
-    std::fs::write(folder.join("container"), "box-c1").unwrap();
+    run_directory(&run.tmp(), "abcdef", "box-c1");
     run.check();
 }
 
@@ -179,35 +179,30 @@ fn a_container_that_uses_the_name_of_an_abandoned_start_again_stays() {
     let later = container("c1", "running", labels);
     let run =
         Run::line("reap").docker(engine(&[later])).stderr("removed 1 run directory of runs that are gone\n");
-    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("lock"), "").unwrap();
-    std::fs::write(folder.join("container"), "box-c1").unwrap();
+    run_directory(&run.tmp(), "abcdef", "box-c1");
     let checked = run.check();
     assert!(!checked.calls.iter().any(|call| call.starts_with("rm")));
 }
 
+/// An engine with an orphan that cannot be removed.
+fn with_a_busy_orphan() -> StandIn {
+    let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));
+    StandIn::new()
+        .on("rm *", Reply::fails(1, "Error response from daemon: device or resource busy\n"))
+        .and(engine(&[orphan]))
+}
+
 #[test]
 fn as_json_what_was_removed_is_reported_before_a_failure() {
-    let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));
-    let docker = StandIn::new()
-        .on("ps --all *", Reply::stdout(full("d1")))
-        .on("container inspect *", Reply::stdout(serde_json::to_vec(&[orphan]).unwrap()))
-        .on("rm *", Reply::fails(1, "Error response from daemon: device or resource busy\n"));
-    let checked = Run::line("--json reap").docker(docker).status(7).stdout("[]\n").any_stderr().check();
-    let error: Value = serde_json::from_str(&checked.stderr).unwrap();
-    assert_eq!(error["error"]["exit_code"], 7);
+    let checked =
+        Run::line("--json reap").docker(with_a_busy_orphan()).status(7).stdout("[]\n").any_stderr().check();
+    assert_eq!(checked.json_error()["exit_code"], 7);
 }
 
 #[test]
 fn a_container_that_cannot_be_removed() {
-    let orphan = container("d1", "exited", json!({"rlmesh.sandbox": "1"}));
-    let docker = StandIn::new()
-        .on("ps --all *", Reply::stdout(full("d1")))
-        .on("container inspect *", Reply::stdout(serde_json::to_vec(&[orphan]).unwrap()))
-        .on("rm *", Reply::fails(1, "Error response from daemon: device or resource busy\n"));
     Run::line("reap")
-        .docker(docker)
+        .docker(with_a_busy_orphan())
         .status(7)
         .stderr(
             "error: 1 orphaned container could not be removed: device or resource busy\n\
@@ -259,10 +254,7 @@ fn a_start_on_another_engine_is_left_to_a_reap_there() {
     let run = Run::line("reap").env("DOCKER_HOST", "tcp://b:2376").docker(engine(&[])).leaves(1).stderr(
         "keep the run directory <world>/tmp/rlmesh-sandbox-run-<random>: its container is on another engine (tcp://a:2376)\n",
     );
-    let folder = run.tmp().join("rlmesh-sandbox-run-abcdef");
-    std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("lock"), "").unwrap();
-    std::fs::write(folder.join("container"), "box-f1\ntcp://a:2376").unwrap();
+    let (folder, _) = run_directory(&run.tmp(), "abcdef", "box-f1\ntcp://a:2376");
     let run = run.check().run;
     let there = engine(&[container("f1", "running", json!({"rlmesh.sandbox": "1"}))]);
     Run::line("-q reap")
@@ -278,10 +270,7 @@ fn a_start_on_another_engine_is_left_to_a_reap_there() {
 fn a_start_with_another_tmpdir_is_found_by_its_label() {
     let tmp = tempfile::tempdir().unwrap();
     let start = |id: &str| {
-        let folder = tmp.path().join(format!("rlmesh-sandbox-run-{id}"));
-        std::fs::create_dir(&folder).unwrap();
-        let lock = std::fs::File::create(folder.join("lock")).unwrap();
-        std::fs::write(folder.join("container"), format!("box-{id}\n")).unwrap();
+        let (folder, lock) = run_directory(tmp.path(), id, &format!("box-{id}\n"));
         let labels = json!({"rlmesh.sandbox": "1", "rlmesh.sandbox.run-dir": folder});
         (container(id, "created", labels), lock)
     };

@@ -66,21 +66,30 @@ pub(crate) fn copies(count: u8) -> [u8; 2] {
 
 /// The same with another answer to the handshake.
 pub(crate) fn up_answering(handshake: Vec<u8>, log: Reply) -> (StandIn, Server) {
+    let variables = "env | grep ^RLMESH_ | grep -v ^RLMESH_SANDBOX_ | sort >\"$STAND_IN/variables\"";
     let server = Server::answering(handshake);
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on(
-            "run -d *",
-            Reply::stdout(format!("{ID}\n"))
-                .hook("env | grep ^RLMESH_ | grep -v ^RLMESH_SANDBOX_ | sort >\"$STAND_IN/variables\""),
-        )
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(variables))
         .on(&format!("logs --follow {ID}"), log)
         .on(&format!("stop -t * {ID}"), Reply::stdout(format!("{ID}\n")))
         .on(&format!("rm --force --volumes {ID}"), Reply::stdout(format!("{ID}\n")));
-    (docker, server)
+    (comes_up(docker, &server), server)
 }
+
+/// Adds to a test's own rules those of an engine on which the container starts, with a server in its place.
+pub(crate) fn comes_up(docker: StandIn, server: &Server) -> StandIn {
+    docker
+        .on("ps --all*", Reply::default())
+        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+        .on("start *", Reply::default())
+        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", server)))
+        .on(&format!("wait {ID}"), Reply::default().hangs())
+        .on(&format!("logs --follow {ID}"), Reply::default().hangs())
+}
+
+/// Keeps the file of `--env-file` as `file` in the stand-in's folder.
+pub(crate) const KEEPS_VARIABLES: &str =
+    "for word; do case $before in --env-file) cp -p \"$word\" \"$STAND_IN/file\";; esac; before=$word; done";
 
 #[test]
 fn detached() {
@@ -114,14 +123,9 @@ fn detached() {
 
 #[test]
 fn variables_reach_the_container_in_a_private_file() {
-    let copy = "for word; do case $before in --env-file) cp -p \"$word\" \"$STAND_IN/file\";; esac; before=$word; done";
     let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")).hook(copy))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on(&format!("logs --follow {ID}"), Reply::default().hangs());
+    let started = Reply::stdout(format!("{ID}\n")).hook(KEEPS_VARIABLES);
+    let docker = comes_up(StandIn::new().on("run -d *", started), &server);
     let run = Run::line("run -d CartPole-v1 -e TOKEN=secret -e HERE --env-file file --shm-size 1g")
         .env("HERE", "from here")
         .docker(docker)
@@ -174,8 +178,7 @@ fn the_result_as_json_and_as_variables() {
 #[test]
 fn under_a_name_of_the_users() {
     let (docker, _server) = up();
-    let missing = Reply::fails(1, "Error response from daemon: No such container: trainer\n");
-    let docker = docker.on("container inspect --format {{.Id}} -- trainer", missing);
+    let docker = docker.on("container inspect --format {{.Id}} -- trainer", Reply::missing_container());
     let checked = Run::line("-q run -d CartPole-v1 --name trainer")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
@@ -295,22 +298,25 @@ fn in_the_foreground_until_a_signal() {
 /// An engine on which the container ends with this exit code after it has printed a log. The engine has these events
 /// of it.
 fn ending(code: i32, log: &'static str, events: &'static str) -> (StandIn, Server) {
+    let docker = StandIn::new()
+        .on("events *", Reply::stdout(events))
+        .on(&format!("logs --follow {ID}"), Reply::stdout(log).marks("ended"))
+        .on(&format!("logs --tail * {ID}"), Reply::stdout(log));
+    ended(docker, code)
+}
+
+/// Adds the rules of an engine on which the container runs until there is the mark `ended`.
+pub(crate) fn ended(docker: StandIn, code: i32) -> (StandIn, Server) {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
     let exited = exited.replace("\"ExitCode\": 137", &format!("\"ExitCode\": {code}"));
     let inspect = format!("container inspect -- {ID}");
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
+    let docker = docker
         .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
         .on(&inspect, Reply::stdout(exited))
-        .on("events *", Reply::stdout(events))
-        .on(&format!("wait {ID}"), Reply::default().hangs())
-        .on(&format!("logs --follow {ID}"), Reply::stdout(log).marks("ended"))
-        .on(&format!("logs --tail * {ID}"), Reply::stdout(log))
         .on(&format!("stop -t * {ID}"), Reply::default())
         .on(&format!("rm --force --volumes {ID}"), Reply::default());
-    (docker, server)
+    (comes_up(docker, &server), server)
 }
 
 #[test]
@@ -408,21 +414,11 @@ fn a_variable_with_a_wrong_name_is_reported() {
 
 #[test]
 fn a_log_that_breaks_off_goes_on_without_what_was_shown() {
-    let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let exited = String::from_utf8(fixture("inspect/exited.json")).unwrap();
-    let exited = exited.replace("\"ExitCode\": 137", "\"ExitCode\": 0");
-    let inspect = format!("container inspect -- {ID}");
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
-        .on(&inspect, Reply::stdout(exited))
         .on("events *", Reply::default())
-        .on(&format!("wait {ID}"), Reply::default().hangs())
         .on(&format!("logs --follow --tail 0 {ID}"), Reply::stdout("two\n").marks("ended"))
-        .on(&format!("logs --follow {ID}"), Reply { status: 1, ..Reply::stdout("one\n") })
-        .on(&format!("stop -t * {ID}"), Reply::default())
-        .on(&format!("rm --force --volumes {ID}"), Reply::default());
+        .on(&format!("logs --follow {ID}"), Reply { status: 1, ..Reply::stdout("one\n") });
+    let (docker, _server) = ended(docker, 0);
     Run::line("run CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")
@@ -468,12 +464,9 @@ fn options_reach_the_payload() {
 fn a_payload_too_large_for_a_variable_is_copied_in() {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
         .on("create *", Reply::stdout(format!("{ID}\n")))
-        .on("cp --quiet *", Reply::default().hook("cp \"$3\" \"$STAND_IN/payload\""))
-        .on("start *", Reply::default())
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+        .on("cp --quiet *", Reply::default().hook("cp \"$3\" \"$STAND_IN/payload\""));
+    let docker = comes_up(docker, &server);
     let run = Run::new(["-q", "run", "-d", "CartPole-v1", "--kwargs", "@big.json"])
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n");
@@ -517,13 +510,10 @@ fn a_prebuilt_image_that_is_not_here_is_pulled() {
     let server = Server::answering(fixture("handshake-cartpole.bin"));
     let missing = "docker: Error response from daemon: No such image: env:1\n";
     let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
         .on("run -d *", Reply::fails(125, missing).once())
         .on("pull --quiet env:1", Reply::stdout("env:1\n"))
-        .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")))
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+        .on("image inspect *", Reply::stdout(format!("{IMAGE_ID}\n")));
+    let docker = comes_up(docker, &server);
     let introduction = INTRODUCTION.replace(TAG, "env:1").replace("sandbox-cartpole-v1-", "sandbox-env-");
     Run::line("run -d image://env:1")
         .docker(docker)
@@ -558,12 +548,7 @@ fn an_owner_that_was_named_is_on_the_label() {
 
 #[test]
 fn another_protocol_is_a_warning() {
-    let server = Server::answering(fixture("handshake-mismatch.bin"));
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&format!("container inspect -- {ID}"), Reply::stdout(inspection("inspect/running.json", &server)))
-        .on(&format!("wait {ID}"), Reply::default().hangs());
+    let (docker, _server) = up_answering(fixture("handshake-mismatch.bin"), Reply::default().hangs());
     Run::line("run -d CartPole-v1")
         .docker(docker)
         .stdout("tcp://127.0.0.1:<port>\n")

@@ -71,7 +71,7 @@ fn a_name_of_the_users_that_is_taken_is_refused() {
     let conflict = "docker: Error response from daemon: Conflict. The container name \"/trainer\" is already in use by container \"abc\".\n";
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
-        .on(find, Reply::fails(1, "Error response from daemon: No such container: trainer\n"))
+        .on(find, Reply::missing_container())
         .on("run -d *", Reply::fails(125, conflict));
     let run = Run::line("run CartPole-v1 --name trainer");
     let calls = run.docker(docker).status(2).stderr(TAKEN).check().calls;
@@ -162,17 +162,15 @@ fn the_log_is_shown_where_it_cannot_be_kept_and_with_verbose() {
     assert!(checked.stderr.contains("the whole log:\n  hint: line 0\n"), "{}", checked.stderr);
     let checked =
         Run::line("run -d CartPole-v1 --format json").docker(docker()).status(6).any_stderr().check();
-    let json: serde_json::Value = serde_json::from_str(&checked.stderr).unwrap();
-    assert_eq!(json["error"]["exit_code"], 6);
-    assert!(json["error"]["log_file"].as_str().unwrap().ends_with("<log>"), "{json}");
-    assert!(json["error"]["hints"][0].as_str().unwrap().starts_with("the container was killed"), "{json}");
+    let error = checked.json_error();
+    assert_eq!(error["exit_code"], 6);
+    assert!(error["log_file"].as_str().unwrap().ends_with("<log>"), "{error}");
+    assert!(error["hints"][0].as_str().unwrap().starts_with("the container was killed"), "{error}");
 }
 
 #[test]
 fn the_containers_end_is_noticed_at_once() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server { address: nobody.local_addr().unwrap() };
-    drop(nobody);
+    let server = Server::not_running();
     let inspect = format!("container inspect -- {ID}");
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
@@ -216,9 +214,7 @@ fn an_environment_that_never_answers() {
 
 #[test]
 fn an_engine_on_another_machine_keeps_the_port_to_itself() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server { address: nobody.local_addr().unwrap() };
-    drop(nobody);
+    let server = Server::not_running();
     let docker = started(Reply::stdout(inspection("inspect/running.json", &server)))
         .on(&format!("wait {ID}"), Reply::default().hangs())
         .on("context inspect *", Reply::stdout("default tcp://10.0.0.1:2376\n"))
@@ -259,10 +255,7 @@ fn a_container_without_its_port() {
 
 #[test]
 fn a_container_that_is_removed_while_it_starts() {
-    let docker = started(Reply {
-        stdout: b"[]\n".to_vec(),
-        ..Reply::fails(1, &format!("Error response from daemon: No such container: {ID}\n"))
-    });
+    let docker = started(Reply::missing_container());
     Run::line("run -d CartPole-v1")
         .docker(docker)
         .status(6)
@@ -275,19 +268,13 @@ fn a_container_that_is_removed_while_it_starts() {
 
 #[test]
 fn a_container_that_ends_and_is_removed_at_once_has_said_why() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = Server { address: nobody.local_addr().unwrap() };
-    drop(nobody);
+    let server = Server::not_running();
     let inspect = format!("container inspect -- {ID}");
-    let gone = || Reply {
-        stdout: b"[]\n".to_vec(),
-        ..Reply::fails(1, &format!("Error response from daemon: No such container: {ID}\n"))
-    };
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::stdout(format!("{ID}\n")))
         .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).once().marks("inspected"))
-        .on(&inspect, gone())
+        .on(&inspect, Reply::missing_container())
         .on(
             &format!("logs --follow {ID}"),
             Reply::stdout(
@@ -394,13 +381,7 @@ fn a_second_signal_does_not_wait_for_docker() {
     let docker = StandIn::new()
         .on("ps --all*", Reply::default())
         .on("run -d *", Reply::default().marks("running").hangs())
-        .on(
-            "container inspect *",
-            Reply {
-                stdout: b"[]\n".to_vec(),
-                ..Reply::fails(1, "Error response from daemon: No such container: x\n")
-            },
-        )
+        .on("container inspect *", Reply::missing_container())
         .on("rm --force --volumes rlmesh-sandbox-cartpole-v1-*", Reply::default());
     let run = Run::line("run CartPole-v1").docker(docker).status(130).stderr("interrupted\n");
     let checked = run.check_while(|run, child| {

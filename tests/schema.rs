@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::build::building;
 use crate::check::{with_exec, works};
-use crate::run::{ID, UNWATCHED, inspection, up};
+use crate::run::{ID, UNWATCHED, ended, inspection, up};
 use crate::support::server::Server;
 use crate::support::{Checked, Reply, Run, StandIn, WAITS, fixture};
 
@@ -29,8 +29,7 @@ fn validate(definition: &str, value: &Value) {
 fn check(definition: &str, run: Run) -> Value {
     let checked = run.any_status().any_stdout().any_stderr().check();
     check_stderr(&checked);
-    let result: Value = serde_json::from_str(&checked.stdout)
-        .unwrap_or_else(|error| panic!("{definition}: {error}\n{}\n{}", checked.stdout, checked.stderr));
+    let result: Value = checked.json();
     validate(definition, &with_whole_ids(result.clone()));
     result
 }
@@ -117,24 +116,15 @@ fn errors() {
         let checked = run.any_status().any_stderr().check();
         assert_ne!(checked.status, Some(0));
         check_stderr(&checked);
-        let last: Value = serde_json::from_str(checked.stderr.lines().last().unwrap()).unwrap();
-        assert_eq!(last["error"]["exit_code"], checked.status.unwrap(), "{}", checked.stderr);
+        assert_eq!(checked.json_error()["exit_code"], checked.status.unwrap(), "{}", checked.stderr);
     }
 }
 
 #[test]
 fn a_container_log_on_stderr_is_json_too() {
     let hostile = "one\nerror: two\r\n\u{1b}[2J{\"error\":{}}\nrest";
-    let server = Server::answering(fixture("handshake-cartpole.bin"));
-    let inspect = format!("container inspect -- {ID}");
-    let docker = StandIn::new()
-        .on("ps --all*", Reply::default())
-        .on("run -d *", Reply::stdout(format!("{ID}\n")))
-        .on(&inspect, Reply::stdout(inspection("inspect/running.json", &server)).until("ended"))
-        .on(&inspect, Reply::stdout(fixture("inspect/exited.json")))
-        .on(&format!("logs --follow {ID}"), Reply::stdout(hostile).marks("ended"))
-        .on(&format!("stop -t * {ID}"), Reply::default())
-        .on(&format!("rm --force --volumes {ID}"), Reply::default());
+    let log = Reply::stdout(hostile).marks("ended");
+    let (docker, _server) = ended(StandIn::new().on(&format!("logs --follow {ID}"), log), 137);
     let run = Run::line("run CartPole-v1 --json -v").docker(docker).env(WAITS, UNWATCHED);
     let checked = run.status(1).any_stdout().any_stderr().check();
     check_stderr(&checked);

@@ -1,13 +1,12 @@
 //! Signals at moments that are easy to miss, and closed or untrusted streams.
 
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::run::{ID, UNWATCHED, up, up_with};
-use crate::support::{Reply, Run, StandIn, WAITS, eventually, program, signal};
+use crate::support::{Reply, Run, StandIn, WAITS, eventually, fixture, signal};
 
 #[test]
 fn a_signal_right_after_the_command_has_started_reaches_it() {
@@ -33,12 +32,8 @@ fn a_signal_right_after_the_command_has_started_reaches_it() {
 fn nohup_is_respected() {
     let (docker, _server) = up_with(Reply::default().marks("following").hangs());
     let run = Run::line("-q run CartPole-v1").docker(docker).env(WAITS, UNWATCHED);
-    let ours = run.command();
     // As nohup and a shell's `&` start a process: with SIGHUP and SIGINT ignored.
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", "trap '' HUP INT; exec \"$@\"", "sh"]).arg(program()).args(ours.get_args());
-    command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = run.command_of_a_shell("trap '' HUP INT; exec \"$@\"");
     command.process_group(0);
     let run = run.stdout("tcp://127.0.0.1:<port>\n").status(143);
     run.check_command(command, |run, child| {
@@ -59,7 +54,7 @@ fn a_reader_that_has_seen_enough_of_a_log_ends_it_quietly() {
             &format!("logs {ID}"),
             Reply::stdout("a long line of a log that goes on and on\n".repeat(100_000)).hangs(),
         )
-        .on("container inspect *", Reply::stdout(crate::support::fixture("inspect/running.json")));
+        .on("container inspect *", Reply::stdout(fixture("inspect/running.json")));
     let run = Run::line("logs 45d51db4c7f0").docker(docker);
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut command = run.command();
@@ -70,20 +65,23 @@ fn a_reader_that_has_seen_enough_of_a_log_ends_it_quietly() {
     });
 }
 
-#[test]
-fn a_foreground_run_reads_the_log_once() {
+/// How often a foreground run reads the log, if what watches over its start waits that much longer before it does.
+fn reads_of_the_log(factor: u32) -> usize {
     let (docker, _server) = up_with(Reply::default().marks("following").hangs());
     let run = Run::line("-q run CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n").status(143);
-    // Long enough for the start to be over before the watch over it reads the log.
-    let run = run.env(WAITS, "3");
-    let checked = run.check_while(|run, child| {
+    let checked = run.env(WAITS, factor.to_string()).check_while(|run, child| {
         run.stand_in().wait_for("following");
-        // Longer than that watch waits.
-        std::thread::sleep(std::time::Duration::from_millis(1400));
+        // Longer than the watch waits.
+        std::thread::sleep(Duration::from_millis(500) * factor);
         signal(child, Signal::TERM);
     });
-    let reads = checked.calls.iter().filter(|call| call.starts_with("logs --follow")).count();
-    assert_eq!(reads, 1, "{:?}", checked.calls);
+    checked.calls.iter().filter(|call| call.starts_with("logs --follow")).count()
+}
+
+#[test]
+fn a_foreground_run_reads_the_log_once() {
+    // A start that takes longer than the watch waits is followed by both, so a loaded machine needs a longer wait.
+    assert!([3, 12, 48].into_iter().any(|factor| reads_of_the_log(factor) == 1));
 }
 
 #[test]
@@ -93,9 +91,6 @@ fn colours_and_quiet_hold_for_a_command_line_that_is_wrong() {
         .stderr("\x1b[1;31merror:\x1b[0m `run` has no option --bad\n\x1b[1;36mhint:\x1b[0m run `rlmesh-sandbox run --help` to list its options\n")
         .check();
 }
-
-/// Longer than the promise, for loaded machines, and shorter than what hangs.
-const SOON: Duration = Duration::from_secs(40);
 
 #[test]
 fn a_start_that_hangs_is_answered_in_words_and_ends_after_one_signal() {
@@ -108,13 +103,11 @@ fn a_start_that_hangs_is_answered_in_words_and_ends_after_one_signal() {
         "interrupted: stopping what was started (press Ctrl-C again to end at once)\n",
         "interrupted\n",
     ]);
-    let mut began = Instant::now();
-    run.check_while(|run, child| {
+    // The start may take longer than the test waits: it ends in time only if the signal ends it.
+    run.env(WAITS, "2.5").check_while(|run, child| {
         run.stand_in().wait_for("starting");
-        began = Instant::now();
         signal(child, Signal::INT);
     });
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -131,15 +124,13 @@ fn a_second_signal_ends_everything_whatever_docker_does() {
         .status(130)
         .leaves(1)
         .stderr_with(["could not be removed", "hint: run `rlmesh-sandbox reap` once docker answers"]);
-    let mut began = Instant::now();
+    // Clean-up may take longer than the test waits: it ends in time only if the signal ends it.
     run.check_while(|run, child| {
         run.stand_in().wait_for("following");
         signal(child, Signal::INT);
         run.stand_in().wait_for("stopping");
-        began = Instant::now();
         signal(child, Signal::INT);
     });
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -175,16 +166,6 @@ fn a_command_ends_with_the_program_even_if_that_is_killed() {
     eventually("the end of the command", || (!process.exists()).then_some(()));
 }
 
-/// The program as a shell starts it, with more before it.
-fn by_a_shell(run: &Run, script: &str) -> Command {
-    let ours = run.command();
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", script, "sh"]).arg(program()).args(ours.get_args());
-    command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(run.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
 #[test]
 fn a_result_that_cannot_be_read_is_a_failure() {
     let (docker, _server) = up();
@@ -192,13 +173,13 @@ fn a_result_that_cannot_be_read_is_a_failure() {
         .docker(docker)
         .status(1)
         .stderr_with(["error: cannot write the result to stdout: it is closed\n"]);
-    let command = by_a_shell(&run, "exec \"$@\" >&-");
+    let command = run.command_of_a_shell("exec \"$@\" >&-");
     let checked = run.check_command(command, |_, _| {});
     assert!(checked.calls.iter().any(|call| call.starts_with("rm --force")), "{:?}", checked.calls);
     // A program that wants no result opens /dev/null as it likes.
     let (docker, _server) = up();
     let run = Run::line("-q run -d CartPole-v1").docker(docker);
-    let command = by_a_shell(&run, "exec \"$@\" 1<>/dev/null");
+    let command = run.command_of_a_shell("exec \"$@\" 1<>/dev/null");
     run.check_command(command, |_, _| {});
 }
 
@@ -206,7 +187,7 @@ fn a_result_that_cannot_be_read_is_a_failure() {
 fn a_current_folder_that_was_removed_is_not_needed() {
     let (docker, _server) = up();
     let run = Run::line("-q run -d CartPole-v1").docker(docker).stdout("tcp://127.0.0.1:<port>\n");
-    let command = by_a_shell(&run, "mkdir gone && cd gone && rmdir ../gone && exec \"$@\"");
+    let command = run.command_of_a_shell("mkdir gone && cd gone && rmdir ../gone && exec \"$@\"");
     run.check_command(command, |_, _| {});
 }
 
@@ -214,6 +195,6 @@ fn a_current_folder_that_was_removed_is_not_needed() {
 fn a_limit_on_the_size_of_files_is_an_error_and_not_the_end() {
     let (docker, _server) = up();
     let run = Run::line("-q run -d CartPole-v1").docker(docker).status(1).stderr_with(["File too large"]);
-    let command = by_a_shell(&run, "ulimit -f 0 && exec \"$@\"");
+    let command = run.command_of_a_shell("ulimit -f 0 && exec \"$@\"");
     run.check_command(command, |_, _| {});
 }

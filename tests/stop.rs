@@ -1,7 +1,7 @@
 //! `stop`: sandboxes by id, name, address or source; all of them are found before the first is stopped.
 
 use crate::run::ID;
-use crate::support::{Reply, Run, StandIn, fixture};
+use crate::support::{Reply, Run, StandIn, fixture, living_process, pid_namespace};
 
 /// A second sandbox that serves the same.
 pub(crate) const OTHER: &str = "99d51db4c7f03554471a711a1fdb027606d2a6171802410b7e9bffa1cdfab1e0";
@@ -37,16 +37,9 @@ pub(crate) fn two() -> StandIn {
         sandbox["NetworkSettings"]["Ports"]["50051/tcp"][0]["HostPort"] = "40000".into();
     });
     engine(&[sandbox(|_| {}), other])
-        .on("container inspect -- *", no_such_container())
+        .on("container inspect -- *", Reply::missing_container())
         .on("stop *", Reply::default())
         .on("rm *", Reply::default())
-}
-
-fn no_such_container() -> Reply {
-    Reply {
-        stdout: b"[]\n".to_vec(),
-        ..Reply::fails(1, "Error response from daemon: No such container: x\n")
-    }
 }
 
 #[test]
@@ -102,7 +95,8 @@ fn what_matches_nothing_stops_nothing_and_lists_what_there_is() {
         )
         .check();
     assert!(!checked.calls.iter().any(|call| call.starts_with("stop")), "{:?}", checked.calls);
-    let none = || StandIn::new().on("ps *", Reply::default()).on("container inspect *", no_such_container());
+    let none =
+        || StandIn::new().on("ps *", Reply::default()).on("container inspect *", Reply::missing_container());
     Run::line("stop x")
         .docker(none())
         .status(2)
@@ -150,7 +144,7 @@ fn a_container_that_is_not_a_sandbox_is_not_touched() {
 #[test]
 fn all_of_them_as_json() {
     let checked = Run::line("stop --all --format json").docker(two()).any_stdout().check();
-    let stopped: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let stopped: serde_json::Value = checked.json();
     assert_eq!(stopped.as_array().unwrap().len(), 2);
     assert_eq!(stopped[0]["container_id"], ID);
     assert_eq!(
@@ -166,11 +160,10 @@ fn all_of_them_as_json() {
 
 /// One without an owner, and one that belongs to `pid`.
 fn owned(pid: u32) -> StandIn {
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned();
     let other = sandbox(|sandbox| {
         sandbox["Id"] = OTHER.into();
         sandbox["Config"]["Labels"] = serde_json::json!({
-            "rlmesh.sandbox": "1", "rlmesh.sandbox.owner-pid": pid.to_string(), "rlmesh.sandbox.owner-pid-ns": namespace
+            "rlmesh.sandbox": "1", "rlmesh.sandbox.owner-pid": pid.to_string(), "rlmesh.sandbox.owner-pid-ns": pid_namespace()
         });
     });
     let unowned = sandbox(|sandbox| sandbox["Config"]["Labels"] = serde_json::json!({"rlmesh.sandbox": "1"}));
@@ -182,68 +175,31 @@ fn owned(pid: u32) -> StandIn {
 
 #[test]
 fn mine_leaves_out_those_of_other_processes() {
-    let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-    Run::line("stop --mine").docker(owned(other.id())).stdout(format!("{ID}\n")).check();
-    Run::line("stop --all --mine").docker(owned(other.id())).stdout(format!("{ID}\n")).check();
+    let other = living_process();
+    Run::line("stop --mine").docker(owned(other.0.id())).stdout(format!("{ID}\n")).check();
+    Run::line("stop --all --mine").docker(owned(other.0.id())).stdout(format!("{ID}\n")).check();
     // Not on a terminal, all means all.
-    Run::line("stop --all").docker(owned(other.id())).stdout(format!("{ID}\n{OTHER}\n")).check();
-    other.kill().unwrap();
-    other.wait().unwrap();
+    Run::line("stop --all").docker(owned(other.0.id())).stdout(format!("{ID}\n{OTHER}\n")).check();
     // This test is the process that starts the program.
     let here = std::process::id();
     Run::line("stop --mine").docker(owned(here)).stdout(format!("{ID}\n{OTHER}\n")).check();
     Run::line("stop --mine x").docker(StandIn::new()).status(2).any_stderr().check();
 }
 
-/// Runs the program on a terminal, types an answer, and returns its status and what the terminal shows.
-pub(crate) fn on_a_terminal(run: &Run, answer: &str) -> (Option<i32>, String) {
-    const SCRIPT: &str = "\
-import os, pty, sys
-pid, terminal = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown, answered = b'', False
-while True:
-    try:
-        piece = os.read(terminal, 1000)
-    except OSError:
-        break
-    if not piece:
-        break
-    shown += piece
-    if not answered and b'[y/N]' in shown:
-        os.write(terminal, sys.argv[1].encode() + b'\\n')
-        answered = True
-sys.stdout.buffer.write(shown.replace(b'\\r\\n', b'\\n'))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-";
-    let program = run.command();
-    let mut command = std::process::Command::new("python3");
-    command.args(["-c", SCRIPT, answer]).arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        command.env(name, value.unwrap());
-    }
-    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
-}
-
 #[test]
 fn on_a_terminal_all_is_confirmed_if_some_belong_to_other_processes() {
-    let mut other = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let other = living_process();
     let stops = |run: &Run| run.stand_in().calls().iter().filter(|call| call.starts_with("stop")).count();
-    let run = Run::line("stop --all").docker(owned(other.id()));
-    let (status, shown) = on_a_terminal(&run, "");
+    let run = Run::line("stop --all").docker(owned(other.0.id()));
+    let (status, shown) = run.on_a_terminal("");
     assert_eq!((status, stops(&run)), (Some(1), 0), "{shown}");
     assert!(shown.contains("of 2 sandboxes, 1 belongs to another process"), "{shown}");
     assert!(shown.ends_with("nothing was stopped\n"), "{shown}");
-    let (status, shown) = on_a_terminal(&run, "y");
+    let (status, shown) = run.on_a_terminal("y");
     assert_eq!((status, stops(&run)), (Some(0), 1), "{shown}");
-    let run = Run::line("stop --all --yes").docker(owned(other.id()));
-    let (status, shown) = on_a_terminal(&run, "");
+    let run = Run::line("stop --all --yes").docker(owned(other.0.id()));
+    let (status, shown) = run.on_a_terminal("");
     assert_eq!((status, shown), (Some(0), format!("{ID}\n{OTHER}\n")));
-    other.kill().unwrap();
-    other.wait().unwrap();
 }
 
 #[test]

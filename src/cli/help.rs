@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 use clap::{Arg, Command};
 
 use crate::contract::PROTOCOL_GENERATION;
+use crate::plan::rlmesh_package::default_rlmesh_package;
 
 /// What `--version` prints. `-V` prints only the first line.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
     // What it was built from, if that is known: build.rs sets it.
     let commit = option_env!("RLMESH_SANDBOX_COMMIT").unwrap_or("unknown");
     let version = env!("CARGO_PKG_VERSION");
-    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {version}")
+    let package = default_rlmesh_package();
+    let rlmesh = package.split_once("==").map_or(package.as_str(), |(_, version)| version);
+    format!("{version}\ncommit    {commit}\nprotocol  {PROTOCOL_GENERATION}\nrlmesh    {rlmesh}")
 });
 
 /// The options of verbs with a source that `-h` shows. `--help` shows all.
@@ -38,9 +41,9 @@ pub(super) fn arranged(command: Command) -> Command {
     let command = command.long_version(LONG_VERSION.as_str()).after_long_help(PROGRAM);
     command.mut_args(in_order).mut_subcommands(|verb| {
         let verb = verb.mut_args(in_order);
-        let verb = match (verb.get_after_long_help(), examples(verb.get_name())) {
-            (Some(_), _) | (None, "") => verb,
-            (None, examples) => verb.after_long_help(examples),
+        let verb = match examples(verb.get_name()) {
+            "" => verb,
+            examples => verb.after_long_help(examples),
         };
         let has_source = verb.get_arguments().any(|argument| argument.get_id() == "base_image");
         if !has_source {
@@ -145,6 +148,13 @@ Examples:
 Examples:
   rlmesh-sandbox ls hf://org/repo
   rlmesh-sandbox ls hf://org/repo@v1.0 --show env.py"
+        }
+        "manifest" => {
+            "\
+Examples:
+  rlmesh-sandbox build CartPole-v1 --push registry.example.com/cartpole:1
+  rlmesh-sandbox manifest CartPole-v1 -N 8 --image registry.example.com/cartpole:1 | kubectl apply -f -
+  rlmesh-sandbox manifest CartPole-v1 -N 4 --kind compose > compose.yaml"
         }
         "ps" => {
             "\

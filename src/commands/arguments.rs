@@ -2,13 +2,14 @@
 
 use crate::cli::{CheckArgs, ContainerArgs, ImageArgs, IsolationArgs, PublishArgs, RunArgs, SandboxArgs};
 use crate::error::SandboxError;
+use crate::plan::resolve::Purpose;
 use crate::settings::Settings;
 use crate::settings::build::{BuildOptions, PublishOptions, platform_of};
 use crate::settings::container_variables;
 use crate::settings::hub::HubSettings;
 use crate::settings::isolation::ContainerOptions;
 use crate::settings::kwargs::read_kwargs;
-use crate::settings::package_index::{PackageIndex, certificates_file};
+use crate::settings::package_index::PackageIndex;
 use crate::settings::sandbox::{Ownership, RunOptions, SandboxOptions};
 use crate::settings::variables::Variables;
 
@@ -52,6 +53,11 @@ pub(super) fn build_options(args: &ImageArgs, variables: &Variables) -> Result<B
         cache_from: args.cache_from.clone(),
         installer: args.installer.unwrap_or_default(),
     })
+}
+
+/// What a plan is for.
+pub(super) fn purpose(args: &ImageArgs) -> Purpose {
+    if args.dry_run { Purpose::DryRun } else { Purpose::Run }
 }
 
 pub(super) fn publish_options(args: &PublishArgs) -> PublishOptions {
@@ -131,10 +137,6 @@ pub(super) fn with_build(
     args: &ImageArgs,
     variables: &Variables,
 ) -> Result<Settings, SandboxError> {
-    let index = PackageIndex::from_variables(variables)?;
-    let package_index = match certificates_file(args.ca_cert.as_deref(), variables)? {
-        Some(file) => index.with_certificates(&file)?,
-        None => index,
-    };
+    let package_index = PackageIndex::with_ca_cert(args.ca_cert.as_deref(), variables)?;
     with_hub(Settings { package_index, ..settings }, variables)
 }

@@ -4,7 +4,6 @@ use crate::cli::BuildArgs;
 use crate::commands::{Session, arguments, dry_run};
 use crate::error::{Exit, Problem, SandboxError};
 use crate::output::{Format, json};
-use crate::plan::resolve::Purpose;
 
 pub(super) fn run(args: &BuildArgs, session: Session) -> Result<Exit, SandboxError> {
     let publish = arguments::publish_options(&args.publish);
@@ -12,7 +11,7 @@ pub(super) fn run(args: &BuildArgs, session: Session) -> Result<Exit, SandboxErr
     let options = arguments::sandbox_options(&args.sandbox, &session.variables)?;
     let session = session
         .with_settings(|settings, variables| arguments::with_build(settings, &args.image, variables))?;
-    let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
+    let purpose = arguments::purpose(&args.image);
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, options, purpose, on_event)?;
     if plan.build().is_none() {

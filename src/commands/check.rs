@@ -6,7 +6,6 @@ use crate::cli::CheckArgs;
 use crate::commands::{Session, arguments, dry_run};
 use crate::error::{Exit, SandboxError};
 use crate::output::{Format, json, text};
-use crate::plan::resolve::Purpose;
 
 pub(super) fn run(args: &CheckArgs, session: Session) -> Result<Exit, SandboxError> {
     let session = session
@@ -14,7 +13,7 @@ pub(super) fn run(args: &CheckArgs, session: Session) -> Result<Exit, SandboxErr
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
     let options = arguments::check_options(args, &session.variables)?;
-    let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
+    let purpose = arguments::purpose(&args.image);
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
     if args.image.dry_run {

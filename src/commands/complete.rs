@@ -56,8 +56,7 @@ impl Candidate {
 
     /// Its line; `None` if the value cannot be typed.
     fn printed(&self) -> Option<String> {
-        if self.value.is_empty() || text::line(&self.value) != self.value || self.value.contains(['\t', '\n'])
-        {
+        if self.value.is_empty() || text::line(&self.value) != self.value {
             return None;
         }
         // Descriptions contain text of labels.
@@ -169,11 +168,8 @@ impl<'a> Line<'a> {
         }
         if let Some((name, value)) = word.strip_prefix("--").and_then(|option| option.split_once('=')) {
             let Some(option) = self.option(name) else { return Vec::new() };
-            let mut candidates = fitting(values::of(option, value, self, variables), value);
-            for candidate in &mut candidates {
-                candidate.value.insert_str(0, &format!("--{name}="));
-            }
-            return candidates;
+            let candidates = fitting(values::of(option, value, self, variables), value);
+            return prefixed(&format!("--{name}="), candidates);
         }
         let candidates = if word.starts_with('-') {
             self.options()
@@ -230,6 +226,12 @@ fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
         help.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     let end = [" [", " (can be repeated)", "; "].iter().filter_map(|start| paragraph.find(start)).min();
     paragraph[..end.unwrap_or(paragraph.len())].to_owned()
+}
+
+/// The candidates with the start of the word that they belong to.
+fn prefixed(start: &str, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.iter_mut().for_each(|candidate| candidate.value.insert_str(0, start));
+    candidates
 }
 
 /// The candidates that continue the word; if there are none, those that do so in another case.

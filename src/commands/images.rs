@@ -1,7 +1,5 @@
 //! `images`: the images that this tool and the SDK built.
 
-use indicatif::HumanBytes;
-
 use crate::cli::ImagesArgs;
 use crate::commands::Session;
 use crate::engine::docker::inspection::short;
@@ -10,6 +8,7 @@ use crate::image::own_images::{self, OwnImage};
 use crate::output::json::ListedImage;
 use crate::output::table::{self, Column};
 use crate::output::{Format, text};
+use crate::settings::size::HumanSize;
 
 const COLUMNS: [Column; 6] = [
     Column::flexible("IMAGE", 40, 0),
@@ -57,7 +56,7 @@ fn row(image: &OwnImage, tag: &str) -> Vec<String> {
     vec![
         tag.to_owned(),
         short(id).to_owned(),
-        HumanBytes(details.size).to_string(),
+        HumanSize(details.size).to_string(),
         text::age(&details.created).unwrap_or_else(|| "-".to_owned()),
         image.containers.to_string(),
         text::one_line(details.label("org.opencontainers.image.base.name").unwrap_or("-")),

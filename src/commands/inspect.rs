@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use crate::cli::InspectArgs;
 use crate::commands::Session;
 use crate::engine::Phase;
@@ -12,6 +10,7 @@ use crate::output::{Format, json, text};
 use crate::sandbox::handshake::Handshake;
 use crate::sandbox::listing::{OwnerState, Sandbox};
 use crate::sandbox::ready;
+use crate::settings::size::HumanSize;
 
 /// How long a sandbox may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -81,13 +80,13 @@ fn owner(owner: OwnerState) -> String {
 fn limits(sandbox: &Sandbox) -> String {
     let limits = &sandbox.container.host_config;
     let or_none = |limit: Option<String>| limit.unwrap_or_else(|| "no limit".to_owned());
-    let memory = (limits.memory > 0).then(|| HumanBytes(limits.memory).to_string());
+    let memory = (limits.memory > 0).then(|| HumanSize(limits.memory).to_string());
     let pids = limits.pids_limit.filter(|pids| *pids > 0).map(|pids| pids.to_string());
     format!(
         "memory {}, cpus {}, processes {}, /dev/shm {}",
         or_none(memory),
         or_none(limits.cpus().map(|cpus| cpus.to_string())),
         or_none(pids),
-        HumanBytes(limits.shm_size)
+        HumanSize(limits.shm_size)
     )
 }

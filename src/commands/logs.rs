@@ -84,7 +84,7 @@ impl<'a> Printer<'a> {
 /// Prints the log of the last failed build, or its last lines.
 fn build_log(args: &LogsArgs, session: &Session) -> Result<Exit, SandboxError> {
     const HINT: &str = "the newest thirty logs of failed builds and starts are kept";
-    let folder = session.client.settings().state_folder.as_ref().map(|state| state.join("logs"));
+    let folder = session.client.settings().logs_folder();
     let file = folder.as_deref().and_then(|folder| logs::newest(folder, "build"));
     let file =
         file.ok_or_else(|| SandboxError::System(Problem::new("there is no log of a failed build", HINT)))?;

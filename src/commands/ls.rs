@@ -3,8 +3,6 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use indicatif::HumanBytes;
-
 use crate::cli::LsArgs;
 use crate::commands::{Session, arguments};
 use crate::error::{Exit, Problem, SandboxError, cannot_read};
@@ -12,6 +10,7 @@ use crate::hub::{ENV_FILE, Hub, REQUIREMENTS_FILE, Retries, Tree};
 use crate::output::json::{Repository, RepositoryFile};
 use crate::output::text::VisibleStream;
 use crate::output::{Format, text};
+use crate::settings::size::HumanSize;
 use crate::source::{EnvironmentSourceRef, HfSourceRef};
 
 /// The most that is read and printed of a line at once, in bytes.
@@ -63,16 +62,14 @@ fn list(session: &Session, hf: &HfSourceRef, commit: &str, tree: &Tree) -> Resul
     }
     output.result(&source)?;
     for file in tree.files() {
-        let size = HumanBytes(file.content.size).to_string();
+        let size = HumanSize(file.content.size).to_string();
         let lfs = if file.is_lfs { "  (LFS)" } else { "" };
         output.result(&format!("{size:>12}  {}{lfs}", text::visible(&file.path)))?;
     }
-    let count = tree.files().len();
     let presence = |has: bool| if has { "exists" } else { "is missing" };
     output.note(&format!(
-        "{count} file{}, {}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
-        if count == 1 { "" } else { "s" },
-        HumanBytes(tree.size()),
+        "{}; {ENV_FILE} {}, {REQUIREMENTS_FILE} {}",
+        text::files(tree.files().len(), HumanSize(tree.size())),
         presence(has_env),
         presence(has_requirements),
     ));

@@ -223,11 +223,8 @@ fn refused(error: SandboxError, line: &CommandLine, terminal: Terminal) -> Exit 
 
 /// Finds `--color`, `--quiet` and `--format` on a command line that could not be parsed.
 fn global_arguments(arguments: &[OsString]) -> (GlobalArgs, Format) {
-    let ours: Vec<&str> = arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .map(|argument| argument.to_str().unwrap_or_default())
-        .collect();
+    let ours = &arguments[..next_command::end_of_options(arguments)];
+    let ours: Vec<&str> = ours.iter().map(|argument| argument.to_str().unwrap_or_default()).collect();
     let value = |option: &str| {
         ours.iter().enumerate().find_map(|(at, argument)| match argument.strip_prefix(option)? {
             "" => ours.get(at + 1).copied(),

@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, CommandFactory as _, Parser as _};
+use clap::ArgAction;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Command};
 use crate::error::{Change, shell_word};
 use crate::source::EnvironmentSourceRef;
 
@@ -42,18 +42,22 @@ pub(super) fn changed(mut words: Vec<String>, changes: &[Change]) -> Option<Vec<
 
 /// The words as a command line, quoted for a shell.
 pub(super) fn line(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
-    format!("rlmesh-sandbox {}", words.join(" "))
+    format!("rlmesh-sandbox {}", quoted(words))
+}
+
+/// The words, quoted for a shell.
+pub(super) fn quoted(words: &[String]) -> String {
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// Where the user's own command starts, with its `--`.
-pub(super) fn end_of_options(words: &[String]) -> usize {
-    words.iter().position(|word| word == "--").unwrap_or(words.len())
+pub(super) fn end_of_options(words: &[impl PartialEq<str>]) -> usize {
+    words.iter().position(|word| *word == *"--").unwrap_or(words.len())
 }
 
 /// Whether `run` takes an option only once.
 fn is_single(option: &str) -> bool {
-    let program = Cli::command();
+    let program = cli::command();
     let arguments = program.find_subcommand("run").into_iter().flat_map(clap::Command::get_arguments);
     arguments
         .filter(|argument| argument.get_long() == option.strip_prefix("--") && argument.get_long().is_some())
@@ -102,7 +106,7 @@ fn replace_value(words: &mut [String], old: &str, new: &str) -> Option<()> {
             Some(changed) if other == *at => changed,
             _ => word.clone(),
         });
-        Cli::try_parse_from(std::iter::once("rlmesh-sandbox".to_owned()).chain(changed)).is_ok()
+        cli::parse(std::iter::once("rlmesh-sandbox".to_owned()).chain(changed)).is_ok()
     };
     let at = *all.iter().find(|at| is_valid(at)).or(all.first())?;
     words[at] = with_new(&words[at])?;
@@ -114,8 +118,7 @@ fn replace_source(words: &mut [String], source: &str) -> Option<()> {
     let wanted: EnvironmentSourceRef = source.parse().ok()?;
     (0..words.len()).find_map(|at| {
         let old = std::mem::replace(&mut words[at], source.to_owned());
-        let parsed =
-            Cli::try_parse_from(std::iter::once("rlmesh-sandbox").chain(words.iter().map(String::as_str)));
+        let parsed = cli::parse(std::iter::once("rlmesh-sandbox").chain(words.iter().map(String::as_str)));
         if parsed.is_ok_and(|cli| source_of(&cli.command) == Some(&wanted)) {
             return Some(());
         }
@@ -130,6 +133,7 @@ fn source_of(command: &Command) -> Option<&EnvironmentSourceRef> {
         Command::Run(args) => Some(&args.sandbox.source),
         Command::Check(args) => Some(&args.sandbox.source),
         Command::Hash(args) => Some(&args.sandbox.source),
+        Command::Manifest(args) => Some(&args.sandbox.source),
         Command::Ls(args) => Some(&args.source),
         _ => None,
     }

@@ -4,8 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use indicatif::HumanBytes;
-
 use crate::cli::PruneArgs;
 use crate::commands::Session;
 use crate::engine::docker::Docker;
@@ -15,7 +13,9 @@ use crate::hub;
 use crate::image::memory_limit::prune::{self, Decision};
 use crate::image::own_images;
 use crate::output::json::{Action, Pruned};
-use crate::output::{Format, Output};
+use crate::output::{Format, Output, text};
+use crate::settings::hub::cache_folder;
+use crate::settings::size::HumanSize;
 
 /// Why something stays that a run has started to use.
 const IN_USE: &str = "a run is using it";
@@ -144,7 +144,7 @@ fn find_builders(older_than: Duration, session: &Session, items: &mut Vec<Item>)
 }
 
 fn find_cache(older_than: Duration, session: &Session, items: &mut Vec<Item>) -> Result<(), SandboxError> {
-    let Some(folder) = crate::settings::hub::cache_folder(&session.variables) else { return Ok(()) };
+    let Some(folder) = cache_folder(&session.variables) else { return Ok(()) };
     let Some(content) = hub::prune(&folder, older_than, true, &session.interrupt)? else { return Ok(()) };
     if content.files == 0 {
         return Ok(());
@@ -168,8 +168,7 @@ fn unused(older_than: Duration) -> String {
 }
 
 fn find_logs(older_than: Duration, session: &Session, items: &mut Vec<Item>) {
-    let folder = session.client.settings().state_folder.as_ref().map(|state| state.join("logs"));
-    let Some(folder) = folder else { return };
+    let Some(folder) = session.client.settings().logs_folder() else { return };
     let mut files = logs::list(&folder);
     let (mut bytes, now) = (0, SystemTime::now());
     files.retain(|file| {
@@ -199,8 +198,7 @@ fn remove(item: &mut Item, older_than: Duration, session: &Session) -> Result<()
                 None => {
                     item.reason = failure.stderr.lines().last().unwrap_or_default().trim().to_owned();
                     session.output.warn(&format!("the image {} was not removed: {}", item.name, item.reason));
-                    item.action = Action::Kept;
-                    return Ok(());
+                    false
                 }
             },
         },
@@ -254,11 +252,12 @@ fn print(item: &Item, args: &PruneArgs, output: &Output) -> Result<(), SandboxEr
     match item.action {
         Action::Kept if args.dry_run || output.is_verbose() => output.note(&line("keep", item)),
         Action::Kept => {}
-        // When it asks, the results follow the answer.
-        Action::WouldRemove if !args.dry_run => output.note(&line("would remove", item)),
         Action::WouldRemove => {
             output.note(&line("would remove", item));
-            print_names(item, output)?;
+            // When it asks, the results follow the answer.
+            if args.dry_run {
+                print_names(item, output)?;
+            }
         }
         Action::Removed | Action::Stopped => {
             output.note(&line("removed", item));
@@ -276,10 +275,9 @@ fn print_names(item: &Item, output: &Output) -> Result<(), SandboxError> {
 }
 
 fn line(verb: &str, item: &Item) -> String {
-    let size = item.bytes.map_or("unknown size".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let size = item.bytes.map_or("unknown size".to_owned(), |bytes| HumanSize(bytes).to_string());
     let size = match item.files {
-        Some(1) => format!("1 file, {size}"),
-        Some(files) => format!("{files} files, {size}"),
+        Some(files) => text::files(files, size),
         None => size,
     };
     format!("{verb} {} ({size}): {}", item.name, item.reason)
@@ -292,7 +290,7 @@ fn print_total(items: &[Item], action: Action, output: &Output) {
     if chosen.clone().next().is_none() {
         output.note("there is nothing to remove");
     } else if total > 0 {
-        output.note(&format!("{verb} {}", HumanBytes(total)));
+        output.note(&format!("{verb} {}", HumanSize(total)));
     }
     if chosen.clone().any(|item| matches!(item.what, What::Image { .. })) {
         output.note("layers that the build cache holds stay until `docker builder prune`");

@@ -19,7 +19,6 @@ use crate::error::{Exit, Problem, SandboxError, Signal};
 use crate::host::process;
 use crate::output::{Format, json, text, variables};
 use crate::plan::Plan;
-use crate::plan::resolve::Purpose;
 use crate::sandbox::failure::{ContainerEnd, Facts, has_error, startup};
 use crate::sandbox::lifetime;
 use crate::sandbox::orphans::Sweep;
@@ -36,7 +35,7 @@ pub(super) fn run(args: &RunArgs, session: Session) -> Result<Exit, SandboxError
     let build = arguments::build_options(&args.image, &session.variables)?;
     let sandbox = arguments::sandbox_options(&args.sandbox, &session.variables)?;
     let options = arguments::run_options(args, &session.variables)?;
-    let purpose = if args.image.dry_run { Purpose::DryRun } else { Purpose::Run };
+    let purpose = arguments::purpose(&args.image);
     let on_event = &mut |event| session.output.event(&event);
     let plan = session.client.plan(&args.sandbox.source, sandbox, purpose, on_event)?;
     if args.image.dry_run {

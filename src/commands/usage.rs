@@ -2,6 +2,7 @@
 
 mod line;
 mod options;
+mod verbs;
 mod words;
 
 use std::error::Error as _;
@@ -10,11 +11,11 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli;
-use crate::commands::next_command::{line, words};
-use crate::error::{InvalidValue, Problem, SandboxError, shell_word};
+use crate::commands::next_command::{end_of_options, line, quoted, words};
+use crate::error::{InvalidValue, Problem, SandboxError};
 use crate::settings::variables::{DEFAULTS, Variables};
 use line::Line;
-pub(super) use words::nearest;
+pub(super) use words::{is_env_id, nearest};
 
 /// The most mistakes of one command line that are corrected.
 const MOST_MISTAKES: usize = 8;
@@ -53,8 +54,8 @@ pub(super) fn defaults(
     arguments: &[OsString],
     variables: &Variables,
 ) -> Vec<(&'static str, &'static str, String)> {
-    let ours = arguments.iter().take_while(|word| *word != "--").map(|word| word.to_string_lossy());
-    let ours: Vec<_> = ours.collect();
+    let ours: Vec<_> =
+        arguments[..end_of_options(arguments)].iter().map(|word| word.to_string_lossy()).collect();
     let is_given = |option: &str| ours.iter().any(|word| word.split('=').next() == Some(option));
     let set = DEFAULTS.iter().filter(|(option, _)| !is_given(option));
     set.filter_map(|(option, variable)| {
@@ -95,11 +96,14 @@ impl Step {
     fn new(why: impl Into<String>, words: Vec<String>) -> Self {
         Self { message: None, why: why.into(), words, is_dockers: false }
     }
+
+    fn message(self, message: String) -> Self {
+        Self { message: Some(message), ..self }
+    }
 }
 
 fn next(step: &Step) -> String {
-    let quoted = || step.words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
-    if step.is_dockers { format!("docker {}", quoted()) } else { line(&step.words) }
+    if step.is_dockers { format!("docker {}", quoted(&step.words)) } else { line(&step.words) }
 }
 
 fn is_valid(words: &[String]) -> bool {

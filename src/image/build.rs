@@ -28,7 +28,7 @@ impl Build<'_> {
         request: &BuildRequest<'_>,
         on_event: &mut Listener<'_>,
     ) -> Result<(), SandboxError> {
-        let logs = self.request.settings.state_folder.as_ref().map(|state| state.join("logs"));
+        let logs = self.request.settings.logs_folder();
         let mut log = BuildLog::begin(logs.as_deref(), request.tag);
         let mut on_event = |event| {
             if let (Some(log), Event::Build(event)) = (&mut log, &event) {

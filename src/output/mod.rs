@@ -158,16 +158,21 @@ impl Output {
         self.raw_result(stream.push(bytes).as_bytes())
     }
 
+    /// Whether text for people is printed besides results and errors.
+    fn has_notes(&self) -> bool {
+        self.inner.volume > Volume::Quiet && self.inner.format != Format::Json
+    }
+
     /// Prints a note for the user.
     pub(crate) fn note(&self, text: &str) {
-        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+        if self.has_notes() {
             self.print_line(&text::line(text));
         }
     }
 
     /// Prints that something is ready, and its properties, which are lines that can be shown as they are.
     pub(crate) fn ready(&self, what: &str, properties: &[String]) {
-        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+        if self.has_notes() {
             let head = format!("{} {}", self.paint(Paint::Good, "✓"), text::line(what));
             self.print_line(&[&[head], properties].concat().join("\n"));
         }
@@ -185,7 +190,7 @@ impl Output {
     /// Prints a problem that did not make the program fail, like an error.
     pub(crate) fn warn_of(&self, problem: &SandboxError) {
         self.warn(&problem.to_string());
-        if self.inner.volume > Volume::Quiet && self.inner.format != Format::Json {
+        if self.has_notes() {
             self.details_and_hints(problem);
         }
     }

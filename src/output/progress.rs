@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::docker::inspection::short;
 use crate::image::build_context::step_title::title;
 use crate::output::Paint;
 use crate::output::json::harmless;
-use crate::output::text::{line, seconds};
-use crate::progress::BuildEvent;
-use crate::progress::Event;
+use crate::output::table::cut;
+use crate::output::text::{self, line, seconds};
+use crate::progress::{BuildEvent, Event};
+use crate::settings::size::HumanSize;
 
 /// How long to wait before bars are drawn: short work shows none.
 const DRAW_DELAY: Duration = Duration::from_millis(400);
@@ -21,7 +22,7 @@ const DRAW_DELAY: Duration = Duration::from_millis(400);
 /// How many finished steps stay visible.
 const SHOWN_FINISHED: usize = 6;
 
-/// The longest title of a step on a terminal, in characters. The rest of the line shows what the step is
+/// The longest title of a step on a terminal, in columns. The rest of the line shows what the step is
 /// doing.
 const LONGEST_TITLE: usize = 48;
 
@@ -121,11 +122,11 @@ impl Progress {
         match event {
             Event::LookingUp { what } => self.begin(format!("looking up {}", line(what))),
             Event::Fetching { what, files, size } => {
-                self.begin(format!("fetching {} ({})", line(what), amount(*files, *size)));
+                self.begin(format!("fetching {} ({})", line(what), text::files(*files, HumanSize(*size))));
             }
             Event::FetchProgress { done, total } => {
                 if let Some(head) = &self.head {
-                    head.set_prefix(format!("{} / {} ", HumanBytes(*done), HumanBytes(*total)));
+                    head.set_prefix(format!("{} / {} ", HumanSize(*done), HumanSize(*total)));
                 }
             }
             Event::Pausing { seconds, reason } => {
@@ -201,7 +202,7 @@ impl Progress {
         // The first line is `head`; finished steps follow in order.
         let bar = self.bars.insert(self.finished.len() + 1, ProgressBar::new_spinner());
         bar.set_style(style("  {prefix:.dim} {msg:.dim}"));
-        bar.set_prefix(fitting(&line(&title(name)), LONGEST_TITLE));
+        bar.set_prefix(cut(&line(&title(name)), LONGEST_TITLE));
         bar.set_message(how);
         self.finished.push_back(bar);
     }
@@ -211,7 +212,7 @@ impl Progress {
             BuildEvent::StepStarted { step, name } if is_shown(name) => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 bar.set_style(style("  {prefix} {wide_msg:.dim} {elapsed:>5}"));
-                bar.set_prefix(fitting(&line(&title(name)), LONGEST_TITLE));
+                bar.set_prefix(cut(&line(&title(name)), LONGEST_TITLE));
                 bar.enable_steady_tick(Duration::from_millis(200));
                 self.steps.insert(*step, bar);
             }
@@ -239,7 +240,7 @@ impl Progress {
                 let done: u64 = transfers.values().map(|(done, _)| done).sum();
                 let total: u64 = transfers.values().map(|(done, total)| total.unwrap_or(*done)).sum();
                 if let Some(bar) = self.steps.get(step).filter(|_| total > 0) {
-                    bar.set_message(format!("{} / {}", HumanBytes(done), HumanBytes(total)));
+                    bar.set_message(format!("{} / {}", HumanSize(done), HumanSize(total)));
                 }
             }
             _ => {}
@@ -251,14 +252,6 @@ fn locked(file: &str, image: &str) -> String {
     format!("wrote {}; builds with this lockfile use the image {image}", line(file))
 }
 
-/// Shortens a text to at most `longest` characters.
-fn fitting(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest - 1) {
-        Some((end, _)) if text[end..].chars().nth(1).is_some() => format!("{}…", &text[..end]),
-        _ => text.to_owned(),
-    }
-}
-
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -268,13 +261,9 @@ fn is_shown(name: &str) -> bool {
     !name.is_empty() && !name.starts_with("[internal]") && !name.contains("] load metadata for ")
 }
 
-fn amount(files: usize, size: u64) -> String {
-    format!("{files} file{}, {}", if files == 1 { "" } else { "s" }, HumanBytes(size))
-}
-
 fn fetched(files: usize, size: u64, from_network: u64, seconds: f64) -> String {
     let source = if from_network == 0 && size > 0 { "from the cache " } else { "" };
-    format!("fetched {} {source}in {seconds:.1} s", amount(files, size))
+    format!("fetched {} {source}in {seconds:.1} s", text::files(files, HumanSize(size)))
 }
 
 fn json(event: &Event) -> Option<String> {
@@ -313,13 +302,6 @@ fn json(event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_that_is_too_long_ends_with_an_ellipsis() {
-        assert_eq!(fitting("abcd", 4), "abcd");
-        assert_eq!(fitting("äbcde", 4), "äbc…");
-        assert_eq!(fitting("", 4), "");
-    }
 
     #[test]
     fn plain_progress_is_one_line_for_each_finished_step() {

@@ -133,5 +133,6 @@ mod tests {
             (cut("abcd", 4), cut("abcde", 4), cut("日本語", 4)),
             ("abcd".into(), "abc…".into(), "日…".into())
         );
+        assert_eq!((cut("äbcde", 4), cut("", 4)), ("äbc…".into(), String::new()));
     }
 }

@@ -1,5 +1,6 @@
 //! Results as plain text for users.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use crate::engine::Isolation;
@@ -64,6 +65,11 @@ pub(crate) fn one_line(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// A number of files, and their size.
+pub(crate) fn files(count: usize, size: impl Display) -> String {
+    format!("{count} file{}, {size}", if count == 1 { "" } else { "s" })
 }
 
 /// The time since docker's `created`, in its largest unit: `2h`.

@@ -118,8 +118,7 @@ fn owner(ownership: Ownership) -> Result<Owner, SandboxError> {
 
 /// Keeps the log of a container in a file. `None` if there is no folder for it.
 pub(crate) fn keep_log(settings: &Settings, name: &str, log: &str) -> Option<PathBuf> {
-    let folder = settings.state_folder.as_ref()?.join("logs");
-    logs::write(&folder, "start", name, log)
+    logs::write(&settings.logs_folder()?, "start", name, log)
 }
 
 /// A failed start. Nothing is left of it, or the error says what is left.

@@ -2,7 +2,7 @@
 
 use crate::contract::label;
 use crate::error::{Field, InvalidValue, SandboxError};
-use crate::settings::sandbox::{each, one_line};
+use crate::settings::values::{each, one, one_line};
 use crate::source::image_reference::is_image_reference;
 
 /// The installer for Python packages.
@@ -56,11 +56,11 @@ impl BuildOptions {
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the field.
     pub(crate) fn checked(self) -> Result<Self, SandboxError> {
-        let platform = self.platform.as_ref();
-        let platform = platform
-            .map(|text| platform_of(text).map_err(|invalid| Field::PLATFORM.invalid(text, &invalid)))
-            .transpose()?;
-        Ok(Self { platform, cache_from: each(Field::CACHE_FROM, &self.cache_from, cache)?, ..self })
+        Ok(Self {
+            platform: one(Field::PLATFORM, self.platform.as_ref(), platform_of)?,
+            cache_from: each(Field::CACHE_FROM, &self.cache_from, cache)?,
+            ..self
+        })
     }
 }
 

@@ -4,6 +4,10 @@ use std::fs;
 
 use crate::settings::variables::Variables;
 
+/// The context of docker that exists without settings, and its socket on Linux.
+const DEFAULT: &str = "default";
+const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
+
 /// The largest file of docker's settings that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -13,45 +17,39 @@ pub(super) fn known(variables: &Variables) -> Option<String> {
     if let Ok(Some(host)) = variables.text("DOCKER_HOST") {
         return Some(host.to_owned());
     }
-    let context = match variables.text("DOCKER_CONTEXT").ok()? {
-        Some(context) => context.to_owned(),
-        None => current_context(variables)?,
-    };
-    (cfg!(target_os = "linux") && context == "default").then(|| "unix:///var/run/docker.sock".to_owned())
+    (cfg!(target_os = "linux") && context(variables)? == DEFAULT).then(|| DEFAULT_SOCKET.to_owned())
 }
 
 /// The engine that the user selected, by docker's own rules: the endpoint of DOCKER_HOST, or else `context NAME`.
 /// `None` if docker's settings cannot be read.
 pub(super) fn selected(variables: &Variables) -> Option<String> {
     if let Ok(Some(host)) = variables.text("DOCKER_HOST") {
-        return Some(if host == DEFAULT_SOCKET { DEFAULT.to_owned() } else { host.to_owned() });
+        return Some(if host == DEFAULT_SOCKET { format!("context {DEFAULT}") } else { host.to_owned() });
     }
+    Some(format!("context {}", context(variables)?))
+}
+
+/// The context that DOCKER_CONTEXT or docker's settings name. `None` if they cannot be read.
+fn context(variables: &Variables) -> Option<String> {
     match variables.text("DOCKER_CONTEXT").ok()? {
-        Some(context) => Some(format!("context {context}")),
-        None => Some(format!("context {}", current_context(variables)?)),
+        Some(context) => Some(context.to_owned()),
+        None => current_context(variables),
     }
 }
 
-/// The socket of the default context on Linux, and that context.
-const DEFAULT_SOCKET: &str = "unix:///var/run/docker.sock";
-const DEFAULT: &str = "context default";
-
-/// The context that docker's settings name. `None` if they cannot be read.
 fn current_context(variables: &Variables) -> Option<String> {
     let folder = variables.path("DOCKER_CONFIG").or_else(|| Some(variables.path("HOME")?.join(".docker")))?;
     let file = folder.join("config.json");
     let text = match fs::metadata(&file) {
         Ok(metadata) if metadata.len() > LARGEST_FILE => return None,
         Ok(_) => fs::read_to_string(&file).ok()?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some("default".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(DEFAULT.to_owned()),
         Err(_) => return None,
     };
     let settings: serde_json::Value = serde_json::from_str(&text).ok()?;
     match settings.get("currentContext") {
-        None => Some("default".to_owned()),
-        Some(context) => {
-            context.as_str().map(|name| if name.is_empty() { "default" } else { name }.to_owned())
-        }
+        None => Some(DEFAULT.to_owned()),
+        Some(context) => context.as_str().map(|name| if name.is_empty() { DEFAULT } else { name }.to_owned()),
     }
 }
 
@@ -91,13 +89,13 @@ mod tests {
         let is = |name: &str, value: &str, engine: &str| {
             assert_eq!(of(name, value).as_deref(), Some(engine), "{name}={value}");
         };
-        is("X", "", DEFAULT);
-        is("DOCKER_HOST", DEFAULT_SOCKET, DEFAULT);
+        is("X", "", "context default");
+        is("DOCKER_HOST", DEFAULT_SOCKET, "context default");
         is("DOCKER_HOST", "ssh://me@host", "ssh://me@host");
         is("DOCKER_CONTEXT", "lab", "context lab");
         fs::create_dir(home.path().join(".docker")).unwrap();
         for (settings, engine) in [
-            (r#"{"auths":{}}"#, Some(DEFAULT)),
+            (r#"{"auths":{}}"#, Some("context default")),
             (r#"{"currentContext":"rootless"}"#, Some("context rootless")),
             ("not JSON", None),
         ] {

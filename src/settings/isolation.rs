@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::{Field, InvalidValue, SandboxError};
-use crate::settings::sandbox::{each, one_line};
 use crate::settings::size::parse_size;
+use crate::settings::values::{each, is_name, one, one_line};
 
 /// How much a container may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -148,11 +148,6 @@ impl ContainerOptions {
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the field.
     pub(crate) fn checked(&self) -> Result<Self, SandboxError> {
-        type Parse = fn(&str) -> Result<String, InvalidValue>;
-        let one = |field: Field, value: &Option<String>, parse: Parse| {
-            let parse = |text: &String| parse(text).map_err(|invalid| field.invalid(text, &invalid));
-            value.as_ref().map(parse).transpose()
-        };
         if let Some(Network::Named(name)) = &self.network {
             name.parse::<Network>().map_err(|invalid| Field::NETWORK.invalid(name, &invalid))?;
         }
@@ -165,23 +160,17 @@ impl ContainerOptions {
         }
         Ok(Self {
             tmpfs: each(Field::TMPFS, &self.tmpfs, tmpfs)?,
-            user: one(Field::USER, &self.user, user)?,
-            cpus: one(Field::CPUS, &self.cpus, cpus)?,
+            user: one(Field::USER, self.user.as_ref(), user)?,
+            cpus: one(Field::CPUS, self.cpus.as_ref(), cpus)?,
             ulimits: each(Field::ULIMITS, &self.ulimits, ulimit)?,
-            gpus: one(Field::GPUS, &self.gpus, gpus)?,
+            gpus: one(Field::GPUS, self.gpus.as_ref(), gpus)?,
             devices: each(Field::DEVICES, &self.devices, device)?,
             add_hosts: each(Field::ADD_HOSTS, &self.add_hosts, add_host)?,
-            runtime: one(Field::RUNTIME, &self.runtime, runtime)?,
+            runtime: one(Field::RUNTIME, self.runtime.as_ref(), runtime)?,
             security_opts: each(Field::SECURITY_OPTS, &self.security_opts, security_opt)?,
             ..self.clone()
         })
     }
-}
-
-/// Whether a text is a name in docker's sense: it starts with a letter or digit, so it is never an option.
-fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
 /// A text for docker that is never taken as an option.

@@ -17,6 +17,7 @@ pub(crate) mod sandbox;
 pub(crate) mod size;
 #[cfg(feature = "cli")]
 pub(crate) mod terminal;
+pub(crate) mod values;
 pub(crate) mod variables;
 
 use std::path::PathBuf;
@@ -76,11 +77,7 @@ impl Settings {
     /// # Errors
     /// [`SandboxError::InvalidOption`], which names the variable.
     pub fn from_variables(variables: &Variables) -> Result<Self, SandboxError> {
-        let index = PackageIndex::from_variables(variables)?;
-        let package_index = match package_index::certificates_file(None, variables)? {
-            Some(file) => index.with_certificates(&file)?,
-            None => index,
-        };
+        let package_index = PackageIndex::with_ca_cert(None, variables)?;
         Ok(Self { hub: HubSettings::from_variables(variables)?, package_index, ..Self::local(variables)? })
     }
 
@@ -102,6 +99,11 @@ impl Settings {
             waits: variables.waits()?,
             engine: endpoint::selected(variables),
         })
+    }
+
+    /// The folder with the logs of failed builds and starts; `None` keeps none.
+    pub(crate) fn logs_folder(&self) -> Option<PathBuf> {
+        self.state_folder.as_ref().map(|state| state.join("logs"))
     }
 
     /// The cache folder, for features that need one.

@@ -95,6 +95,24 @@ impl PackageIndex {
         Ok(Self { certificates: Some(file.to_owned()), ..self })
     }
 
+    /// Reads the variables, and the certificates of `--ca-cert` or of its variable.
+    ///
+    /// # Errors
+    /// As [`Self::from_variables`] and [`Self::with_certificates`]; also for `auto` without SSL_CERT_FILE.
+    pub(crate) fn with_ca_cert(ca_cert: Option<&Path>, variables: &Variables) -> Result<Self, SandboxError> {
+        let index = Self::from_variables(variables)?;
+        match certificates_file(ca_cert, variables)? {
+            Some(file) => index.with_certificates(&file),
+            None => Ok(index),
+        }
+    }
+
+    /// Names and values of the variables of pip, uv and proxies.
+    #[cfg(feature = "cli")]
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     /// The variables as NAME=value lines; `None` if there are none.
     pub(crate) fn lines(&self) -> Option<String> {
         let lines: String = self.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -137,10 +155,7 @@ impl PackageIndex {
 ///
 /// # Errors
 /// [`SandboxError::InvalidOption`] for `auto` without SSL_CERT_FILE.
-pub(crate) fn certificates_file(
-    given: Option<&Path>,
-    variables: &Variables,
-) -> Result<Option<PathBuf>, SandboxError> {
+fn certificates_file(given: Option<&Path>, variables: &Variables) -> Result<Option<PathBuf>, SandboxError> {
     match given.map(Path::to_owned).or_else(|| variables.path("RLMESH_SANDBOX_CA_CERT")) {
         Some(file) if file.as_os_str() == "auto" => {
             variables.path("SSL_CERT_FILE").map(Some).ok_or_else(|| {

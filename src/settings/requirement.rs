@@ -211,7 +211,7 @@ fn package_name(requirement: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use crate::error::{Field, SandboxError};
-    use crate::settings::sandbox::{import, requirement};
+    use crate::settings::values::{import, requirement};
 
     /// What to use instead, as it would be typed.
     fn instead_of(text: &str) -> Option<String> {

@@ -79,7 +79,8 @@ impl fmt::Display for MemoryLimit {
     }
 }
 
-/// Displays a size in bytes for users: `1.50 GiB`.
+/// Displays a size in bytes for users: `1.50 GiB`. indicatif has the same, but is a dependency of the
+/// program only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HumanSize(pub(crate) u64);
 

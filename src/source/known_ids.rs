@@ -30,15 +30,15 @@ pub(crate) fn judge(env_id: &str) -> Option<Problem> {
 }
 
 /// The listed ids that start with `start` in any case and can be served, with their families, in alphabetical order.
-pub(crate) fn starting_with(start: &str) -> Vec<(String, &'static Family)> {
+pub(crate) fn starting_with(start: &str) -> Vec<(&'static str, &'static Family)> {
     let folded = start.to_lowercase();
-    let mut found: Vec<_> = families::all()
+    let mut found: Vec<_> = LISTED
         .iter()
-        .flat_map(|family| family.listed_ids().map(move |id| (id, family)))
-        .filter(|(id, _)| id.to_lowercase().starts_with(&folded))
-        .filter(|(id, _)| families::unserved(id).is_none())
+        .filter(|known| known.text.to_lowercase().starts_with(&folded))
+        .filter(|known| families::unserved(&known.text).is_none())
+        .map(|known| (known.text.as_str(), &families::all()[known.family]))
         .collect();
-    found.sort_by(|(id, _), (other, _)| id.cmp(other));
+    found.sort_by_key(|(id, _)| *id);
     found
 }
 
@@ -163,19 +163,21 @@ fn with_source(problem: Problem, meant: &[&str]) -> Problem {
     }
 }
 
-fn any_of(ids: &[&str]) -> String {
-    join(ids, "or")
+fn any_of(names: &[&str]) -> String {
+    join(names, "or")
 }
 
-fn all_of(ids: &[&str]) -> String {
-    join(ids, "and")
+/// A list in words: `a, b and c`.
+pub(crate) fn all_of(names: &[impl AsRef<str>]) -> String {
+    join(names, "and")
 }
 
-fn join(ids: &[&str], word: &str) -> String {
-    match ids {
+fn join(names: &[impl AsRef<str>], word: &str) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names[..] {
         [] => String::new(),
-        [one] => (*one).to_owned(),
-        [before @ .., last] => format!("{} {word} {last}", before.join(", ")),
+        [one] => one.to_owned(),
+        [ref before @ .., last] => format!("{} {word} {last}", before.join(", ")),
     }
 }
 

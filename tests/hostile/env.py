@@ -562,7 +562,7 @@ def tried(function):
 def try_all(phase):
     for name, function in ATTEMPTS:
         result, detail = tried(function)
-        print("attempt", phase, name.replace(" ", "_"), result, detail.replace("\n", " ")[:100], flush=True)
+        print("attempt", phase, name.replace(" ", "+"), result, detail.replace("\n", " ")[:100], flush=True)
 
 
 class Hostile(gymnasium.Env):

@@ -1,4 +1,4 @@
-"""Helpers for the tests of the install scripts."""
+"""What the tests of the install scripts share."""
 
 import os
 import sys

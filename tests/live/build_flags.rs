@@ -27,7 +27,7 @@ fn names_and_labels_are_on_the_image_and_reap_is_not_misled() {
     assert!(done.stderr.contains("--label and --cache-to only take effect in a build"), "{}", done.stderr);
     assert_eq!(id(&image), id("rlmesh-flags-mine:2"));
 
-    // Somebody else's container of that image inherits its labels, and is nobody's sandbox.
+    // Another container of that image inherits its labels, and is not a sandbox.
     let name = format!("rlmesh-flags-{}", std::process::id());
     docker(&["create", "--name", &name, &image]);
     let reaped = live.run(&["reap", "--format", "json"]).ended(0);

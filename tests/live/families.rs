@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::engine::{Images, Live, together};
+use super::engine::{Images, Live, entries, together};
 use super::python::interpreter;
 
 #[derive(Deserialize)]
@@ -10,7 +10,7 @@ struct Table {
     family: Vec<Family>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Family {
     name: String,
     example: String,
@@ -20,6 +20,11 @@ struct Family {
 fn families() -> Vec<Family> {
     let table: Table = toml::from_str(include_str!("../../src/source/families.toml")).unwrap();
     table.family
+}
+
+fn family(name: &str) -> Family {
+    let found = families().into_iter().find(|family| family.name == name);
+    found.unwrap_or_else(|| panic!("src/source/families.toml has no family {name}"))
 }
 
 /// Takes forty steps, and prints the size of a frame if one is asked for.
@@ -58,56 +63,51 @@ fn image_of(env_id: &str, renders: bool) -> String {
     if renders { format!("{env_id} -k render_mode=rgb_array") } else { env_id.to_owned() }
 }
 
-#[test]
-fn one_of_each_kind_runs_by_its_id_alone() {
-    let known = families();
-    for (name, renders) in [
-        // A package.
-        ("box2d", true),
-        // A package and its import.
-        ("ale", true),
-        // Debian packages and a variable, for frames.
-        ("mujoco", true),
-        // A wrapper.
-        ("minigrid", true),
-        // A wrapper of this tool.
-        ("lbforaging", false),
-    ] {
-        let family = known.iter().find(|family| family.name == name).unwrap();
-        let line = image_of(&family.example, renders);
-        let (_guard, live, _images) = (together(), Live::new(), Images::of(&[&line]));
-        if let Err(why) = serve(&live, &family.example, renders) {
-            panic!("{name}: {why}");
-        }
-        live.assert_clean();
-    }
+/// One of each kind, and whether to ask it for a frame.
+const KINDS: [(&str, bool); 5] = [
+    // A package.
+    ("box2d", true),
+    // A package and its import.
+    ("ale", true),
+    // Debian packages and a variable, for frames.
+    ("mujoco", true),
+    // A wrapper.
+    ("minigrid", true),
+    // A wrapper of this tool.
+    ("lbforaging", false),
+];
+
+/// The families to run, and whether to ask each for a frame. `tests/families` sets FAMILIES to the names of some, each
+/// of which runs without a frame and with one, or to `all`.
+fn chosen() -> Vec<(Family, bool)> {
+    let Ok(names) = std::env::var("FAMILIES") else {
+        return KINDS.into_iter().map(|(name, renders)| (family(name), renders)).collect();
+    };
+    let chosen: Vec<Family> = match names.trim() {
+        "all" => families(),
+        names => names.split_whitespace().map(family).collect(),
+    };
+    let frame = |family: &Family| (family.tried == "frame").then(|| (family.clone(), true));
+    chosen.into_iter().flat_map(|family| [Some((family.clone(), false)), frame(&family)]).flatten().collect()
 }
 
-/// The test that `tests/families` runs. FAMILIES is a list of names, for some of them only.
 #[test]
-#[ignore = "it takes an hour and several gigabytes: run tests/families"]
-fn every_family_runs_by_its_id_alone() {
-    let wanted = std::env::var("FAMILIES").unwrap_or_default();
-    let wanted: Vec<&str> = wanted.split_whitespace().collect();
+fn known_environments_run_by_their_id_alone() {
     let mut failed = Vec::new();
-    for family in families() {
-        if !wanted.is_empty() && !wanted.contains(&family.name.as_str()) {
-            continue;
+    for (family, renders) in chosen() {
+        let line = image_of(&family.example, renders);
+        let (_guard, live, _images) = (together(), Live::new(), Images::of(&[&line]));
+        let what = if renders { "frame" } else { "steps" };
+        match serve(&live, &family.example, renders) {
+            Ok(()) => println!("ok      {what}  {}", family.example),
+            Err(why) => {
+                println!("FAILED  {what}  {}\n{why}", family.example);
+                failed.push(format!("{} ({what})", family.name));
+            }
         }
-        for renders in [false, true] {
-            if renders && family.tried != "frame" {
-                continue;
-            }
-            let line = image_of(&family.example, renders);
-            let (_guard, live, _images) = (together(), Live::new(), Images::of(&[&line]));
-            let what = if renders { "frame" } else { "steps" };
-            match serve(&live, &family.example, renders) {
-                Ok(()) => println!("ok      {what}  {}", family.example),
-                Err(why) => {
-                    println!("FAILED  {what}  {}\n{why}", family.example);
-                    failed.push(format!("{} ({what})", family.name));
-                }
-            }
+        let left = entries(live.tmp.path());
+        if !left.is_empty() {
+            failed.push(format!("{} ({what}) left {left:?}", family.name));
         }
     }
     assert!(failed.is_empty(), "{failed:?}");

@@ -43,7 +43,7 @@ fn tried(live: &Live, isolation: &str, variables: &[String]) -> Vec<(String, [bo
     let mut found: Vec<(String, [bool; 2])> = Vec::new();
     for line in log.lines().filter_map(|line| line.strip_prefix("attempt ")) {
         let mut words = line.split(' ');
-        let (phase, name) = (words.next().unwrap(), words.next().unwrap().replace('_', " "));
+        let (phase, name) = (words.next().unwrap(), words.next().unwrap().replace('+', " "));
         let works = words.next().unwrap() == "works";
         match found.iter_mut().find(|(known, _)| *known == name) {
             Some((_, phases)) => phases[usize::from(phase == "reset")] = works,

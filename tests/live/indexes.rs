@@ -82,7 +82,7 @@ impl Index {
 /// different indexes take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A package that is small, spelled as nobody has spelled it: no layer that is there has it.
+/// A small package, in a spelling that is new: no existing layer has it.
 fn fresh(package: &str) -> String {
     format!("{package}!=0.{}", uuid::Uuid::new_v4().as_fields().0)
 }

@@ -7,7 +7,23 @@ use rustix::process::Signal;
 
 use super::engine::{Images, Live, alone, docker, entries, exists, fresh_package};
 use crate::support::server::SilentIndex;
-use crate::support::{eventually, signal};
+use crate::support::{dead_pid, eventually, living_process, pid_namespace, signal};
+
+/// A container or an image that is removed with the test.
+struct Temporary(&'static str, String);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("docker").args([self.0, "rm", "--force", &self.1]).output();
+    }
+}
+
+/// Starts a sandbox in the background.
+#[track_caller]
+fn start(live: &Live, arguments: &[&str]) -> Temporary {
+    let run = [&["run", "-d", "--format", "env"], arguments].concat();
+    Temporary("container", live.run(&run).ended(0).variable("RLMESH_SANDBOX_CONTAINER_ID"))
+}
 
 #[test]
 fn killed_at_any_moment_one_reap_leaves_nothing() {
@@ -68,41 +84,36 @@ fn a_killed_build_leaves_no_build_and_no_folder() {
 #[test]
 fn a_container_goes_with_the_process_that_was_named_its_owner() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
-    let mut owner = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-    let pid = owner.id().to_string();
-    let id = live
-        .run(&["run", "-d", "--owner-pid", &pid, "--format", "env", "CartPole-v1"])
-        .ended(0)
-        .variable("RLMESH_SANDBOX_CONTAINER_ID");
-    let told = live.run(&["reap", "--dry-run"]).ended(0);
-    assert!(told.stderr.contains(&format!("its owner, process {pid}, is alive")), "{}", told.stderr);
+    let mut owner = living_process();
+    let pid = owner.0.id().to_string();
+    let container = start(&live, &["--owner-pid", &pid, "CartPole-v1"]);
+    let id = &container.1;
+    let kept = live.run(&["reap", "--dry-run"]).ended(0);
+    assert!(kept.stderr.contains(&format!("its owner, process {pid}, is alive")), "{}", kept.stderr);
     live.run(&["reap"]).ended(0);
-    assert!(exists(&id));
-    owner.kill().unwrap();
+    assert!(exists(id));
+    owner.0.kill().unwrap();
     // Not collected yet: a zombie has ended all the same.
-    eventually("the zombie", || live.run(&["reap", "--dry-run"]).stdout.contains(&id).then_some(()));
+    eventually("the zombie", || live.run(&["reap", "--dry-run"]).stdout.contains(id).then_some(()));
     let reaped = live.run(&["reap"]).ended(0);
-    assert!(reaped.stdout.contains(&id), "{}", reaped.stdout);
-    assert!(!exists(&id));
-    owner.wait().unwrap();
+    assert!(reaped.stdout.contains(id), "{}", reaped.stdout);
+    assert!(!exists(id));
 }
 
 #[test]
-fn a_detached_container_belongs_to_nobody_until_it_has_ended() {
+fn a_detached_container_has_no_owner_and_stays_until_it_has_ended() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
-    let id = live
-        .run(&["run", "-d", "--format", "env", "CartPole-v1"])
-        .ended(0)
-        .variable("RLMESH_SANDBOX_CONTAINER_ID");
+    let container = start(&live, &["CartPole-v1"]);
+    let id = &container.1;
     live.run(&["reap"]).ended(0);
-    assert!(exists(&id));
-    docker(&["kill", &id]);
+    assert!(exists(id));
+    docker(&["kill", id]);
     let reaped = live.run(&["reap"]).ended(0);
     assert!(
-        reaped.stdout.contains(&id) && reaped.stderr.contains("it has ended and has no owner"),
+        reaped.stdout.contains(id) && reaped.stderr.contains("it has ended and has no owner"),
         "{reaped:?}"
     );
-    assert!(!exists(&id));
+    assert!(!exists(id));
 }
 
 /// A name that the SDK could give a container.
@@ -113,41 +124,27 @@ fn sdk_name() -> String {
 #[test]
 fn a_run_sweeps_before_it_starts() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
-    let mut owner = std::process::Command::new("true").spawn().unwrap();
-    owner.wait().unwrap();
-    let pid = format!("rlmesh.sandbox.owner-pid={}", owner.id());
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
-    let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", namespace.display());
+    let pid = format!("rlmesh.sandbox.owner-pid={}", dead_pid());
+    let namespace = format!("rlmesh.sandbox.owner-pid-ns={}", pid_namespace());
     let labels = ["--label", "rlmesh.sandbox=1", "--label", &pid, "--label", &namespace];
     let name = sdk_name();
-    let orphan = docker(
-        &[&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]].concat(),
-    );
+    let orphan = [&["run", "-d", "--name", &name], &labels[..], &["python:3.11-slim", "sleep", "600"]];
+    let orphan = Temporary("container", docker(&orphan.concat()));
     live.run(&["run", "CartPole-v1", "--", "true"]).ended(0);
-    assert!(!exists(&orphan));
+    assert!(!exists(&orphan.1));
 }
 
 #[test]
 fn many_orphans_go_at_once() {
     let (_guard, live) = (alone(), Live::new());
-    let orphans: Vec<String> = (0..12)
-        .map(|_| {
-            let mark = ["--label", "rlmesh.sandbox=1"];
-            docker(&[&["create", "--name", &sdk_name()], &mark[..], &["python:3.11-slim", "true"]].concat())
-        })
-        .collect();
+    let create = |name: String| {
+        let mark = ["--label", "rlmesh.sandbox=1"];
+        docker(&[&["create", "--name", &name], &mark[..], &["python:3.11-slim", "true"]].concat())
+    };
+    let orphans: Vec<Temporary> = (0..12).map(|_| Temporary("container", create(sdk_name()))).collect();
     let reaped = live.run(&["-q", "reap"]).ended(0);
-    for orphan in &orphans {
+    for Temporary(_, orphan) in &orphans {
         assert!(reaped.stdout.contains(orphan.as_str()) && !exists(orphan));
-    }
-}
-
-/// A container, image or both that go with this value.
-struct Forged(&'static str, String);
-
-impl Drop for Forged {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("docker").args([self.0, "rm", "--force", &self.1]).output();
     }
 }
 
@@ -156,34 +153,27 @@ impl Drop for Forged {
 fn labels_that_come_from_an_image_decide_nothing() {
     let (_guard, live, _images) = (alone(), Live::new(), Images::of(&["CartPole-v1"]));
     // As a sandbox of a process that is gone would have them.
-    let mut gone = std::process::Command::new("true").spawn().unwrap();
-    gone.wait().unwrap();
-    let pid = gone.id();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    let (pid, namespace) = (dead_pid(), pid_namespace());
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let changes = [
         "LABEL rlmesh.sandbox=1 rlmesh.sandbox.name=box rlmesh.sandbox.owner-start=1".to_owned(),
-        format!("LABEL rlmesh.sandbox.owner-pid={pid} rlmesh.sandbox.owner-pid-ns={}", namespace.display()),
+        format!("LABEL rlmesh.sandbox.owner-pid={pid} rlmesh.sandbox.owner-pid-ns={namespace}"),
         format!("LABEL rlmesh.sandbox.owner-boot={}", boot.trim()),
     ];
-    let base = Forged("image", format!("rlmesh-sandbox-tests-forged-{pid}:1"));
+    let base = Temporary("image", format!("rlmesh-sandbox-tests-forged-{pid}:1"));
     let source = docker(&["create", "python:3.11-slim"]);
     let changes: Vec<&str> = changes.iter().flat_map(|change| ["--change", change]).collect();
     docker(&[&["commit"], &changes[..], &[&source, &base.1]].concat());
     docker(&["rm", &source]);
 
-    let start = |arguments: &[&str]| {
-        let run = [&["run", "-d", "--format", "env"], arguments].concat();
-        Forged("container", live.run(&run).ended(0).variable("RLMESH_SANDBOX_CONTAINER_ID"))
-    };
-    let ours = start(&["CartPole-v1"]);
-    let copy = Forged("image", format!("rlmesh-sandbox-tests-copy-{pid}:1"));
+    let ours = start(&live, &["CartPole-v1"]);
+    let copy = Temporary("image", format!("rlmesh-sandbox-tests-copy-{pid}:1"));
     docker(&["commit", &ours.1, &copy.1]);
     let prebuilt = format!("image://{}", copy.1);
     let on_base = ["CartPole-v1", "--base-image", &base.1];
     let _images = Images::of(&[&on_base.join(" ")]);
-    let sandboxes = [ours, start(&on_base), start(&[&prebuilt])];
-    let other = |arguments: &[&str]| Forged("container", docker(arguments));
+    let sandboxes = [ours, start(&live, &on_base), start(&live, &[&prebuilt])];
+    let other = |arguments: &[&str]| Temporary("container", docker(arguments));
     let others = [
         other(&["run", "-d", "--entrypoint", "sleep", &copy.1, "600"]),
         other(&["create", "--entrypoint", "sleep", &copy.1, "600"]),
@@ -194,11 +184,11 @@ fn labels_that_come_from_an_image_decide_nothing() {
     for container in sandboxes.iter().chain(&others) {
         assert!(exists(&container.1), "reaped: {}", container.1);
     }
-    for Forged(_, id) in &others {
+    for Temporary(_, id) in &others {
         let refused = live.run(&["stop", id]).ended(2);
         assert!(refused.stderr.contains("is not a sandbox"), "{}", refused.stderr);
     }
-    for Forged(_, id) in &sandboxes {
+    for Temporary(_, id) in &sandboxes {
         live.run(&["stop", "-t", "1", id]).ended(0);
         assert!(!exists(id));
     }

@@ -26,6 +26,21 @@ impl Reply {
         Self { stderr: stderr.as_bytes().to_vec(), status, ..Self::default() }
     }
 
+    /// As docker fails to inspect an image that it does not have.
+    pub(crate) fn missing_image() -> Self {
+        Self::missing("image")
+    }
+
+    /// As docker fails to inspect a container that does not exist.
+    pub(crate) fn missing_container() -> Self {
+        Self::missing("container")
+    }
+
+    fn missing(kind: &str) -> Self {
+        let stderr = format!("Error response from daemon: No such {kind}: x\n");
+        Self { stdout: b"[]\n".to_vec(), ..Self::fails(1, &stderr) }
+    }
+
     pub(crate) fn stderr(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stderr = text.into();
         self

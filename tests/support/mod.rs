@@ -16,6 +16,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use docker::{Reply, StandIn};
@@ -210,6 +212,49 @@ impl Run {
         command
     }
 
+    /// The program, started by a line of the shell that ends in `exec "$@"`.
+    pub(crate) fn command_of_a_shell(&self, script: &str) -> Command {
+        self.command_of("/bin/sh", &["-c", script, "sh"])
+    }
+
+    /// The program as the last arguments of another one, which starts it.
+    fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let ours = self.command();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(ours.get_program()).args(ours.get_args());
+        command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.here()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the program on a terminal, types an answer, and returns its status and what the terminal shows.
+    #[track_caller]
+    pub(crate) fn on_a_terminal(&self, answer: &str) -> (Option<i32>, String) {
+        const SCRIPT: &str = "\
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+shown, answered = b'', False
+while True:
+    try:
+        piece = os.read(terminal, 1000)
+    except OSError:
+        break
+    if not piece:
+        break
+    shown += piece
+    if not answered and b'[y/N]' in shown:
+        os.write(terminal, sys.argv[1].encode() + b'\\n')
+        answered = True
+sys.stdout.buffer.write(shown.replace(b'\\r\\n', b'\\n'))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+        let output = Owned(self.command_of("python3", &["-c", SCRIPT, answer]).spawn().unwrap()).output();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    }
+
     /// Runs the program and compares.
     #[track_caller]
     pub(crate) fn check(self) -> Checked {
@@ -297,6 +342,22 @@ impl Checked {
         self.calls.iter().map(String::as_str).filter(|call| !is_aside(call)).collect()
     }
 
+    /// All of stdout as JSON.
+    #[track_caller]
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}:\n{}\n{}", self.stdout, self.stderr))
+    }
+
+    /// The error that is the last line of stderr as JSON.
+    #[track_caller]
+    pub(crate) fn json_error(&self) -> Value {
+        let line = self.stderr.lines().last().unwrap_or_default();
+        let printed: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}:\n{}", self.stderr));
+        printed["error"].clone()
+    }
+
     /// What a hook has left in the stand-in's folder, as text.
     pub(crate) fn left(&self, name: &str) -> String {
         let file = self.run.docker.folder().join(name);
@@ -336,6 +397,23 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The id of a process that has ended.
+pub(crate) fn dead_pid() -> u32 {
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    child.id()
+}
+
+/// The PID namespace of this process, as labels name it.
+pub(crate) fn pid_namespace() -> String {
+    std::fs::read_link("/proc/self/ns/pid").unwrap().to_str().unwrap().to_owned()
+}
+
+/// A process that runs longer than any test.
+pub(crate) fn living_process() -> Owned {
+    Owned(Command::new("sleep").arg("600").spawn().unwrap())
 }
 
 /// A process that does not outlive the test, even one that fails.

@@ -22,6 +22,12 @@ impl Server {
         Self::start(Answer::Unimplemented)
     }
 
+    /// Does not run: connections to its port are refused.
+    pub(crate) fn not_running() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { address: listener.local_addr().unwrap() }
+    }
+
     fn start(answer: Answer) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

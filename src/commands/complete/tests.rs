@@ -1,3 +1,5 @@
+//! What follows on unfinished command lines.
+
 use std::path::Path;
 
 use super::*;

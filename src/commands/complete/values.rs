@@ -1,13 +1,14 @@
 //! The values of arguments that can be known: environments, sandboxes, images, files, names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ValueHint};
 
 use super::paths::{self, Wanted};
-use super::{Candidate, Line, first_line};
+use super::{Candidate, Line, first_line, prefixed};
 use crate::api::Client;
 use crate::engine::docker::Docker;
+use crate::engine::docker::inspection::short;
 use crate::hub;
 use crate::settings::Settings;
 use crate::settings::hub::cache_folder;
@@ -24,7 +25,7 @@ pub(super) fn of(argument: &Arg, word: &str, line: &Line<'_>, variables: &Variab
     match argument.get_id().as_str() {
         "source" if line.command.get_name() == "ls" => known.hub(word, true),
         "source" => known.sources(word),
-        "containers" | "container" | "sandboxes" | "sandbox" => known.sandboxes(word, argument),
+        "sandboxes" | "sandbox" => known.sandboxes(word, argument),
         "base_image" => known.images(),
         "rlmesh_package" => {
             let mut candidates = known.files(word, Wanted::Wheel);
@@ -94,11 +95,7 @@ impl Known<'_> {
         let Some(file) = word.strip_prefix('@') else {
             return vec![Candidate::new("@", "read them from a file")];
         };
-        let mut candidates = self.files(file, Wanted::File);
-        for candidate in &mut candidates {
-            candidate.value.insert(0, '@');
-        }
-        candidates
+        prefixed("@", self.files(file, Wanted::File))
     }
 
     fn sources(&self, word: &str) -> Vec<Candidate> {
@@ -116,11 +113,7 @@ impl Known<'_> {
                 .collect();
         }
         if let Some(id) = word.strip_prefix("gym://") {
-            let mut candidates = ids(id);
-            for candidate in &mut candidates {
-                candidate.value.insert_str(0, "gym://");
-            }
-            return candidates;
+            return prefixed("gym://", ids(id));
         }
         let mut candidates = self.named_environments();
         if word.is_empty() {
@@ -183,7 +176,7 @@ impl Known<'_> {
         let sources: Vec<&str> =
             sandboxes.iter().map(|sandbox| sandbox.source.trim_start_matches("gym://")).collect();
         for (sandbox, source) in sandboxes.iter().zip(&sources) {
-            let id = sandbox.id.get(..12).unwrap_or(&sandbox.id);
+            let id = short(&sandbox.id);
             let address = sandbox.address.as_deref();
             let spellings = [sandbox.name.as_str(), id, address.unwrap_or_default(), source];
             if spellings.iter().any(|spelling| given.contains(spelling)) {
@@ -203,7 +196,7 @@ impl Known<'_> {
 
     /// What docker says, or nothing if it is missing. It may not wait for long.
     fn docker<T>(&self, ask: impl FnOnce(&Docker) -> Vec<T>) -> Vec<T> {
-        let given = self.line.values_of("docker").last().map(Path::new).map(Path::to_owned);
+        let given = self.line.values_of("docker").last().map(PathBuf::from);
         let docker = given.or_else(|| self.settings.docker.clone());
         let client = Client::new(Settings { docker, ..self.settings.clone() });
         client.docker().map(ask).unwrap_or_default()
@@ -220,7 +213,7 @@ fn ids(word: &str) -> Vec<Candidate> {
         if word.is_empty() && namespace.is_none() && !family.is_gymnasiums() {
             continue;
         }
-        let value = namespace.map_or(id.clone(), |(namespace, _)| format!("{namespace}/"));
+        let value = namespace.map_or(id.to_owned(), |(namespace, _)| format!("{namespace}/"));
         if candidates.last().is_none_or(|last| last.value != value) {
             let packages = family.packages.join(", ");
             candidates.push(Candidate::new(value, if packages.is_empty() { "Gymnasium" } else { &packages }));

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use crate::commands::doctor::Finding;
 use crate::engine::EngineSite;
 use crate::engine::docker::Docker;
@@ -12,6 +10,7 @@ use crate::error::SandboxError;
 use crate::image::memory_limit::prune;
 use crate::sandbox::orphans::{self, Request};
 use crate::sandbox::owner::Decision;
+use crate::settings::size::HumanSize;
 use crate::settings::variables::Variables;
 
 /// Less free disk space is probably not enough for the next image, in bytes.
@@ -29,28 +28,21 @@ const LITTLE_MEMORY: u64 = 2 << 30;
 /// A builder that was not used for this long is left over: the default of `prune`.
 const UNUSED: Duration = Duration::from_secs(24 * 3600);
 
-/// What decides which context docker uses.
-pub(super) struct Origin(&'static str);
-
-impl Origin {
-    pub(super) fn of(variables: &Variables) -> Self {
-        Self(match ["DOCKER_HOST", "DOCKER_CONTEXT"].map(|name| variables.is_set(name)) {
-            [true, _] => "from DOCKER_HOST",
-            [false, true] => "from DOCKER_CONTEXT",
-            [false, false] => "from `docker context use`",
-        })
-    }
+/// The variable that decides which context docker uses.
+pub(super) fn chosen_by(variables: &Variables) -> Option<&'static str> {
+    ["DOCKER_HOST", "DOCKER_CONTEXT"].into_iter().find(|name| variables.is_set(name))
 }
 
 pub(super) fn client(docker: &Docker) -> Result<Finding, SandboxError> {
     Ok(Finding::ok(format!("{} ({})", docker.client_version()?, docker.program().display())))
 }
 
-pub(super) fn context(docker: &Docker, Origin(origin): Origin) -> Result<Finding, SandboxError> {
+pub(super) fn context(docker: &Docker, variable: Option<&str>) -> Result<Finding, SandboxError> {
     let endpoint = docker.endpoint()?;
-    let origin = match (endpoint.context.as_str(), origin) {
-        ("default", "from `docker context use`") => "the default",
-        _ => origin,
+    let origin = match (variable, endpoint.context.as_str()) {
+        (Some(variable), _) => format!("from {variable}"),
+        (None, "default") => "the default".to_owned(),
+        (None, _) => "from `docker context use`".to_owned(),
     };
     Ok(Finding::ok(format!("{} ({}), {origin}", endpoint.context, endpoint.host)))
 }
@@ -90,7 +82,7 @@ pub(super) fn limits(docker: &Docker) -> Result<Finding, SandboxError> {
     let what = format!(
         "{} processors, {} memory, cgroup v{} ({}){}",
         host.processors,
-        HumanBytes(host.memory),
+        HumanSize(host.memory),
         host.cgroup_version,
         host.cgroup_driver,
         if host.is_rootless() { ", rootless" } else { "" }
@@ -123,7 +115,7 @@ pub(super) fn disk(docker: &Docker) -> Result<Finding, SandboxError> {
         )));
     };
     let free = space.f_bavail * space.f_frsize;
-    let found = format!("{} free for images in {root}", HumanBytes(free));
+    let found = format!("{} free for images in {root}", HumanSize(free));
     let hint = "free some space: `docker builder prune`, `docker image prune`";
     Ok(if free < TOO_LITTLE_DISK {
         Finding::no(found, hint)
@@ -167,7 +159,7 @@ pub(super) fn images(docker: &Docker) -> Result<Finding, SandboxError> {
     let all: u64 = sizes.iter().sum();
     let found = match sizes.len() {
         0 => "none of rlmesh-sandbox".to_owned(),
-        count => format!("{count} of rlmesh-sandbox, at most {}: they share layers", HumanBytes(all)),
+        count => format!("{count} of rlmesh-sandbox, at most {}: they share layers", HumanSize(all)),
     };
     Ok(if all > MANY_IMAGES {
         Finding::warn(found, "rlmesh-sandbox prune --images")
@@ -183,7 +175,7 @@ pub(super) fn builders(docker: &Docker, cache: Option<&Path>) -> Result<Finding,
     let found = prune::find_builders(docker, cache, UNUSED)?;
     let bytes: u64 = found.iter().filter_map(|builder| builder.bytes).sum();
     let unused = found.iter().filter(|builder| builder.decision == prune::Decision::Remove).count();
-    let all = format!("{} of --build-memory, {}", found.len(), HumanBytes(bytes));
+    let all = format!("{} of --build-memory, {}", found.len(), HumanSize(bytes));
     Ok(match (found.len(), unused) {
         (0, _) => none,
         (_, 0) => Finding::ok(all),

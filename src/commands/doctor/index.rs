@@ -24,12 +24,7 @@ pub(super) fn reached(docker: &Docker, image: &str, index: &PackageIndex) -> Res
     if docker.image(image)?.is_none() {
         return Ok(Finding::warn("not checked: it needs the base image", format!("docker pull {image}")));
     }
-    let lines = index.lines().unwrap_or_default();
-    let mut variables: Vec<(String, String)> = lines
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
+    let mut variables = index.variables().to_vec();
     if let Some(text) = index.certificates().and_then(|file| std::fs::read_to_string(file).ok()) {
         variables.push(("RLMESH_SANDBOX_CERTIFICATES".to_owned(), text));
     }

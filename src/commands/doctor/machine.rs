@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use indicatif::HumanBytes;
-
 use crate::commands::doctor::Finding;
 use crate::error::SandboxError;
 use crate::host::interrupt::{Interrupt, Signals};
+use crate::host::logs;
 use crate::host::run_dir::RunDir;
 use crate::hub::{self, Hub};
 use crate::plan::rlmesh_package::default_rlmesh_package;
 use crate::settings::Settings;
 use crate::settings::hub::{HubSettings, cache_folder};
+use crate::settings::size::HumanSize;
 use crate::settings::variables::Variables;
 
 /// Prints Python's version, and rlmesh's.
@@ -28,6 +28,9 @@ try:
     print(metadata.version('rlmesh'))
 except metadata.PackageNotFoundError:
     print()";
+
+/// A cache of more than this is worth a look, in bytes.
+const LARGE_CACHE: u64 = 5 << 30;
 
 /// The most that is read of a start-up file of a shell, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -222,14 +225,13 @@ pub(super) fn files(
         None => 0,
     };
     let logs: u64 = settings
-        .state_folder
+        .logs_folder()
         .iter()
-        .flat_map(|folder| fs::read_dir(folder.join("logs")).ok())
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
+        .flat_map(|folder| logs::list(folder))
+        .filter_map(|file| Some(file.metadata().ok()?.len()))
         .sum();
-    let found = format!("{} of the Hub in the cache, {} of logs", HumanBytes(cache), HumanBytes(logs));
-    Ok(if cache > 5 << 30 {
+    let found = format!("{} of the Hub in the cache, {} of logs", HumanSize(cache), HumanSize(logs));
+    Ok(if cache > LARGE_CACHE {
         Finding::warn(found, "rlmesh-sandbox prune --cache")
     } else {
         Finding::ok(found)

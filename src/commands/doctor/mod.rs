@@ -13,9 +13,9 @@ use crate::engine::docker::Docker;
 use crate::error::{Exit, SandboxError, Signal};
 use crate::host::interrupt::{Interrupt, Signals};
 use crate::output::json::{Check, Examined, Status};
-use crate::output::{Format, Output, Paint, text};
+use crate::output::{Format, Output, Paint, json, text};
 use crate::settings::hub::HubSettings;
-use crate::settings::package_index::{PackageIndex, certificates_file};
+use crate::settings::package_index::PackageIndex;
 use crate::settings::sandbox::SandboxOptions;
 
 /// How often the user's interrupt is looked at while a check runs.
@@ -107,54 +107,36 @@ impl Examination<'_> {
         const STALLS: &str = "check that `docker info` answers, or restart Docker";
         let variables = self.session.variables.clone();
         let options = SandboxOptions::from_variables(&variables);
-        let with = |look: fn(&Docker) -> Result<Finding, SandboxError>| {
-            let docker = docker.clone();
-            move |interrupt: Interrupt| look(&docker.with_interrupt(interrupt))
-        };
-        let origin = engine::Origin::of(&variables);
-        self.check("client", limit, STALLS, with(engine::client))?;
-        let context = docker.clone();
-        self.check("context", limit, STALLS, move |interrupt| {
-            engine::context(&context.with_interrupt(interrupt), origin)
-        })?;
-        let answers = self.check("engine", limit, STALLS, with(engine::version))?;
-        self.check("buildx", limit, STALLS, with(|docker| docker.buildx().map(Finding::ok)))?;
+        let variable = engine::chosen_by(&variables);
+        self.check("client", limit, STALLS, ask(docker, engine::client))?;
+        let context = ask(docker, move |docker| engine::context(docker, variable));
+        self.check("context", limit, STALLS, context)?;
+        let answers = self.check("engine", limit, STALLS, ask(docker, engine::version))?;
+        self.check("buildx", limit, STALLS, ask(docker, |docker| docker.buildx().map(Finding::ok)))?;
         if !answers {
             return Ok(());
         }
-        self.check("BuildKit", limit, STALLS, with(engine::build_kit))?;
-        self.check("limits", limit, STALLS, with(engine::limits))?;
-        self.check("disk", limit, STALLS, with(engine::disk))?;
+        self.check("BuildKit", limit, STALLS, ask(docker, engine::build_kit))?;
+        self.check("limits", limit, STALLS, ask(docker, engine::limits))?;
+        self.check("disk", limit, STALLS, ask(docker, engine::disk))?;
         let image = match options {
             Ok(options) => options.base_image.unwrap_or_else(|| DEFAULT_BASE_IMAGE.to_owned()),
             Err(error) => return self.add("base image", Finding::failed(&error), Duration::ZERO).map(|_| ()),
         };
-        let (asked, named) = (docker.clone(), image.clone());
-        self.check("base image", limit, STALLS, move |interrupt| {
-            engine::base_image(&asked.with_interrupt(interrupt), &named)
-        })?;
-        let settings =
-            PackageIndex::from_variables(&variables).and_then(|settings| {
-                match certificates_file(None, &variables)? {
-                    Some(file) => settings.with_certificates(&file),
-                    None => Ok(settings),
-                }
-            });
-        let asked = docker.clone();
+        let named = image.clone();
+        let has_image = ask(docker, move |docker| engine::base_image(docker, &named));
+        self.check("base image", limit, STALLS, has_image)?;
+        let index = PackageIndex::with_ca_cert(None, &variables);
         let stalls = "check that containers reach the network, for example with `docker run --rm busybox ping -c 1 1.1.1.1`";
-        self.check("index", limit * 4, stalls, move |interrupt| {
-            index::reached(&asked.with_interrupt(interrupt), &image, &settings?)
-        })?;
+        let reached = ask(docker, move |docker| index::reached(docker, &image, &index?));
+        self.check("index", limit * 4, stalls, reached)?;
         let folder = self.session.client.settings().temp_folder.clone();
-        let asked = docker.clone();
-        self.check("sandboxes", limit, STALLS, move |interrupt| {
-            engine::sandboxes(&asked.with_interrupt(interrupt), &folder)
-        })?;
-        self.check("images", limit, STALLS, with(engine::images))?;
-        let (cache, asked) = (self.session.client.settings().cache_folder.clone(), docker.clone());
-        self.check("builders", limit * 2, STALLS, move |interrupt| {
-            engine::builders(&asked.with_interrupt(interrupt), cache.as_deref())
-        })?;
+        let sandboxes = ask(docker, move |docker| engine::sandboxes(docker, &folder));
+        self.check("sandboxes", limit, STALLS, sandboxes)?;
+        self.check("images", limit, STALLS, ask(docker, engine::images))?;
+        let cache = self.session.client.settings().cache_folder.clone();
+        let builders = ask(docker, move |docker| engine::builders(docker, cache.as_deref()));
+        self.check("builders", limit * 2, STALLS, builders)?;
         Ok(())
     }
 
@@ -195,7 +177,7 @@ impl Examination<'_> {
     fn add(&mut self, name: &'static str, finding: Finding, took: Duration) -> Result<bool, SandboxError> {
         let Finding { status, found, hint } = finding;
         let ok = status != Status::No;
-        let check = Check { name, status, ok, found, hint, seconds: took.as_secs_f64() };
+        let check = Check { name, status, ok, found, hint, seconds: json::seconds(took) };
         let output = &self.session.output;
         if output.format() != Format::Json {
             output.result(&line(output, &check))?;
@@ -203,6 +185,15 @@ impl Examination<'_> {
         self.checks.push(check);
         Ok(ok)
     }
+}
+
+/// A check that asks docker: its commands end with the check.
+fn ask(
+    docker: &Docker,
+    look: impl FnOnce(&Docker) -> Result<Finding, SandboxError> + Send + 'static,
+) -> impl FnOnce(Interrupt) -> Result<Finding, SandboxError> + Send + 'static {
+    let docker = docker.clone();
+    move |interrupt| look(&docker.with_interrupt(interrupt))
 }
 
 fn line(output: &Output, check: &Check) -> String {

@@ -5,12 +5,12 @@ use std::path::{Component, Path};
 use std::sync::LazyLock;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, ArgAction, Parser as _, ValueHint};
+use clap::{Arg, ArgAction, ValueHint};
 use serde_json::{Map, Value};
 
-use crate::cli::{self, Cli};
+use crate::cli;
 use crate::commands::project::{SOURCE, VERBS};
-use crate::commands::usage::usage_error;
+use crate::commands::usage::{is_env_id, usage_error};
 use crate::error::{InvalidValue, SandboxError};
 use crate::settings::project_file::{ENVIRONMENTS, Entry, Environment, ProjectFile};
 use crate::settings::variables::DEFAULTS;
@@ -108,13 +108,10 @@ pub(super) fn checked(file: &ProjectFile) -> Result<ProjectFile, SandboxError> {
 /// Why a text cannot be an environment's name. A name must not look like another source.
 pub(super) fn wrong_name(name: &str) -> Option<&'static str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let version = name.rsplit_once("-v").map(|(_, version)| version);
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_word) {
         return Some("has other characters than letters, digits, '_' and '-'");
     }
-    version
-        .is_some_and(|version| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
-        .then_some("is written like the id of a Gymnasium environment")
+    is_env_id(name).then_some("is written like the id of a Gymnasium environment")
 }
 
 fn checked_entry(file: &ProjectFile, entry: &Entry, is_named: bool) -> Result<Entry, SandboxError> {
@@ -145,7 +142,7 @@ fn checked_entry(file: &ProjectFile, entry: &Entry, is_named: bool) -> Result<En
     localize(&option, &mut value, &file.folder).map_err(with_place)?;
     let words = words_of(&option, &value).map_err(with_place)?;
     let line = ["rlmesh-sandbox", verb, "CartPole-v1"].map(str::to_owned).into_iter().chain(words);
-    if let Err(error) = Cli::try_parse_from(line) {
+    if let Err(error) = cli::parse(line) {
         let has_hint = error.source().is_some_and(|source| source.is::<InvalidValue>());
         let error = usage_error(&error, &[]);
         let hint = error.hints().into_iter().next().filter(|_| has_hint);
@@ -170,7 +167,7 @@ fn why_refused(option: &Arg) -> Option<&'static str> {
 fn near_key(key: &str, is_named: bool) -> String {
     let option = format!("--{}", key.replace('_', "-"));
     let near = VERBS.iter().find_map(|verb| {
-        let error = Cli::try_parse_from(["rlmesh-sandbox", verb, "CartPole-v1", &option]).err()?;
+        let error = cli::parse(["rlmesh-sandbox", *verb, "CartPole-v1", &option]).err()?;
         let name = match error.get(ContextKind::SuggestedArg).or(error.get(ContextKind::InvalidArg))? {
             ContextValue::String(name) => name.split([' ', '=']).next()?.trim_start_matches("--").to_owned(),
             _ => return None,

@@ -11,11 +11,11 @@ use clap::{Arg, ArgAction, ArgMatches};
 use serde_json::Value;
 
 use crate::cli;
-use crate::commands::next_command::next_command;
+use crate::commands::next_command::{end_of_options, next_command};
 use crate::error::{Change, Problem, SandboxError};
 use crate::output::{Output, text};
 use crate::settings::container_variables;
-use crate::settings::project_file::{self, ProjectFile};
+use crate::settings::project_file::{self, Entry, ProjectFile};
 use crate::settings::variables::Variables;
 use crate::source::EnvironmentSourceRef;
 use crate::source::known_ids::distance;
@@ -132,7 +132,7 @@ impl Probe {
             command.try_get_matches_from(words).ok()
         };
         // Without a source, clap would take the first word of the user's command as one.
-        let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+        let end = end_of_options(words);
         let mut matches = matches_of(&words[..end])?;
         if matches.subcommand_name() != Some("run") && end < words.len() {
             matches = matches_of(words)?;
@@ -208,27 +208,7 @@ fn expand(
     let named = environment.map_or(&[][..], |environment| &environment.entries);
     let source = named.iter().find(|entry| entry.key == SOURCE).and_then(|entry| entry.value.as_str());
     let is_image = source.map(OsStr::new).or(probe.source.as_deref()).is_some_and(is_image);
-    let mut merged: Vec<(Arg, Value)> = Vec::new();
-    for (entries, are_defaults) in [(&file.defaults[..], true), (named, false)] {
-        for entry in entries {
-            let Some(option) = option_of(probe.verb, &entry.key) else { continue };
-            // Defaults for images that are built say nothing about one that exists.
-            let is_for_builds = option.get_help_heading() == Some("Image options");
-            let is_single = !matches!(option.get_action(), ArgAction::Append);
-            if (is_image && are_defaults && is_for_builds) || (is_single && probe.has(&option, variables)) {
-                continue;
-            }
-            let mut value = entry.value.clone();
-            // The program reads --env-file before --env, so variables in such a file would lose.
-            if let (Some("env"), Value::Object(variables)) = (option.get_long(), &mut value) {
-                variables.retain(|name, _| !probe.in_env_files.contains(name));
-            }
-            match merged.iter_mut().find(|(known, _)| known.get_id() == option.get_id()) {
-                Some((_, before)) => merge(before, &value),
-                None => merged.push((option, value)),
-            }
-        }
-    }
+    let merged = merged(probe, &file.defaults, named, is_image, variables);
     if merged.is_empty() && environment.is_none() {
         return Ok(None);
     }
@@ -239,15 +219,15 @@ fn expand(
             words_of(option, value).map_err(|invalid| file.invalid(1, &invalid.reason, invalid.hint))?;
         options.extend(words.into_iter().map(OsString::from));
     }
-    let (words, verb_at) = match (&probe.source, source) {
-        (Some(name), Some(source)) => (with_source(given, name, source), probe.verb_at(given)),
+    let words = match (&probe.source, source) {
+        (Some(name), Some(source)) => with_source(given, name, source),
         (None, Some(source)) => {
             options.push(source.into());
-            (Some(given.to_vec()), probe.verb_at(given))
+            Some(given.to_vec())
         }
-        (_, None) => (Some(given.to_vec()), probe.verb_at(given)),
+        (_, None) => Some(given.to_vec()),
     };
-    let (Some(words), Some(verb_at)) = (words, verb_at) else { return Ok(None) };
+    let (Some(words), Some(verb_at)) = (words, probe.verb_at(given)) else { return Ok(None) };
     let (before, after) = words.split_at(verb_at + 1);
     let expanded = [before, &options, after].concat();
     let without_file = [before, &["--no-config".into()], &options, &without_config(after)].concat();
@@ -265,6 +245,37 @@ fn expand(
             )
         }),
     }))
+}
+
+/// The options of the file that apply to a command line: the defaults, and then those of the named environment.
+fn merged(
+    probe: &Probe,
+    defaults: &[Entry],
+    named: &[Entry],
+    is_image: bool,
+    variables: &Variables,
+) -> Vec<(Arg, Value)> {
+    let mut merged: Vec<(Arg, Value)> = Vec::new();
+    let all = defaults.iter().map(|entry| (entry, true)).chain(named.iter().map(|entry| (entry, false)));
+    for (entry, is_default) in all {
+        let Some(option) = option_of(probe.verb, &entry.key) else { continue };
+        // Defaults for images that are built say nothing about one that exists.
+        let is_for_builds = option.get_help_heading() == Some("Image options");
+        let is_single = !matches!(option.get_action(), ArgAction::Append);
+        if (is_image && is_default && is_for_builds) || (is_single && probe.has(&option, variables)) {
+            continue;
+        }
+        let mut value = entry.value.clone();
+        // The program reads --env-file before --env, so variables in such a file would lose.
+        if let (Some("env"), Value::Object(variables)) = (option.get_long(), &mut value) {
+            variables.retain(|name, _| !probe.in_env_files.contains(name));
+        }
+        match merged.iter_mut().find(|(known, _)| known.get_id() == option.get_id()) {
+            Some((_, before)) => merge(before, &value),
+            None => merged.push((option, value)),
+        }
+    }
+    merged
 }
 
 /// The error for a source that is most likely a misspelt name of an environment.
@@ -290,8 +301,8 @@ fn is_image(source: &OsStr) -> bool {
 
 /// The words without `--config FILE`.
 fn without_config(words: &[OsString]) -> Vec<OsString> {
-    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let mut words = words.to_vec();
+    let end = end_of_options(&words);
     let at = words[..end].iter().position(|word| {
         word == "--config" || word.to_str().is_some_and(|word| word.starts_with("--config="))
     });

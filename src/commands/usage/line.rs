@@ -9,9 +9,8 @@ use super::words::{is_env_id, is_source, nearest};
 use super::{Step, argument, own_problem, parsed, plain, text, values};
 use crate::cli;
 use crate::commands::next_command::{changed, end_of_options};
-use crate::commands::other_tools::{OPTIONS, VERBS, Verb, has};
+use crate::commands::other_tools::{OPTIONS, has};
 use crate::error::{Change, InvalidValue, Problem};
-use crate::source::known_ids;
 
 /// A command line in words, without the program's name.
 pub(super) struct Line {
@@ -28,7 +27,7 @@ impl Line {
         let mut program = cli::command();
         program.build();
         let end = end_of_options(&words);
-        let first = first_word(&words[..end]);
+        let first = first_word(&program, &words[..end]);
         let verb = first.filter(|at| program.find_subcommand(&words[*at]).is_some());
         Self { words, end, verb, program }
     }
@@ -121,12 +120,12 @@ impl Line {
                 let new = format!("{dashes}{dashed}");
                 let message = format!("{word} does not start with a plain dash");
                 let step = Step::new(format!("type {new} with the minus key"), self.replaced(at, &[&new]));
-                return Some(Step { message: Some(message), ..step });
+                return Some(step.message(message));
             }
             if matches!(word.as_str(), "-it" | "-ti" | "-itd" | "-dit") && self.option("--import").is_some() {
                 let instead: &[&str] = if word.contains('d') { &["-d"] } else { &[] };
                 let step = Step::new("a sandbox has no terminal: leave it out", self.replaced(at, instead));
-                return Some(Step { message: Some(format!("{word} is an option of docker")), ..step });
+                return Some(step.message(format!("{word} is an option of docker")));
             }
             let name = word.split('=').next().unwrap_or_default();
             if name.len() > 3 && !name.starts_with("--") && name.starts_with('-') {
@@ -140,7 +139,7 @@ impl Line {
                         "long options start with two dashes",
                         self.replaced(at, &[&format!("-{word}")]),
                     );
-                    return Some(Step { message: Some(format!("{name} starts with one dash")), ..step });
+                    return Some(step.message(format!("{name} starts with one dash")));
                 }
             }
             let value = ours.get(at + 1).map_or("", String::as_str);
@@ -155,7 +154,7 @@ impl Line {
                     ),
                 };
                 let message = "-v means --verbose here, not a volume".to_owned();
-                return Some(Step { message: Some(message), ..Step::new(why, words) });
+                return Some(Step::new(why, words).message(message));
             }
         }
         None
@@ -177,7 +176,7 @@ impl Line {
         let words = moved.into_iter().find(|words| parsed(words).is_ok())?;
         let message = format!("{} is not a command", command[0]);
         let step = Step::new("put options before --, and the command to run after it", words);
-        Some(Step { message: Some(message), ..step })
+        Some(step.message(message))
     }
 
     /// A value that belongs to another option or to none.
@@ -202,69 +201,6 @@ impl Line {
         None
     }
 
-    fn unknown_verb(&self, at: usize) -> Option<Step> {
-        let word = self.words[at].as_str();
-        if matches!(word, "rlmesh-sandbox" | "docker" | "$" | "sandbox" | "rlmesh") {
-            return Some(Step::new(format!("leave {word} out"), self.replaced(at, &[])));
-        }
-        let rows = VERBS.iter().filter(|(names, _)| has(names, word)).map(|(_, verb)| verb);
-        for verb in rows {
-            match verb {
-                Verb::Ours(ours) => {
-                    let name = ours.split(' ').next().unwrap_or_default();
-                    if name.starts_with('-') || self.program.find_subcommand(name).is_some() {
-                        let next = self.words.get(at + 1).filter(|word| !word.starts_with('-'));
-                        if word.ends_with("start") && next.is_some_and(|word| !is_source(word)) {
-                            let why =
-                                "a stopped sandbox is not started again: run its environment with `run`";
-                            return Some(Step::new(why, self.words.clone()));
-                        }
-                        let new: Vec<&str> = ours.split(' ').collect();
-                        return Some(Step::new(format!("use `{ours}`"), self.replaced(at, &new)));
-                    }
-                }
-                Verb::Dockers(dockers) => {
-                    let new: Vec<&str> = match *dockers {
-                        "" => vec![word],
-                        other => other.split(' ').collect(),
-                    };
-                    let mut words = self.replaced(at, &new);
-                    words.drain(..at);
-                    let step =
-                        Step::new("use docker itself, with an id that `rlmesh-sandbox ps` lists", words);
-                    return Some(Step { is_dockers: true, ..step });
-                }
-            }
-        }
-        let verbs = self.program.get_subcommands().filter(|verb| !verb.is_hide_set());
-        if let Some(near) = nearest(word, verbs.map(clap::Command::get_name)) {
-            return Some(Step::new(format!("did you mean `{near}`?"), self.replaced(at, &[near])));
-        }
-        self.forgotten_verb(at)
-    }
-
-    /// `rlmesh-sandbox CartPole-v1`
-    fn forgotten_verb(&self, at: usize) -> Option<Step> {
-        if !is_source(&self.words[at]) {
-            return None;
-        }
-        let mut words = self.words.clone();
-        if let Some(Change::Source(known)) =
-            known_ids::judge(&words[at]).as_ref().and_then(|problem| problem.suggested().first())
-        {
-            known.clone_into(&mut words[at]);
-        }
-        // `CartPole-v1 run`
-        let names = |word: &String| self.program.find_subcommand(word).is_some();
-        let verb = match words.get(at + 1).filter(|word| names(word)) {
-            Some(_) => words.remove(at + 1),
-            None => "run".to_owned(),
-        };
-        let why = format!("put the command first, such as `{verb}`");
-        words.insert(0, verb);
-        Some(Step::new(why, words))
-    }
-
     /// A word that is not an option, after all that the command takes.
     fn extra_word(&self, word: &str) -> Option<Step> {
         // `run run CartPole-v1` makes the second `run` the source.
@@ -274,13 +210,8 @@ impl Line {
             let verb = self.verb.filter(|_| self.has_verb(&["check", "build"]))?;
             return Some(Step::new("only `run` runs a command", self.replaced(verb, &["run"])));
         }
-        let source = (self.verb? + 1..at).rev().find(|before| {
-            let is_value = self.words[before - 1].starts_with('-')
-                && self
-                    .option(&self.words[before - 1])
-                    .is_some_and(|option| option.get_action().takes_values());
-            !self.words[*before].starts_with('-') && !is_value
-        })?;
+        let source =
+            (self.verb? + 1..at).rev().find(|before| is_positional(self.command(), &self.words, *before))?;
         if Some(word) == self.verb_name() {
             return Some(Step::new("give one command", self.replaced(at, &[])));
         }
@@ -406,10 +337,14 @@ pub(super) fn option<'a>(command: &'a clap::Command, name: &str) -> Option<&'a A
 }
 
 /// The first word that is neither an option nor the value of a global one.
-pub(super) fn first_word(words: &[String]) -> Option<usize> {
-    let is_value = |at: usize| {
-        at.checked_sub(1)
-            .is_some_and(|before| matches!(words[before].as_str(), "--color" | "--progress" | "--docker"))
+pub(super) fn first_word(program: &clap::Command, words: &[String]) -> Option<usize> {
+    (0..words.len()).find(|at| is_positional(program, words, *at))
+}
+
+/// Whether a word is neither an option nor the value of the option before it.
+fn is_positional(command: &clap::Command, words: &[String], at: usize) -> bool {
+    let takes_next = |word: &String| {
+        !word.contains('=') && option(command, word).is_some_and(|option| option.get_action().takes_values())
     };
-    (0..words.len()).find(|at| !words[*at].starts_with('-') && !is_value(*at))
+    !words[at].starts_with('-') && !at.checked_sub(1).is_some_and(|before| takes_next(&words[before]))
 }

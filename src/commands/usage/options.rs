@@ -6,6 +6,7 @@ use super::Step;
 use super::line::{Line, first_word, option};
 use super::words::nearest;
 use crate::commands::other_tools::{Foreign, Instead, OPTIONS, has};
+use crate::source::known_ids::all_of;
 
 impl Line {
     pub(super) fn unknown_option(&self, name: &str) -> Option<Step> {
@@ -20,7 +21,7 @@ impl Line {
                     word.starts_with('-') && !word.starts_with("--") && word.contains(letter)
                 })
             })?;
-        if self.verb.is_none() && first_word(ours).is_some() {
+        if self.verb.is_none() && first_word(&self.program, ours).is_some() {
             // `-d CartPole-v1`
             let words = [&["run".to_owned()], self.words.as_slice()].concat();
             return Some(Step::new("put the command first, such as `run`", words));
@@ -72,13 +73,9 @@ impl Line {
         let verbs = self.program.get_subcommands().filter(|verb| !verb.is_hide_set());
         let owners: Vec<&clap::Command> = verbs.filter(|verb| option(verb, name).is_some()).collect();
         let takes_value = option(owners.first()?, name)?.get_action().takes_values();
-        let mut names: Vec<String> = owners.iter().map(|verb| format!("`{}`", verb.get_name())).collect();
-        let last = names.pop()?;
-        let owners = match names.as_slice() {
-            [] => format!("only {last} has"),
-            _ => format!("only {} and {last} have", names.join(", ")),
-        };
-        Some((owners, takes_value))
+        let names: Vec<String> = owners.iter().map(|verb| format!("`{}`", verb.get_name())).collect();
+        let have = if names.len() == 1 { "has" } else { "have" };
+        Some((format!("only {} {have}", all_of(&names)), takes_value))
     }
 
     /// The row, if this command has what it stands for.
@@ -93,8 +90,7 @@ impl Line {
                 option.get_action().takes_values() == (foreign.takes_value || words.next().is_some())
             }
             Instead::Kwarg(_) => self.option("--kwarg").is_some(),
-            Instead::PythonImage => self.option("--base-image").is_some(),
-            Instead::Value => self.has_verb(&["run", "build", "check", "hash"]),
+            Instead::PythonImage | Instead::Value => self.option("--base-image").is_some(),
             Instead::Nothing => !foreign.names.split(' ').all(|name| self.option(name).is_some()),
         };
         exists.then_some(foreign)

@@ -1,3 +1,5 @@
+//! What the program answers to wrong command lines.
+
 use super::*;
 use crate::commands::other_tools::{VERBS, Verb};
 
@@ -51,6 +53,9 @@ fn mistakes_end_in_the_command_to_type() {
         ("run -p numpy scipy CartPole-v1", "run -p numpy -p scipy CartPole-v1"),
         ("run CartPole-v1 -p numpy scipy -d", "run CartPole-v1 -p numpy -p scipy -d"),
         ("run CartPole-v1 Taxi-v4", "run CartPole-v1"),
+        ("run --package=numpy CartPole-v1 python x.py", "run --package=numpy CartPole-v1 -- python x.py"),
+        ("manifest gym:CartPole-v1", "manifest CartPole-v1"),
+        ("manifest --env-id CartPole-v1", "manifest CartPole-v1"),
         ("run CartPole-v1 -- -n 4 python x.py", "run CartPole-v1 -n 4 -- python x.py"),
         ("run CartPole-v1 -- -d", "run CartPole-v1 -d"),
         ("run -- CartPole-v1", "run CartPole-v1"),

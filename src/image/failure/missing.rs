@@ -389,7 +389,7 @@ fn library_of(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::sandbox::debian_package;
+    use crate::settings::values::debian_package;
 
     fn missing(output: &str, has_debian_python: bool) -> Vec<&'static str> {
         Missing::of(output, has_debian_python).debian.into_iter().collect()

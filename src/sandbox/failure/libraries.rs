@@ -183,7 +183,7 @@ fn graphics(case: &Case<'_>) -> Option<Advice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::sandbox::debian_package;
+    use crate::settings::values::debian_package;
 
     #[test]
     fn the_table_is_sorted_and_valid() {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::engine::Isolation;
 use crate::error::{Change, Problem};
 use crate::plan::{Plan, ResolvedSource};
-use crate::settings::sandbox::{debian_package, import, wrapper};
+use crate::settings::values::{debian_package, import, wrapper};
 use crate::source::{EnvironmentSourceRef, GymSourceRef};
 use log::Log;
 

@@ -3,7 +3,7 @@
 use proptest::strategy::Strategy as _;
 
 use super::*;
-use crate::settings::sandbox::{debian_package, requirement};
+use crate::settings::values::{debian_package, requirement};
 
 proptest::proptest! {
     #[test]

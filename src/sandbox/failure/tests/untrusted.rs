@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::settings::sandbox::requirement;
+use crate::settings::values::requirement;
 
 #[test]
 fn requirements_and_ids_from_outside_are_plain() {
